@@ -1,0 +1,1 @@
+"""Composed image retrieval: find images by a picture and a sentence."""

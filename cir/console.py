@@ -1,0 +1,89 @@
+"""What the command lines of `cir` and `eval` share: options, exit codes, output, errors."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any
+
+import typer
+
+from cir.errors import RecomposeError, UsageError
+
+FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
+
+Uri = Annotated[
+    str | None,
+    typer.Option(
+        "--uri",
+        help="Milvus: address of a server or of Zilliz Cloud, or a Lite file. "
+        "Default: CIR_MILVUS_URI, else a Lite file in the data folder.",
+        show_default=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="Token of the Milvus server, user:password or an API key; - reads it from standard "
+        "input. Default: CIR_MILVUS_TOKEN.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+]
+
+
+def read_token(flag: str | None) -> str | None:
+    """The token a flag stands for: "-" reads a line of standard input."""
+    return sys.stdin.readline().strip() if flag == "-" else flag
+
+
+@contextmanager
+def command(as_json: bool) -> Iterator[None]:
+    """Run a command's work: errors become one sentence and an exit code.
+
+    With `as_json`, whatever the work or a library under it prints goes to standard error, at the
+    level of the file descriptor too, so that standard output holds the document alone. An error is a
+    document then as well: `{"error": "..."}`.
+    """
+    try:
+        with _quiet_output(as_json):
+            yield
+    except RecomposeError as error:
+        code = WRONG_USE if isinstance(error, UsageError) else FAILED
+        _fail(str(error), as_json, code)
+    except OSError as error:
+        _fail(f"{error.strerror or error} ({error.filename or 'no file'}).", as_json, FAILED)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", as_json, INTERRUPTED)
+
+
+def print_document(document: Any) -> None:
+    """Print a JSON document on standard output; call it outside of `command`."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _fail(message: str, as_json: bool, code: int) -> None:
+    typer.echo(f"Error: {message}", err=True)
+    if as_json:
+        print_document({"error": message})
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _quiet_output(active: bool) -> Iterator[None]:
+    if not active:
+        yield
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)

@@ -1,0 +1,1 @@
+"""Encoders: pixels and text to unit vectors. Importing this package loads no model library."""

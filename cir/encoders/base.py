@@ -1,0 +1,91 @@
+"""What every encoder offers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from cir.errors import EncoderMismatchError
+
+Embeddings = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Facts about an encoder that are known before it is loaded.
+
+    Attributes:
+        name: what people type, for example `compact`.
+        title: one line for people.
+        dim: length of an embedding.
+        parameters: number of trained values.
+        download_bytes: what would be fetched on first use; 0 when it ships with the project.
+        licence: licence of the weights.
+        source: where the weights come from.
+    """
+
+    name: str
+    title: str
+    dim: int
+    parameters: int
+    download_bytes: int
+    licence: str
+    source: str
+
+
+class Encoder(Protocol):
+    """Turns images, texts and composed queries into unit vectors of one space.
+
+    Attributes:
+        spec: facts about the encoder.
+        fingerprint: hex digest of weights and preprocessing; equal fingerprints give
+            comparable embeddings.
+        precision: "exact", or the name of a faster inexact arithmetic.
+    """
+
+    spec: EncoderSpec
+    fingerprint: str
+    precision: str
+
+    def encode_images(self, images: Sequence[Image]) -> Embeddings:
+        """`(n, dim)` float32 unit rows of `n` RGB images."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """`(n, dim)` float32 unit rows of `n` texts."""
+        ...
+
+    def encode_composed(self, images: Sequence[Image], texts: Sequence[str]) -> Embeddings:
+        """`(n, dim)` float32 unit rows of `n` pairs of reference image and instruction.
+
+        An empty text gives the row of the image alone.
+        """
+        ...
+
+    def truncates(self, texts: Sequence[str]) -> list[bool]:
+        """For each text, whether it is longer than the model can read beside an image."""
+        ...
+
+
+def require_same_encoder(
+    encoder: Encoder, *, index: str, made_by: str, fingerprint: str, precision: str
+) -> None:
+    """Check that an index's embeddings are of this encoder.
+
+    Raises:
+        EncoderMismatchError: they are not; names both.
+    """
+    if (encoder.spec.name, encoder.fingerprint, encoder.precision) == (
+        made_by,
+        fingerprint,
+        precision,
+    ):
+        return
+    raise EncoderMismatchError(
+        f"The index {index!r} was made by the encoder {made_by} (weights {fingerprint[:8]}, "
+        f"{precision}), not by {encoder.spec.name} (weights {encoder.fingerprint[:8]}, "
+        f"{encoder.precision}). Use its own encoder, or build an index under another name."
+    )

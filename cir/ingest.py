@@ -1,0 +1,139 @@
+"""A folder of images into an index: plan, decode ahead, encode, upsert; resumes by itself.
+
+Every step leaves the index in a state from which the same call goes on: rows are written in chunks,
+a row that is there with the same path, size and modified time is not made again, and the index
+counts as ready only when the walk has come to its end.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cir.encoders.base import Encoder, require_same_encoder
+from cir.errors import UnknownIndexError, UsageError
+from cir.folder_update import FolderUpdate, IngestReport
+from cir.images import SUFFIXES
+from cir.metadata import MetadataTable, find_table, read_table
+from cir.progress import Progress, ProgressTeller
+from cir.store import ColumnType, Index, IndexInfo, IndexKind, Store
+from cir.walk import walk_images
+
+KEY_SAMPLE = 2000  # file names looked at to find a table's key column
+
+
+def ingest(
+    store: Store,
+    folder: Path,
+    name: str,
+    encoder: Encoder,
+    *,
+    metadata: Path | None = None,
+    prune: bool = False,
+    kind: IndexKind = "index",
+    exact: bool = False,
+    weights: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """Bring the index `name` up to date with the images below the folder; create it if need be.
+
+    Args:
+        metadata: a table of values for the images; by default `metadata.csv` in the folder.
+        prune: remove images whose file is gone.
+        exact: create the index for exact search (FLAT).
+        weights: where the encoder's weights were, to be kept with the index.
+        on_progress: called after each chunk, in this thread.
+
+    Raises:
+        UsageError: the folder is missing or holds no image, the metadata cannot be joined, or the
+            index was built from another folder. Nothing has been changed then.
+        EncoderMismatchError: another encoder made the index.
+        StoreError: Milvus failed; the same call later continues.
+    """
+    started = time.monotonic()
+    folder = _checked_folder(folder)
+    total = _count_images(folder)
+    table = _open_table(folder, metadata)
+    index = _open_or_create(store, folder, name, encoder, kind=kind, exact=exact, weights=weights)
+    index.update(state="building", source=str(folder), columns=_columns(index.info, table))
+    report = IngestReport(name, encoder.spec.name)
+    run = FolderUpdate(index, encoder, folder, table, report, ProgressTeller(total, on_progress))
+    run.bring_in()
+    if prune:
+        run.remove_gone()
+    if table is not None:
+        report.unmatched_rows = table.unmatched_rows
+    index.update(state="ready", count=index.count())
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not folder.exists():
+        raise UsageError(f"There is no folder {folder}.")
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file, not a folder of images.")
+    return folder.resolve()
+
+
+def _count_images(folder: Path) -> int:
+    total = sum(1 for _ in walk_images(folder))
+    if not total:
+        raise UsageError(
+            f"{folder} holds no images (looked for names ending in {', '.join(sorted(SUFFIXES))}, "
+            "in subfolders too). Nothing was changed."
+        )
+    return total
+
+
+def _open_table(folder: Path, given: Path | None) -> MetadataTable | None:
+    path = find_table(folder, given)
+    if path is None:
+        return None
+    sample = itertools.islice(walk_images(folder), KEY_SAMPLE)
+    return read_table(path, [found.path for found in sample])
+
+
+def _open_or_create(
+    store: Store,
+    folder: Path,
+    name: str,
+    encoder: Encoder,
+    *,
+    kind: IndexKind,
+    exact: bool,
+    weights: str | None,
+) -> Index:
+    try:
+        index = store.open(name, kind)
+    except UnknownIndexError:
+        return store.create(
+            name,
+            kind=kind,
+            encoder=encoder.spec.name,
+            fingerprint=encoder.fingerprint,
+            precision=encoder.precision,
+            weights=weights,
+            dim=encoder.spec.dim,
+            source=str(folder),
+            exact=exact,
+        )
+    info = index.info
+    require_same_encoder(
+        encoder,
+        index=name,
+        made_by=info.encoder,
+        fingerprint=info.fingerprint,
+        precision=info.precision,
+    )
+    if info.source and Path(info.source) != folder and Path(info.source).exists():
+        raise UsageError(
+            f"The index {name!r} holds the images of {info.source}. Index {folder} under another "
+            f"name, or drop {name!r} first."
+        )
+    return index
+
+
+def _columns(info: IndexInfo, table: MetadataTable | None) -> Mapping[str, ColumnType]:
+    """The table's columns, and those that images which are gone from the folder may still have."""
+    return {**info.columns, **table.columns} if table is not None else info.columns

@@ -1,0 +1,149 @@
+"""A query's walk: picture and sentence to vector to hits."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from PIL.Image import Image
+
+from cir.encoders.base import Embeddings, Encoder, require_same_encoder
+from cir.errors import UsageError
+from cir.filters import expression, parse_where
+from cir.store import Hit, Index
+
+Mode = Literal["composed", "image", "text", "sum"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a person asks: a reference image, an instruction, or both.
+
+    Attributes:
+        image: RGB, as `cir.images` opens it.
+        instruction: any text; "" or white space for none.
+        content_hash: of the reference's file. Where given, images of the same content are left out
+            of the results.
+    """
+
+    image: Image | None = None
+    instruction: str = ""
+    content_hash: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The instruction without surrounding white space."""
+        return self.instruction.strip()
+
+
+def search(
+    index: Index,
+    encoder: Encoder,
+    query: Query,
+    *,
+    limit: int = 20,
+    where: Sequence[str] = (),
+    exclude_ids: Collection[str] = (),
+) -> list[Hit]:
+    """The images nearest to the query by cosine similarity, best first.
+
+    Args:
+        limit: images at most.
+        where: conditions such as "baseColour=Red"; all must hold.
+        exclude_ids: images to leave out.
+
+    Raises:
+        UsageError: the query is empty, a condition is wrong, or `limit` is out of range.
+        EncoderMismatchError: another encoder made the index.
+        StoreError: Milvus failed.
+    """
+    excluded = set(exclude_ids)
+    if query.content_hash is not None:
+        excluded.update(index.ids_with_content(query.content_hash))
+    return search_batch(index, encoder, [query], limit=limit, where=where, exclude_ids=[excluded])[
+        0
+    ]
+
+
+def search_batch(
+    index: Index,
+    encoder: Encoder,
+    queries: Sequence[Query],
+    *,
+    limit: int,
+    where: Sequence[str] = (),
+    exclude_ids: Sequence[Collection[str]] | None = None,
+    only_ids: Sequence[Collection[str]] | None = None,
+    mode: Mode = "composed",
+) -> list[list[Hit]]:
+    """Like `search` for many queries in one request; `content_hash` of the queries is not looked at.
+
+    `exclude_ids` and `only_ids` hold one collection of ids a query; `mode` says what of each query
+    is used, see `embed`.
+    """
+    info = index.info
+    require_same_encoder(
+        encoder,
+        index=info.name,
+        made_by=info.encoder,
+        fingerprint=info.fingerprint,
+        precision=info.precision,
+    )
+    conditions = expression([parse_where(text, info.columns) for text in where])
+    vectors = embed(encoder, queries, mode)
+    return index.search(vectors, limit, conditions, exclude_ids, only_ids)
+
+
+def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:
+    """`(n, dim)` float32 unit rows of the queries.
+
+    "composed" fuses image and instruction, and takes the one there is where the other is missing;
+    "image" and "text" ignore the other; "sum" is the normalised sum of the two alone.
+
+    Raises:
+        UsageError: a query lacks what the mode needs.
+    """
+    rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
+    groups: dict[str, list[int]] = {"composed": [], "image": [], "text": []}
+    for at, query in enumerate(queries):
+        groups[_kind(query, mode)].append(at)
+    if mode == "sum":
+        both = groups.pop("composed")
+        image, text = (_encode(encoder, [queries[i] for i in both], m) for m in ("image", "text"))
+        total = image + text
+        rows[both] = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    for kind, members in groups.items():
+        rows[members] = _encode(encoder, [queries[i] for i in members], kind)
+    return rows
+
+
+def _kind(query: Query, mode: Mode) -> str:
+    has_image, has_text = query.image is not None, bool(query.text)
+    if mode == "image" or (mode in {"composed", "sum"} and has_image and not has_text):
+        kind = "image"
+    elif mode == "text" or (mode in {"composed", "sum"} and has_text and not has_image):
+        kind = "text"
+    else:
+        kind = "composed"
+    if not has_image and kind != "text":
+        raise UsageError(
+            "The query is empty: give a reference image, an instruction, or both."
+            if not has_text
+            else "This search needs a reference image."
+        )
+    if kind == "text" and not has_text:
+        raise UsageError("This search needs an instruction.")
+    return kind
+
+
+def _encode(encoder: Encoder, queries: Sequence[Query], kind: str) -> Embeddings:
+    images = [query.image for query in queries if query.image is not None]
+    texts = [query.text for query in queries]
+    match kind:
+        case "image":
+            return encoder.encode_images(images)
+        case "text":
+            return encoder.encode_texts(texts)
+        case _:
+            return encoder.encode_composed(images, texts)

@@ -1,0 +1,120 @@
+"""Settings of one process: flags, the environment, `.streamlit/secrets.toml`, defaults."""
+
+import os
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from cir.errors import UsageError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SECRETS_FILE = PROJECT_ROOT / ".streamlit" / "secrets.toml"
+DEFAULT_ENCODER = "compact"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and how Milvus is reached.
+
+    Attributes:
+        milvus_uri: a Milvus server or Zilliz Cloud (`http://`, `https://`, `tcp://`, `unix:`),
+            or a path to a Milvus Lite file; None means the Lite files under `data_dir`.
+        milvus_token: `user:password` or an API key; kept out of `repr`.
+        data_dir: folder of indexes, galleries, thumbnails and runs; exists and is writable.
+        encoder: name of the encoder of new indexes.
+    """
+
+    milvus_uri: str | None
+    milvus_token: str | None
+    data_dir: Path
+    encoder: str
+
+    def __repr__(self) -> str:
+        token = "set" if self.milvus_token else "none"
+        return (
+            f"Settings(milvus_uri={self.milvus_uri!r}, milvus_token={token}, "
+            f"data_dir={str(self.data_dir)!r}, encoder={self.encoder!r})"
+        )
+
+    @property
+    def index_uri(self) -> str:
+        """URI of the Milvus that holds people's indexes."""
+        return self.milvus_uri or str(self.data_dir / "recompose.db")
+
+    @property
+    def gallery_uri(self) -> str:
+        """URI of the Milvus that holds evaluation galleries."""
+        return self.milvus_uri or str(self.data_dir / "galleries.db")
+
+    @property
+    def runs_dir(self) -> Path:
+        """Folder of evaluation runs."""
+        return self.data_dir / "runs"
+
+
+def load_settings(
+    *,
+    uri: str | None = None,
+    token: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    encoder: str | None = None,
+    secrets_file: Path = SECRETS_FILE,
+) -> Settings:
+    """Settings from flags (the arguments), the environment and the secrets file, in this order.
+
+    Raises:
+        UsageError: the secrets file is not valid TOML, or the named data folder cannot be written.
+    """
+    secrets = _read_secrets(secrets_file)
+
+    def value(flag: str | None, name: str) -> str | None:
+        return flag or os.environ.get(name) or secrets.get(name) or None
+
+    folder = value(os.fspath(data_dir) if data_dir else None, "CIR_DATA_DIR")
+    return Settings(
+        milvus_uri=value(uri, "CIR_MILVUS_URI"),
+        milvus_token=value(token, "CIR_MILVUS_TOKEN"),
+        data_dir=_named_folder(Path(folder).expanduser()) if folder else _default_folder(),
+        encoder=value(encoder, "CIR_ENCODER") or DEFAULT_ENCODER,
+    )
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML ({error}). Mend it or remove it.") from error
+    return {key: str(entry) for key, entry in table.items() if not isinstance(entry, dict)}
+
+
+def _named_folder(path: Path) -> Path:
+    if not _writable(path):
+        raise UsageError(
+            f"The data folder {path} cannot be written. "
+            "Set CIR_DATA_DIR to a folder that this user may write."
+        )
+    return path.resolve()
+
+
+def _default_folder() -> Path:
+    preferred = user_data_path("recompose", appauthor=False)
+    if _writable(preferred):
+        return preferred
+    owner = os.getuid() if hasattr(os, "getuid") else "user"
+    return _named_folder(Path(tempfile.gettempdir()) / f"recompose-{owner}")
+
+
+def _writable(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Composed-triplet training. Needs torch and timm; nothing else in the project imports this."""

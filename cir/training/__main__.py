@@ -1,0 +1,49 @@
+"""`python -m cir.training`: train an encoder."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cir.errors import RecomposeError
+
+app = typer.Typer(help="Train encoders.", no_args_is_help=True, pretty_exceptions_enable=False)
+SHIPPED = Path(__file__).resolve().parent.parent / "encoders" / "compact"
+
+
+@app.callback()
+def _main() -> None:
+    """Train encoders; needs requirements-dev.txt."""
+
+
+@app.command()
+def compact(
+    photos: Annotated[Path, typer.Option(help="Folder of photos, named by product id.")],
+    table: Annotated[Path, typer.Option(help="CSV of products: id, name and attributes.")],
+    out: Annotated[Path, typer.Option(help="Where graphs and manifest go.")] = SHIPPED,
+    work: Annotated[
+        Path, typer.Option(help="Feature cache and checkpoint; a second call continues.")
+    ] = Path("training-work"),
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Triplets a step, a multiple of 16.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
+) -> None:
+    """Train the compact encoder on product photos and write its graphs and manifest."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    from cir.training.compact import TrainingSettings, train
+    from cir.training.products import read_products
+
+    given = {"steps": steps, "batch": batch, "seed": seed}
+    try:
+        settings = TrainingSettings(**{k: v for k, v in given.items() if v is not None})
+        manifest = train(read_products(photos, table), out, work, settings)
+    except (RecomposeError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    typer.echo(json.dumps(manifest["metrics"], indent=2))
+
+
+if __name__ == "__main__":
+    app()

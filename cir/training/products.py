@@ -1,0 +1,110 @@
+"""The product table: attributes as integer codes, features read from product names."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cir.errors import UsageError
+
+ATTRIBUTES = ("articleType", "gender", "baseColour", "season", "usage")
+REQUIRED = ("id", "name", *ATTRIBUTES)
+
+# A feature is a word of the product name. What a name leaves out may still be in the picture, so an
+# absent feature is never taken as proof that the product lacks it.
+FEATURES: Mapping[str, str] = {
+    "striped": r"\bstrip",
+    "checked": r"\bcheck|\bplaid",
+    "printed": r"\bprint|\bgraphic",
+    "solid": r"\bsolid\b",
+    "polo": r"\bpolo\b",
+    "leather": r"\bleather",
+    "denim": r"\bdenim|\bjeans?\b",
+    "hooded": r"\bhood",
+    "floral": r"\bflor|\bflower",
+    "embroidered": r"\bembro",
+    "slim fit": r"\bslim\b",
+    "washed": r"\bwash",
+    "knitted": r"\bknit",
+    "canvas": r"\bcanvas\b",
+    "with a logo": r"\blogo\b",
+    "sleeveless": r"\bsleeveless\b",
+    "running": r"\brunning\b",
+}
+# Brands whose names would read as features.
+_BRANDS = re.compile(r"u\.?s\.? polo assn\.?|classic polo|pepe jeans|wrangler jeans", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Products:
+    """Photos with attributes, row by row.
+
+    Attributes:
+        ids: photo names without ending. photos: their files.
+        names: product names.
+        codes: attribute -> `(n,)` codes into `values[attribute]`; -1 where the table has none.
+        values: attribute -> its values, as the table writes them.
+        features: `(n, len(FEATURES))` booleans.
+    """
+
+    ids: Sequence[str]
+    photos: Sequence[Path]
+    names: Sequence[str]
+    codes: Mapping[str, NDArray[np.int64]]
+    values: Mapping[str, Sequence[str]]
+    features: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_products(photos: Path, table: Path) -> Products:
+    """Products of the table that have a photo `<id>.<ending>` in the folder, by id.
+
+    Raises:
+        UsageError: folder or table missing, a column missing, or no row with a photo.
+    """
+    if not photos.is_dir():
+        raise UsageError(f"{photos} is not a folder of photos.")
+    if not table.is_file():
+        raise UsageError(f"There is no product table {table}.")
+    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    missing = [column for column in REQUIRED if column not in frame.columns]
+    if missing:
+        raise UsageError(f"{table} lacks the columns {', '.join(missing)}.")
+    files = {path.stem: path for path in sorted(photos.iterdir()) if path.is_file()}
+    frame = frame[frame["id"].isin(list(files))].sort_values("id").reset_index(drop=True)
+    if frame.empty:
+        raise UsageError(f"No row of {table} has a photo in {photos}.")
+    codes, values = _encode(frame)
+    return Products(
+        ids=frame["id"].tolist(),
+        photos=[files[key] for key in frame["id"]],
+        names=frame["name"].tolist(),
+        codes=codes,
+        values=values,
+        features=name_features(frame["name"].tolist()),
+    )
+
+
+def name_features(names: Sequence[str]) -> NDArray[np.bool_]:
+    """`(n, len(FEATURES))`: which features each product name states."""
+    cleaned = [_BRANDS.sub(" ", name).lower() for name in names]
+    patterns = [re.compile(pattern) for pattern in FEATURES.values()]
+    return np.array([[bool(p.search(name)) for p in patterns] for name in cleaned], dtype=np.bool_)
+
+
+def _encode(
+    frame: pd.DataFrame,
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, list[str]]]:
+    codes, values = {}, {}
+    for attribute in ATTRIBUTES:
+        column = frame[attribute].where(~frame[attribute].isin(["", "NA"]))
+        numbers, levels = pd.factorize(column, sort=True)
+        codes[attribute] = numbers.astype(np.int64)
+        values[attribute] = [str(level) for level in levels]
+    return codes, values
