@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cir.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.console import AsJson, Commands, Token, Uri, command, print_document, read_token
 
 if TYPE_CHECKING:
     from cir.settings import Settings
     from cir.store import Store
 
 app = typer.Typer(
+    cls=Commands,
     help="Find images by a picture and a sentence. Settings may also stand in the environment "
     "(CIR_MILVUS_URI, CIR_MILVUS_TOKEN, CIR_DATA_DIR, CIR_ENCODER) or in .streamlit/secrets.toml.",
     add_completion=False,
@@ -43,10 +44,10 @@ def index_command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Index a folder, or bring its index up to date; an interrupted call continues when repeated."""
+    """Index a folder, or bring its index up to date; a call cut short continues when repeated."""
     from cir import report
 
-    with command(as_json):
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.ingest import ingest
 
         settings, store = _open(uri, token, encoder)
@@ -70,9 +71,7 @@ def index_command(
 @app.command("search")
 def search_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],
-    image: Annotated[
-        Path | None, typer.Option(help="Reference image.", show_default=False)
-    ] = None,
+    image: Annotated[Path | None, typer.Option(help="Reference image.", show_default=False)] = None,
     text: Annotated[
         str, typer.Option(help='Instruction, for example "in red".', show_default=False)
     ] = "",
@@ -94,11 +93,14 @@ def search_command(
 
     with command(as_json):
         from cir.encoders.registry import load_encoder
+        from cir.errors import UsageError
         from cir.images import open_reference
         from cir.search import Query, search
 
         query = Query(instruction=text)
         if image is not None:
+            if not image.exists():
+                raise UsageError(f"There is no image file {image}.")
             picture, content = open_reference(image)
             query = Query(picture, text, content)
         _, store = _open(uri, token)

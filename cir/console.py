@@ -3,11 +3,13 @@
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cir.errors import RecomposeError, UsageError
 
@@ -41,13 +43,28 @@ def read_token(flag: str | None) -> str | None:
     return sys.stdin.readline().strip() if flag == "-" else flag
 
 
+class Commands(TyperGroup):
+    """Commands of which wrong options, too, are a JSON document where `--json` is among them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Typer's errors of usage share no public base; they alone can format themselves.
+            if as_json and hasattr(error, "format_message"):
+                print_document({"error": error.format_message()})
+            raise
+
+
 @contextmanager
-def command(as_json: bool) -> Iterator[None]:
+def command(as_json: bool, interrupted: str = "Interrupted.") -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 
     With `as_json`, whatever the work or a library under it prints goes to standard error, at the
-    level of the file descriptor too, so that standard output holds the document alone. An error is a
-    document then as well: `{"error": "..."}`.
+    level of the file descriptor too, so that standard output holds the document alone. An error is
+    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with.
     """
     try:
         with _quiet_output(as_json):
@@ -58,7 +75,14 @@ def command(as_json: bool) -> Iterator[None]:
     except OSError as error:
         _fail(f"{error.strerror or error} ({error.filename or 'no file'}).", as_json, FAILED)
     except KeyboardInterrupt:
-        _fail("Interrupted.", as_json, INTERRUPTED)
+        _fail(interrupted, as_json, INTERRUPTED)
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if not as_json:
+            raise
+        traceback.print_exc()
+        _fail(f"Unexpected: {type(error).__name__}: {error}", as_json, FAILED)
 
 
 def print_document(document: Any) -> None:

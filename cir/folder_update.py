@@ -1,17 +1,21 @@
 """One pass over a folder of images that brings an index up to date."""
 
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cir.cores import usable_cores
 from cir.encoders.base import Encoder
-from cir.errors import ImageError
+from cir.errors import ImageError, StoreError
 from cir.images import Picture, content_hash, decode, read_bytes, thumbnail
 from cir.metadata import MetadataTable
 from cir.progress import ProgressTeller
 from cir.store import ImageRecord, Index, Metadata, Row, image_id
+from cir.store.wire import check_rows
 from cir.streams import ahead, batched
 from cir.walk import FoundFile, walk_images
 
@@ -96,15 +100,17 @@ class FolderUpdate:
 
     def bring_in(self) -> None:
         """Add what is new, update what changed, leave the rest."""
-        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool:
-            loaded = ahead(pool, self._load, self._tasks(), LOOK_AHEAD)
+        with (
+            ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool,
+            closing(ahead(pool, self._load, self._tasks(), LOOK_AHEAD)) as loaded,
+        ):
             for batch in batched(loaded, BATCH_IMAGES):
                 self._take(batch)
         self._write()
 
     def remove_gone(self) -> None:
         """Remove the images whose file is no longer there."""
-        gone = (r.id for r in self.index.iterate() if not (self.folder / r.path).is_file())
+        gone = (r.id for r in self.index.iterate() if _is_gone(self.folder / r.path))
         for ids in batched(gone, PLAN_FILES):
             self.index.delete(ids)
             self.report.removed += len(ids)
@@ -113,20 +119,20 @@ class FolderUpdate:
         """The files to read; what needs no reading is dealt with on the way."""
         for files in batched(walk_images(self.folder, self._fail), PLAN_FILES):
             known = {each.id: each for each in self.index.get([image_id(f.path) for f in files])}
-            retagged = []
+            retagged: list[ImageRecord] = []
+            unchanged = 0
             for found in files:
                 held = known.get(image_id(found.path))
                 metadata = self._metadata(found.path, held)
                 if held is None or (held.size, held.modified) != (found.size, found.modified):
                     yield _Task(found, held, metadata)
-                elif dict(held.metadata) != dict(metadata):
-                    retagged.append(replace(held, metadata=metadata))
+                elif _same(held.metadata, metadata):
+                    unchanged += 1
                 else:
-                    self.report.unchanged += 1
-                    self.tell.count(1)
-            self._rewrite(retagged)
-            self.report.updated += len(retagged)
-            self.tell.count(len(retagged))
+                    retagged.append(replace(held, metadata=metadata))
+            self.report.unchanged += unchanged
+            self.report.updated += self._rewrite(retagged)
+            self.tell.count(unchanged + len(retagged))
 
     def _metadata(self, path: str, held: ImageRecord | None) -> Metadata:
         """The table's values; without a table those that the index holds."""
@@ -167,33 +173,47 @@ class FolderUpdate:
         """Count, encode and collect a batch; write when enough has come together."""
         fresh: list[_Loaded] = []
         touched: list[ImageRecord] = []
+        retagged: list[ImageRecord] = []
         for item in batch:
             if isinstance(item, FailedImage):
                 self._fail(item.path, item.reason)
             elif item.picture is not None:
                 fresh.append(item)
             elif item.known is not None:
-                same = dict(item.known.metadata) == dict(item.record.metadata)
-                self.report.unchanged += same
-                self.report.updated += not same
-                touched.append(item.record)
-        self._rewrite(touched)
+                same = _same(item.known.metadata, item.record.metadata)
+                (touched if same else retagged).append(item.record)
+        self.report.unchanged += self._rewrite(touched)
+        self.report.updated += self._rewrite(retagged)
         self._encode(fresh)
         self.tell.count(len(batch), encoded=len(fresh))
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
         for item, vector in zip(fresh, self.encoder.encode_images(pictures), strict=True):
-            self.rows.append(Row(item.record, vector, item.jpeg))
-            self.report.added += item.known is None
-            self.report.updated += item.known is not None
+            row = Row(item.record, vector, item.jpeg)
+            if self._storable(row):
+                self.rows.append(row)
+                self.report.added += item.known is None
+                self.report.updated += item.known is not None
         if len(self.rows) >= UPSERT_ROWS:
             self._write()
 
-    def _rewrite(self, records: Sequence[ImageRecord]) -> None:
-        """Write changed facts of images beside the embeddings that are there."""
-        held = {row.record.id: row for row in self.index.rows([each.id for each in records])}
-        self.index.upsert([replace(held[each.id], record=each) for each in records])
+    def _rewrite(self, records: Sequence[ImageRecord]) -> int:
+        """Write changed facts of images beside the embeddings that are there; how many."""
+        now = {each.id: each for each in records}
+        held = (replace(row, record=now[row.record.id]) for row in self.index.rows(list(now)))
+        rows = [row for row in held if self._storable(row)]
+        self.index.upsert(rows)
+        return len(rows)
+
+    def _storable(self, row: Row) -> bool:
+        """Whether Milvus can hold the row; one that it cannot fails, and the rest goes on."""
+        try:
+            check_rows([row], self.index.info.dim, self.index.info.columns)
+        except StoreError as error:
+            self._fail(row.record.path, str(error))
+            return False
+        return True
 
     def _write(self) -> None:
         self.index.upsert(self.rows)
@@ -201,3 +221,23 @@ class FolderUpdate:
 
     def _fail(self, path: str, reason: str) -> None:
         self.report.failed.append(FailedImage(path, reason))
+        self.tell.count(0, failed=1)
+
+
+def _same(held: Metadata, now: Metadata) -> bool:
+    """Whether values and their kinds agree; to Python alone, true would equal 1."""
+
+    def kinds(metadata: Metadata) -> dict[str, tuple[bool, Any]]:
+        return {column: (isinstance(value, bool), value) for column, value in metadata.items()}
+
+    return kinds(held) == kinds(now)
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether no file has this name; one that merely cannot be looked at is not gone."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from cir.errors import ImageError
 
@@ -18,6 +18,23 @@ MAX_PIXELS = 100_000_000
 WORKING_SIDE = 1024
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 85
+
+# Modes that Pillow shrinks well as they are; the others are flattened first, at full size.
+_SHRINKABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF orientation, what makes a picture upright; from 5 on, width and height change places."""
+
+# Pillow warns of oddities that do not matter here. Once for the process: threads that decode cannot
+# each set the warnings aside, `warnings.catch_warnings` is not made for threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def is_image_name(path: str | os.PathLike[str]) -> bool:
@@ -32,19 +49,21 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         ImageError: the file is missing, unreadable, empty or larger than `MAX_BYTES`.
     """
     try:
-        size = Path(path).stat().st_size
-        if size > MAX_BYTES:
-            raise ImageError(
-                f"the file has {size / 2**20:.0f} MB, the limit is {MAX_BYTES / 2**20:.0f} MB: "
-                "save it smaller"
-            )
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # bounded: a device has no size and no end
     except FileNotFoundError as error:
         raise ImageError("there is no such file") from error
     except IsADirectoryError as error:
         raise ImageError("this is a folder, not an image file") from error
     except OSError as error:
         raise ImageError(f"the file cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a NUL in the name
+        raise ImageError("this cannot be the name of a file") from error
+    if len(data) > MAX_BYTES:
+        raise ImageError(
+            f"the file has more than {MAX_BYTES // 2**20} MB, which is the limit: save it smaller"
+        )
+    return data
 
 
 def content_hash(data: bytes) -> str:
@@ -76,18 +95,17 @@ def decode(data: bytes) -> Picture:
     if not data:
         raise ImageError("the file is empty (0 bytes)")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                return _picture(image)
+        with Image.open(io.BytesIO(data)) as image:
+            return _picture(image)
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
         raise ImageError("the content is not an image of a known format") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"the picture is larger than {MAX_PIXELS // 10**6} megapixels") from error
     except MemoryError as error:
         raise ImageError("the picture needs more memory than there is") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
-        # Pillow's decoders raise all of these on damaged files.
+    except Exception as error:  # on damaged files Pillow's decoders raise nearly anything
         raise ImageError(f"the picture is damaged ({error})") from error
 
 
@@ -123,19 +141,23 @@ def _picture(image: Image.Image) -> Picture:
         )
     image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG only: decodes large photos at a fraction
     image.load()
-    upright = _oriented(image)
-    turned = (upright.width > upright.height) != (image.width > image.height)
-    small = _flatten(upright)
+    orientation = _orientation(image)
+    shrinkable = image.mode in _SHRINKABLE and "transparency" not in image.info
+    small = image if shrinkable else _flatten(image)
     small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return Picture(small, *((height, width) if turned else (width, height)))
+    if orientation in _TURNS:
+        small = small.transpose(_TURNS[orientation])
+    size = (height, width) if orientation >= 5 else (width, height)
+    return Picture(_flatten(small), *size)
 
 
-def _oriented(image: Image.Image) -> Image.Image:
-    """Upright by its EXIF tag; a damaged tag leaves the picture as it is."""
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; a damaged tag leaves the picture as it is."""
     try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
-        return image
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # as in `decode`; a picture without its tag is better than none
+        return 1
+    return orientation if orientation in _TURNS else 1
 
 
 def _flatten(image: Image.Image) -> Image.Image:
@@ -150,12 +172,12 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Greyscale of more than eight bits, which Pillow's own conversion would clip to white."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    highest = float(values.max()) if values.size else 0.0
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    highest = float(values.max())
     if image.mode == "F" and highest <= 1.0:
         top = 1.0
     elif image.mode in {"I", "F"} and highest <= 255.0:
         top = 255.0
     else:
-        top = 65535.0
+        top = max(65535.0, highest)
     return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")

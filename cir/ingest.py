@@ -5,7 +5,6 @@ a row that is there with the same path, size and modified time is not made again
 counts as ready only when the walk has come to its end.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,10 +15,8 @@ from cir.folder_update import FolderUpdate, IngestReport
 from cir.images import SUFFIXES
 from cir.metadata import MetadataTable, find_table, read_table
 from cir.progress import Progress, ProgressTeller
-from cir.store import ColumnType, Index, IndexInfo, IndexKind, Store
+from cir.store import ColumnType, Index, IndexKind, Store
 from cir.walk import walk_images
-
-KEY_SAMPLE = 2000  # file names looked at to find a table's key column
 
 
 def ingest(
@@ -54,8 +51,12 @@ def ingest(
     folder = _checked_folder(folder)
     total = _count_images(folder)
     table = _open_table(folder, metadata)
-    index = _open_or_create(store, folder, name, encoder, kind=kind, exact=exact, weights=weights)
-    index.update(state="building", source=str(folder), columns=_columns(index.info, table))
+    columns = table.columns if table is not None else {}
+    index = _open_or_create(
+        store, folder, name, encoder, columns, kind=kind, exact=exact, weights=weights
+    )
+    # The columns there were stay: images that are gone from the folder may still have values.
+    index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
     report = IngestReport(name, encoder.spec.name)
     run = FolderUpdate(index, encoder, folder, table, report, ProgressTeller(total, on_progress))
     run.bring_in()
@@ -90,8 +91,7 @@ def _open_table(folder: Path, given: Path | None) -> MetadataTable | None:
     path = find_table(folder, given)
     if path is None:
         return None
-    sample = itertools.islice(walk_images(folder), KEY_SAMPLE)
-    return read_table(path, [found.path for found in sample])
+    return read_table(path, (found.path for found in walk_images(folder)))
 
 
 def _open_or_create(
@@ -99,6 +99,7 @@ def _open_or_create(
     folder: Path,
     name: str,
     encoder: Encoder,
+    columns: Mapping[str, ColumnType],
     *,
     kind: IndexKind,
     exact: bool,
@@ -116,6 +117,7 @@ def _open_or_create(
             weights=weights,
             dim=encoder.spec.dim,
             source=str(folder),
+            columns=columns,
             exact=exact,
         )
     info = index.info
@@ -132,8 +134,3 @@ def _open_or_create(
             f"name, or drop {name!r} first."
         )
     return index
-
-
-def _columns(info: IndexInfo, table: MetadataTable | None) -> Mapping[str, ColumnType]:
-    """The table's columns, and those that images which are gone from the folder may still have."""
-    return {**info.columns, **table.columns} if table is not None else info.columns

@@ -26,8 +26,8 @@ class Progress:
 class ProgressTeller:
     """Counts files and tells a listener; the rate is that of the last `WINDOW_SECONDS`.
 
-    An overall rate would mislead: a resumed ingest passes thousands of unchanged files at once, then
-    encodes the rest at its own pace.
+    An overall rate would mislead: a resumed ingest passes thousands of unchanged files at once,
+    then encodes the rest at its own pace.
     """
 
     def __init__(self, total: int, listener: Callable[[Progress], None] | None) -> None:

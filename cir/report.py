@@ -75,7 +75,7 @@ def print_ingest(report: IngestReport) -> None:
             f"{report.unmatched_rows} rows without an image."
         )
     for failed in report.failed[:FAILURES_SHOWN]:
-        typer.echo(f"  {failed.path!r}: {failed.reason}")
+        typer.echo(f"  {failed.path!r}: {printable(failed.reason)}")
     if len(report.failed) > FAILURES_SHOWN:
         typer.echo(f"  and {len(report.failed) - FAILURES_SHOWN} more; --json lists all")
 
@@ -86,7 +86,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
         typer.echo("No image matches.")
     for hit in hits:
         fields = ", ".join(f"{key}={value}" for key, value in hit.metadata.items())
-        typer.echo(f"{hit.score:7.4f}  {printable(hit.path)}  {fields}".rstrip())
+        typer.echo(f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip())
 
 
 def print_indexes(infos: Sequence[IndexInfo]) -> None:

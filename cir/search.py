@@ -77,7 +77,7 @@ def search_batch(
     only_ids: Sequence[Collection[str]] | None = None,
     mode: Mode = "composed",
 ) -> list[list[Hit]]:
-    """Like `search` for many queries in one request; `content_hash` of the queries is not looked at.
+    """Like `search` for many queries in one request, without a look at their `content_hash`.
 
     `exclude_ids` and `only_ids` hold one collection of ids a query; `mode` says what of each query
     is used, see `embed`.

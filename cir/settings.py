@@ -84,12 +84,12 @@ def load_settings(
 
 def _read_secrets(path: Path) -> dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError:
         return {}
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(content.decode("utf-8"))
+    except ValueError as error:  # TOMLDecodeError is one
         raise UsageError(f"{path} is not valid TOML ({error}). Mend it or remove it.") from error
     return {key: str(entry) for key, entry in table.items() if not isinstance(entry, dict)}
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,8 +12,11 @@ R = TypeVar("R")
 
 def ahead(
     pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], limit: int
-) -> Iterator[R]:
-    """Results of the work in the items' order, at most `limit` of them under way or waiting."""
+) -> Generator[R, None, None]:
+    """Results of the work in the items' order, at most `limit` of them under way or waiting.
+
+    Closing the generator cancels what has not begun.
+    """
     pending: deque[Future[R]] = deque()
     try:
         for item in items:

@@ -5,6 +5,8 @@ not load, and `import torchvision` (with it timm) fails with "operator torchvisi
 exist". Nothing here calls those operators; declaring their schemas is enough for the import.
 """
 
+from typing import Any
+
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -26,7 +28,8 @@ def prepare_torchvision() -> None:
             raise
     else:
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    make_library: Any = torch.library.Library  # untyped in torch
+    library = make_library("torchvision", "FRAGMENT")
     for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
             library.define(schema)

@@ -1,6 +1,7 @@
 """The image files below a folder, in a stable order and bounded memory."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,15 @@ def walk_images(
 
     Names that start with a dot are skipped (caches, macOS resource files); links to folders are not
     followed, so that a loop cannot trap the walk. `on_error(path, reason)` hears of each folder or
-    file that cannot be looked at.
+    file that cannot be looked at, and of pipes and devices, which could block a reader for ever.
     """
 
-    def report(path: str, error: OSError) -> None:
+    def report(path: str | Path, reason: str) -> None:
         if on_error is not None:
-            relative = Path(path).relative_to(folder).as_posix()
-            on_error(relative, f"cannot be looked at ({error.strerror or error})")
+            on_error(os.path.relpath(path, folder).replace(os.sep, "/"), reason)
 
     def failed(error: OSError) -> None:
-        report(str(error.filename), error)
+        report(error.filename or folder, f"cannot be looked at ({error.strerror or error})")
 
     for parent, folders, files in os.walk(folder, onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -44,7 +44,10 @@ def walk_images(
             try:
                 status = os.stat(full)  # noqa: PTH116
             except OSError as error:
-                report(full, error)
+                failed(error)
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                report(full, "is not an ordinary file")
                 continue
             relative = os.path.relpath(full, folder).replace(os.sep, "/")
             yield FoundFile(relative, status.st_size, status.st_mtime_ns)

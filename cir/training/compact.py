@@ -18,7 +18,7 @@ from cir.training.features import cached_features, imagenet_tower
 from cir.training.manifest import data_hash, write_manifest
 from cir.training.model import Compact, Shape, contrastive_loss
 from cir.training.products import Products
-from cir.training.tokens import train_tokenizer
+from cir.training.tokens import make_tokenizer
 from cir.training.triplets import REFERENCES_PER_GROUP, Batch, TripletMaker
 from cir.training.validation import recall_by_mode
 
@@ -135,7 +135,7 @@ class Trainer:
         texts = [self.products.names[row] for row in self.train_rows]
         for _ in range(self.settings.tokenizer_batches):
             texts += self.maker.batch(self.settings.batch, random).texts
-        return train_tokenizer(texts, Shape.text_length)
+        return make_tokenizer(texts, Shape.text_length)
 
     def _model(self) -> Compact:
         model = Compact(self.shape)

@@ -7,6 +7,7 @@ the late ones.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ class Tower(nn.Module):
     """
 
     mean, std = 0.498, 0.502  # of the ImageNet weights, on pixels in 0..1
+
+    net: Any  # timm has no types
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +84,7 @@ def cached_features(
     """`(VARIANTS, n, 25, channels)`, memory-mapped from `cache`, computed where it is absent."""
     shape = (VARIANTS, len(photos), CELLS, tower.channels)
     if cache.exists():
-        held = np.load(cache, mmap_mode="r")
+        held: NDArray[np.float16] = np.load(cache, mmap_mode="r")
         if held.shape == shape:
             return held
     partial = cache.with_suffix(".partial.npy")
@@ -94,13 +97,17 @@ def cached_features(
             out[variant, start : start + len(images)] = run_tower(tower, varied)
     out.flush()
     partial.replace(cache)
-    return np.load(cache, mmap_mode="r")
+    done: NDArray[np.float16] = np.load(cache, mmap_mode="r")
+    return done
 
 
 def run_tower(tower: Tower, images: Sequence[Image.Image]) -> NDArray[np.float16]:
     """`(n, 25, channels)` features of the images."""
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        return tower(torch.from_numpy(pixels(images))).to(torch.float16).numpy()
+        features: NDArray[np.float16] = (
+            tower(torch.from_numpy(pixels(images))).to(torch.float16).numpy()
+        )
+        return features
 
 
 def _cells(feature_map: Tensor) -> Tensor:
@@ -117,6 +124,8 @@ def _vary(image: Image.Image, variant: int, random: np.random.Generator) -> Imag
     width, height = image.size
     keep = random.uniform(0.8, 0.97)
     left, top = random.uniform(0, 1 - keep, size=2)
-    box = (left * width, top * height, (left + keep) * width, (top + keep) * height)
-    cropped = image.crop(tuple(round(edge) for edge in box))  # type: ignore[arg-type]
+    right, bottom = left + keep, top + keep
+    edges = (left * width, top * height, right * width, bottom * height)
+    x0, y0, x1, y1 = (round(edge) for edge in edges)
+    cropped = image.crop((x0, y0, x1, y1))
     return ImageOps.mirror(cropped) if random.random() < 0.5 else cropped

@@ -58,6 +58,8 @@ class ImageTokens(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.scale: Tensor
         self.register_buffer("mean", torch.zeros(shape.channels))
         self.register_buffer("scale", torch.ones(shape.channels))
         self.project = nn.Linear(shape.channels, shape.width)

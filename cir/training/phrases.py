@@ -155,7 +155,9 @@ def instruction(kind: str, values: Mapping[str, str], random: Generator) -> str:
     """
     fitting = [t for t in TEMPLATES[kind] if _letters(t) <= values.keys()]
     template = fitting[int(random.integers(len(fitting)))]
-    text = template.format(**{letter: say(values[letter], random) for letter in _letters(template)})
+    # Sorted: the order of a set changes from process to process, and with it what is drawn.
+    said = {letter: say(values[letter], random) for letter in sorted(_letters(template))}
+    text = template.format(**said)
     return _disturb(text, random)
 
 

@@ -66,4 +66,4 @@ def _hits(scores: Tensor, references: Tensor, relevant: NDArray[np.bool_]) -> ND
     scores = scores.clone()
     scores[torch.arange(len(scores)), references] = -2.0
     top = scores.topk(min(CUT, scores.shape[1]), dim=1).indices.numpy()
-    return np.take_along_axis(relevant, top, axis=1).any(axis=1)
+    return np.any(np.take_along_axis(relevant, top, axis=1), axis=1)

@@ -50,8 +50,8 @@ class CompactEncoder:
         contents = _read(folder)
         self.fingerprint = _fingerprint(contents)
         self._tokenizer = _load_tokenizer(contents["tokenizer.json"], folder)
-        self._image = _session(contents["image.onnx"], folder / "image.onnx")
-        self._fusion = _session(contents["fusion.onnx"], folder / "fusion.onnx")
+        self._image = _session(contents["image.onnx"], folder / "image.onnx", ["images"])
+        self._fusion = _session(contents["fusion.onnx"], folder / "fusion.onnx", ["image", "ids"])
         self._no_tokens = np.zeros((0, self._fusion.get_inputs()[0].shape[2]), np.float32)
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
@@ -150,15 +150,21 @@ def _load_tokenizer(content: bytes, folder: Path) -> Any:
         ) from error
 
 
-def _session(content: bytes, path: Path) -> Any:
+def _session(content: bytes, path: Path, inputs: list[str]) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # the runtime's error classes share no public base
         raise EncoderError(
             f"{path} is not a graph that ONNX Runtime can load. Restore it."
         ) from error
+    found = [each.name for each in session.get_inputs()]
+    if found != inputs:
+        raise EncoderError(
+            f"{path} takes {found}, not {inputs}: another model's graph. Restore it."
+        )
+    return session

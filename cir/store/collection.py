@@ -1,0 +1,167 @@
+"""The images of one index as rows of a Milvus collection: query, iterate, write, delete."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cir import filters
+from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
+from cir.store.records import IndexInfo
+from cir.store.schema import ensure_loaded
+from cir.store.wire import batches
+
+MAX_LIMIT = 16_384
+"""Most rows or hits that Milvus gives in one answer."""
+
+READ_ROWS = 2_000
+_UPSERT_BYTES = 8 * 2**20
+_PAGE_ROWS = 12_000
+_HEX = "0123456789abcdef"
+_AFTER_HEX = "g"
+
+
+class ImageCollection:
+    """Rows of an index, by field name; every method raises StoreError where Milvus fails."""
+
+    def __init__(self, connection: Connection, info: IndexInfo) -> None:
+        self._connection = connection
+        self._name = info.name
+        self._collection = info.collection
+
+    def session(self) -> AbstractContextManager[Any]:
+        """A client for calls on the loaded collection."""
+        ensure_loaded(self._connection, self._collection, self._name)
+        return self._connection.session(self._name)
+
+    def exists(self) -> bool:
+        """Whether Milvus still holds the collection."""
+        with self._connection.session() as client:
+            return bool(client.has_collection(self._collection, timeout=CONNECT_SECONDS))
+
+    def query(
+        self,
+        expression: str,
+        fields: Sequence[str],
+        limit: int | None = None,
+        *,
+        level: str = "Strong",
+    ) -> list[dict[str, Any]]:
+        """Fields of the rows that meet an expression, in no order.
+
+        `limit`, at most `MAX_LIMIT`, is needed for rows: without one, Lite gives up to 16,383.
+        """
+        options = {} if limit is None else {"limit": limit}
+        with self.session() as client:
+            rows = client.query(
+                self._collection,
+                filter=expression,
+                output_fields=list(fields),
+                consistency_level=level,
+                timeout=WORK_SECONDS,
+                **options,
+            )
+        if level == "Strong":
+            self._connection.caught_up.add(self._collection)
+        return [dict(row) for row in rows]
+
+    def by_key(
+        self, keys: Sequence[str], fields: Sequence[str], step: int = READ_ROWS
+    ) -> Iterator[dict[str, Any]]:
+        """Rows with these ids, `step` a request, in no order; unknown ids are left out."""
+        level = "Strong"
+        for part in parts(keys, step):
+            yield from self.query(filters.keys_in("id", part), fields, len(part), level=level)
+            level = "Bounded"  # what the first request saw, the others see
+
+    def count(self) -> int:
+        """Number of rows now."""
+        return int(self.query("", ["count(*)"])[0]["count(*)"])
+
+    def iterate(self, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Every row once, by id, in bounded memory; `fields` must name `id`.
+
+        Pages are ranges of ids, which are digests and so spread evenly: this asks for no order of
+        answers and survives writes between pages.
+        """
+        total = self.count()
+        width = 0
+        while total > _PAGE_ROWS * 16**width:
+            width += 1
+        for number in range(16**width):
+            yield from self._page(f"{number:0{width}x}" if width else "", fields)
+
+    def used_content(self, content_hashes: Collection[str]) -> set[str]:
+        """Those of the content hashes that some row has."""
+        used: set[str] = set()
+        for part in parts(sorted(content_hashes), READ_ROWS):
+            expression = filters.keys_in("content_hash", part)
+            rows = self.query(expression, ["content_hash"], MAX_LIMIT)
+            if len(rows) == MAX_LIMIT:
+                # So many copies of one file that the answer may be cut short: look at all rows.
+                every = {row["content_hash"] for row in self.iterate(["id", "content_hash"])}
+                return every & set(content_hashes)
+            used.update(row["content_hash"] for row in rows)
+        return used
+
+    def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write rows in groups of about 8 MB."""
+        for group in batches(rows, _UPSERT_BYTES):
+            with self.session() as client:
+                client.upsert(self._collection, group, timeout=WORK_SECONDS)
+            self._connection.caught_up.discard(self._collection)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove the rows with these ids."""
+        for part in parts(keys, READ_ROWS):
+            filters.keys_in("id", part)  # refuses keys that would damage a Lite file
+            with self.session() as client:
+                client.delete(self._collection, ids=list(part), timeout=WORK_SECONDS)
+            self._connection.caught_up.discard(self._collection)
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        limit: int,
+        expression: str,
+        *,
+        fields: Sequence[str],
+        exact: bool,
+    ) -> Sequence[Any]:
+        """For each query the nearest rows that meet an expression, as pymilvus gives them.
+
+        Strong consistency costs a server some 0.3 s. So it is used where `exact` asks for it and
+        for the first search after a write; other results may lack what other processes wrote in
+        the last few seconds.
+        """
+        fresh = self._collection in self._connection.caught_up
+        with self.session() as client:
+            answers: Sequence[Any] = client.search(
+                self._collection,
+                data=list(queries),
+                limit=limit,
+                filter=expression,
+                output_fields=list(fields),
+                consistency_level="Bounded" if fresh and not exact else "Strong",
+                timeout=WORK_SECONDS,
+            )
+        self._connection.caught_up.add(self._collection)
+        return answers
+
+    def _page(self, prefix: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+        expression = filters.key_range(prefix, prefix + _AFTER_HEX)
+        # The count before was Strong; what it saw, the pages see.
+        rows = self.query(expression, fields, MAX_LIMIT, level="Bounded")
+        if len(rows) < MAX_LIMIT:
+            yield from sorted(rows, key=lambda row: str(row["id"]))
+            return
+        for digit in _HEX:
+            yield from self._page(prefix + digit, fields)
+
+
+def parts(items: Sequence[str], step: int) -> Iterator[list[str]]:
+    """The items in order, `step` at a time."""
+    for start in range(0, len(items), step):
+        yield list(items[start : start + step])

@@ -1,0 +1,165 @@
+"""One index: write, read and search its images."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cir import filters
+from cir.errors import StoreError, UsageError
+from cir.store.collection import MAX_LIMIT, ImageCollection
+from cir.store.connection import Connection
+from cir.store.records import Hit, ImageRecord, IndexInfo, Row
+from cir.store.registry import Registry
+from cir.store.search import Search
+from cir.store.thumbnails import Thumbnails
+from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
+
+_CHANGEABLE = frozenset(
+    ("encoder", "fingerprint", "precision", "weights", "source", "columns", "state", "count")
+)
+
+
+class Index:
+    """A Milvus collection of images with its encoder; obtained from a `Store`.
+
+    Safe to share between threads. Every method raises StoreError where Milvus fails.
+    """
+
+    def __init__(self, info: IndexInfo, connection: Connection, thumbnails: Thumbnails) -> None:
+        self._info = info
+        self._connection = connection
+        self._images = ImageCollection(connection, info)
+        self._thumbnails = thumbnails
+
+    @property
+    def info(self) -> IndexInfo:
+        """The index's registry row, as last read or changed through this object."""
+        return self._info
+
+    def update(self, **changes: Any) -> None:
+        """Change facts in the registry, for example `state="ready", count=120`.
+
+        Raises:
+            UsageError: a fact is unknown or cannot change.
+            UnknownIndexError: the index has been dropped meanwhile.
+        """
+        wrong = sorted(set(changes) - _CHANGEABLE)
+        if wrong:
+            raise UsageError(f"These facts of an index cannot be changed: {', '.join(wrong)}.")
+        self._info = Registry(self._connection).update(self._info, changes)
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        """Write images, replacing those of the same id; of rows that share an id, the last.
+
+        Nothing is written unless every row is sound; each group of about 8 MB is durable when the
+        next begins. Thumbnails are stored before their rows.
+
+        Raises:
+            StoreError: an embedding is not finite or of another length, a metadata value does not
+                fit its column, an id is not 32 hex digits.
+        """
+        check_rows(rows, self._info.dim, self._info.columns)
+        unique = list({row.record.id: row for row in rows}.values())
+        with self._thumbnails.stored(self._images, unique) as fields:
+            self._images.upsert(fields_of(row) | extra for row, extra in fields)
+
+    def delete(self, ids: Collection[str]) -> None:
+        """Remove images and thumbnails that no other image needs; unknown ids do not matter."""
+        with self._thumbnails.released(self._images, ids):
+            self._images.delete(list(ids))
+
+    def count(self) -> int:
+        """Number of images now."""
+        return self._images.count()
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        where: str = "",
+        exclude_ids: Sequence[Collection[str]] | None = None,
+        only_ids: Sequence[Collection[str]] | None = None,
+    ) -> list[list[Hit]]:
+        """The nearest images of each query, best first; equal scores by path.
+
+        Sees every earlier write of this process. On a server, a single query on an index that is
+        not exact may miss what other processes wrote in the last few seconds.
+
+        Args:
+            vectors: `(n, dim)` queries; a row of any length but of finite values.
+            limit: images a query, 1 to 16,384. Excluded images count towards this bound:
+                16,384 with 4 exclusions gives at most 16,380.
+            where: an expression made by `cir.filters.expression`; "" for all images.
+            exclude_ids: for each query, ids that must not be found.
+            only_ids: for each query, the ids among which to search; costs a request a query.
+
+        Raises:
+            UsageError: `limit` is out of range.
+            StoreError: the queries do not fit the index.
+        """
+        queries = self._checked(vectors, limit)
+        search = Search(self._images, where, exact=self._info.exact or len(queries) > 1)
+        if only_ids is None:
+            return search.excluding(queries, limit, exclude_ids)
+        excluded = exclude_ids or [()] * len(queries)
+        return [
+            search.among(query, limit, set(only) - set(out))
+            for query, only, out in zip(queries, only_ids, excluded, strict=True)
+        ]
+
+    def get(self, ids: Sequence[str]) -> list[ImageRecord]:
+        """Records of the ids that are there, in the order asked for."""
+        found = self._images.by_key(ids, RECORD_FIELDS)
+        by_id = {fields["id"]: record_of(fields) for fields in found}
+        return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def rows(self, ids: Sequence[str]) -> list[Row]:
+        """Records and embeddings, in the order asked for: to change metadata and `upsert` again.
+
+        `thumbnail` is None, which keeps the stored one. Ids that are not there are left out.
+        """
+        by_id: dict[str, Row] = {}
+        for fields in self._images.by_key(ids, [*RECORD_FIELDS, "vector"]):
+            vector = np.asarray(fields["vector"], dtype=np.float32)
+            by_id[fields["id"]] = Row(record_of(fields), vector)
+        return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """`(n, dim)` embeddings of the ids, in the order asked for.
+
+        Raises:
+            UsageError: an id is not in the index.
+        """
+        by_id = {row.record.id: row.vector for row in self.rows(ids)}
+        missing = [id_ for id_ in ids if id_ not in by_id]
+        if missing:
+            raise UsageError(f'The index "{self._info.name}" has no image with id {missing[0]}.')
+        return np.array([by_id[id_] for id_ in ids], dtype=np.float32).reshape(-1, self._info.dim)
+
+    def iterate(self) -> Iterator[ImageRecord]:
+        """Every record once, by id, in bounded memory."""
+        return (record_of(fields) for fields in self._images.iterate(RECORD_FIELDS))
+
+    def ids_with_content(self, content_hash: str) -> list[str]:
+        """Ids of the images whose files have this content, sorted; the first 16,384 at most."""
+        expression = filters.keys_in("content_hash", [content_hash])
+        return sorted(row["id"] for row in self._images.query(expression, ["id"], MAX_LIMIT))
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """JPEG files of the ids that have a thumbnail."""
+        return self._thumbnails.read(self._images, ids)
+
+    def _checked(self, vectors: NDArray[np.float32], limit: int) -> NDArray[np.float32]:
+        if not 1 <= limit <= MAX_LIMIT:
+            raise UsageError(f"A search gives 1 to {MAX_LIMIT} images a query, not {limit}.")
+        queries = np.asarray(vectors, dtype=np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self._info.dim:
+            raise StoreError(
+                f'The index "{self._info.name}" searches with queries of shape '
+                f"(n, {self._info.dim}), not {queries.shape}."
+            )
+        if not np.isfinite(queries).all():
+            raise StoreError("A query holds a value that is not a finite number.")
+        return queries

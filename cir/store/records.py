@@ -1,0 +1,107 @@
+"""What the store keeps and gives back, as plain data: no Milvus in here."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+ColumnType = Literal["string", "integer", "number", "boolean"]
+IndexKind = Literal["index", "gallery"]
+IndexState = Literal["building", "ready"]
+Metadata = Mapping[str, Any]
+
+
+def image_id(path: str) -> str:
+    """Key of an image: the first 32 hex digits of the SHA-256 of its relative POSIX path.
+
+    Bytes of a file name that are not UTF-8 count as themselves (`os.fsdecode`'s convention).
+    """
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """One row of the registry: an index and what made it.
+
+    Attributes:
+        name: display name, any text, unique among indexes of the same kind.
+        collection: name of the Milvus collection, `cir_` and 12 hex digits.
+        kind: "index" for people's indexes, "gallery" for evaluation galleries.
+        encoder, fingerprint, precision: the encoder that made the embeddings.
+        weights: where its weights were, None when they ship with the project.
+        dim: length of an embedding.
+        source: the indexed folder, or None when the images came another way.
+        columns: metadata columns and their types.
+        state: "building" until an ingest has come to its end, then "ready".
+        count: images at the last end of an ingest.
+        index_type: "FLAT" (exact) or "AUTOINDEX".
+        created, updated: ISO 8601, UTC.
+    """
+
+    name: str
+    collection: str
+    kind: IndexKind
+    encoder: str
+    fingerprint: str
+    precision: str
+    weights: str | None
+    dim: int
+    source: str | None
+    columns: Mapping[str, ColumnType] = field(default_factory=dict)
+    state: IndexState = "building"
+    count: int = 0
+    index_type: str = "AUTOINDEX"
+    created: str = ""
+    updated: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search compares the query with every image."""
+        return self.index_type == "FLAT"
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """What an index knows of one image file, without its embedding.
+
+    Attributes:
+        id: first 32 hex digits of the SHA-256 of `path`.
+        path: relative to the source folder, POSIX form.
+        content_hash: of the file's bytes, as `cir.images.content_hash` gives it.
+        size: bytes. modified: nanoseconds since the epoch. width, height: pixels, upright.
+        metadata: values of the index's metadata columns; a column without a value is absent.
+    """
+
+    id: str
+    path: str
+    content_hash: str
+    size: int
+    modified: int
+    width: int
+    height: int
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image to write: its record, its embedding `(dim,)` float32, its JPEG thumbnail.
+
+    `thumbnail` None keeps the thumbnail that is already stored for this content.
+    """
+
+    record: ImageRecord
+    vector: NDArray[np.float32]
+    thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result: `score` is the cosine similarity, from -1 to 1."""
+
+    id: str
+    path: str
+    score: float
+    metadata: Metadata = field(default_factory=dict)

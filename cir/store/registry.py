@@ -1,0 +1,202 @@
+"""The registry: which collections are indexes of Recompose, and what made them.
+
+A row's life: "creating" until its collection is there, then the index's own state, then "dropping"
+until its collection is gone. So a process may die at any moment: no listed index lacks its
+collection, no collection of ours lacks a row, and nobody else's collection is ever touched.
+"""
+
+import contextlib
+import dataclasses
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cir.errors import StoreError, UnknownIndexError, UsageError
+from cir.filters import not_empty
+from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
+from cir.store.records import IndexInfo
+from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
+
+MAX_NAME = 100
+_MAX_INDEXES = 16_384
+_ABANDONED = timedelta(minutes=10)
+_PHASES = ("creating", "live", "dropping")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    info: IndexInfo
+    phase: str
+
+
+class Registry:
+    """Reads and writes the registry's rows; names are compared here, never by Milvus."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def infos(self, kind: str) -> list[IndexInfo]:
+        """The usable indexes of a kind, by name."""
+        entries = self._entries() if self._exists() else []
+        infos = [
+            entry.info for entry in entries if entry.phase == "live" and entry.info.kind == kind
+        ]
+        return sorted(infos, key=lambda info: (info.name.casefold(), info.name))
+
+    def find(self, name: str, kind: str) -> IndexInfo:
+        """The usable index of this name.
+
+        Raises:
+            UnknownIndexError: there is none; the message lists those that there are.
+        """
+        infos = self.infos(kind)
+        for info in infos:
+            if info.name == name:
+                return info
+        word = "index" if kind == "index" else "gallery"
+        known = ", ".join(f'"{info.name}"' for info in infos)
+        plural = "indexes" if kind == "index" else "galleries"
+        there = f"There are: {known}." if known else f"There are no {plural} yet."
+        raise UnknownIndexError(f'There is no {word} "{name}" in {self._connection.place}. {there}')
+
+    def add(self, info: IndexInfo, make: Callable[[str], None]) -> IndexInfo:
+        """Register an index; `make` gets the name of the collection to create.
+
+        Raises:
+            UsageError: the name is taken, empty or too long.
+        """
+        _check_name(info.name)
+        ensure_registry(self._connection)
+        entries = self._entries()
+        self._sweep(entries)
+        self._refuse_twin(info, entries)
+        now = _now()
+        collection = f"cir_{uuid.uuid4().hex[:12]}"
+        info = dataclasses.replace(info, collection=collection, created=now, updated=now)
+        self._write(info, "creating")
+        try:
+            # Again, because another process may have begun the same; then both give way.
+            self._refuse_twin(info, self._entries())
+            make(collection)
+        except BaseException:
+            with contextlib.suppress(StoreError):  # else a later `add` cleans up
+                self.remove(info)
+            raise
+        self._write(info, "live")
+        return info
+
+    def update(self, info: IndexInfo, changes: Mapping[str, Any]) -> IndexInfo:
+        """Write changed facts of an index.
+
+        Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
+        """
+        entries = [entry for entry in self._entries() if entry.info.collection == info.collection]
+        if not entries or entries[0].phase != "live":
+            raise UnknownIndexError(f'The index "{info.name}" has been dropped meanwhile.')
+        changed = dataclasses.replace(entries[0].info, **changes, updated=_now())
+        self._write(changed, "live")
+        return changed
+
+    def remove(self, info: IndexInfo) -> None:
+        """Drop an index's collection, then its row."""
+        self._write(info, "dropping")
+        with self._connection.session() as client:
+            client.drop_collection(info.collection, timeout=WORK_SECONDS)
+            client.delete(REGISTRY, ids=[info.collection], timeout=CONNECT_SECONDS)
+        self._connection.ready.discard(info.collection)
+
+    def _exists(self) -> bool:
+        """Whether there is a registry; reading makes none."""
+        if REGISTRY in self._connection.ready:
+            return True
+        with self._connection.session() as client:
+            exists = bool(client.has_collection(REGISTRY, timeout=CONNECT_SECONDS))
+        if exists:
+            ensure_registry(self._connection)
+        return exists
+
+    def _entries(self) -> list[_Entry]:
+        ensure_registry(self._connection)
+        with self._connection.session() as client:
+            rows = client.query(
+                REGISTRY,
+                filter=not_empty("id"),
+                output_fields=["id", "body"],
+                limit=_MAX_INDEXES,
+                consistency_level="Strong",
+                timeout=CONNECT_SECONDS,
+            )
+        return [_entry(row["id"], row["body"]) for row in rows]
+
+    def _write(self, info: IndexInfo, phase: str) -> None:
+        body = dataclasses.asdict(info) | {"phase": phase}
+        # ASCII with escapes: whatever a person typed comes back as it was.
+        text = json.dumps(body, ensure_ascii=True)
+        if len(text) > MAX_VARCHAR:
+            raise UsageError(
+                f'The index "{info.name}" has too many or too long metadata columns: their names '
+                f"take more than {MAX_VARCHAR} bytes. Leave some out."
+            )
+        row = {"id": info.collection, "body": text, "vector": [0.0, 0.0]}
+        with self._connection.session() as client:
+            client.upsert(REGISTRY, [row], timeout=CONNECT_SECONDS)
+
+    def _refuse_twin(self, info: IndexInfo, entries: list[_Entry]) -> None:
+        for entry in entries:
+            other = entry.info
+            same = (other.name, other.kind) == (info.name, info.kind)
+            taken = entry.phase == "live" or not _abandoned(entry)
+            if same and taken and other.collection != info.collection:
+                raise UsageError(
+                    f'There is already an index "{info.name}" in {self._connection.place}, or '
+                    "another process is making it. Choose another name, or drop that one first."
+                )
+
+    def _sweep(self, entries: list[_Entry]) -> None:
+        """Finish what processes that died left half done."""
+        for entry in entries:
+            if entry.phase != "live" and _abandoned(entry):
+                self.remove(entry.info)
+
+
+def _abandoned(entry: _Entry) -> bool:
+    if entry.phase == "dropping":
+        return True
+    age = datetime.now(UTC) - datetime.fromisoformat(entry.info.created)
+    return age > _ABANDONED
+
+
+def _entry(collection: str, body: str) -> _Entry:
+    try:
+        fields = json.loads(body)
+        phase = fields.pop("phase")
+        known = {field.name for field in dataclasses.fields(IndexInfo)}
+        info = IndexInfo(**{name: value for name, value in fields.items() if name in known})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StoreError(
+            f"The row {collection} of {REGISTRY} cannot be read; another version of Recompose may "
+            "have written it. Update Recompose, or delete that row."
+        ) from error
+    if phase not in _PHASES or info.collection != collection:
+        raise StoreError(
+            f"The row {collection} of {REGISTRY} is not one of this version of Recompose. "
+            "Update Recompose, or delete that row."
+        )
+    return _Entry(info, phase)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise UsageError("An index needs a name.")
+    if len(name) > MAX_NAME:
+        raise UsageError(
+            f"The name of an index has at most {MAX_NAME} characters, this has {len(name)}."
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,168 @@
+"""The store: the indexes of one Milvus."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cir.errors import UsageError
+from cir.store.collection import ImageCollection
+from cir.store.connection import Connection, ServerConnection, is_server_uri
+from cir.store.index import Index
+from cir.store.lite import LiteConnection
+from cir.store.records import ColumnType, IndexInfo, IndexKind
+from cir.store.registry import Registry
+from cir.store.schema import create_images
+from cir.store.thumbnails import FieldThumbnails, FileThumbnails, Thumbnails, thumbnail_folder
+
+_KINDS: tuple[IndexKind, ...] = ("index", "gallery")
+MAX_DIM = 32_768
+
+_Collections = list[ImageCollection]  # `list` means a method inside the class
+
+
+class Store:
+    """Indexes in a Milvus Lite file, on a Milvus server or in Zilliz Cloud.
+
+    Cheap to make and safe to share between threads: it connects at the first call, and releases a
+    Lite file when nobody has used it for a while, so that other processes get their turn.
+
+    Attributes:
+        is_lite: whether the indexes are in a Milvus Lite file.
+        backend: "Milvus Lite", "Milvus server" or "Zilliz Cloud".
+        place: where the indexes are, for people; never with a password.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        token: str | None = None,
+        *,
+        data_dir: Path,
+        idle_seconds: float = 3.0,
+        wait_seconds: float = 15.0,
+    ) -> None:
+        """Name a Milvus without connecting.
+
+        Args:
+            uri: `http://`, `https://`, `tcp://` or `unix:` of a server, else a Lite file's path.
+            token: an API key or `user:password`; appears in no message.
+            data_dir: folder of the thumbnails that belong to a Lite file.
+            idle_seconds: how long an unused Lite file stays open.
+            wait_seconds: how long to wait for another process to release a Lite file.
+
+        Raises:
+            UsageError: the URI names neither a server nor a possible Lite file.
+        """
+        if not uri.strip():
+            raise UsageError("The Milvus URI is empty. Name a server or a Milvus Lite file.")
+        self._connection: Connection
+        self._folder: Path | None = None
+        if is_server_uri(uri):
+            self._connection = ServerConnection(uri, token)
+        else:
+            path = Path(uri).expanduser().resolve()
+            self._folder = thumbnail_folder(path, data_dir)
+            self._connection = LiteConnection(
+                path, idle_seconds=idle_seconds, wait_seconds=wait_seconds
+            )
+        self.is_lite = self._connection.is_lite
+        self.backend = self._connection.backend
+        self.place = self._connection.place
+        self._registry = Registry(self._connection)
+
+    def __repr__(self) -> str:
+        return f"<Store: {self.place}>"
+
+    def create(
+        self,
+        name: str,
+        *,
+        kind: IndexKind = "index",
+        encoder: str,
+        fingerprint: str,
+        precision: str,
+        weights: str | None = None,
+        dim: int,
+        source: str | None = None,
+        columns: Mapping[str, ColumnType] | None = None,
+        exact: bool = False,
+    ) -> Index:
+        """Make an empty index in state "building".
+
+        `exact` compares each query with every image; otherwise Milvus picks the index type.
+
+        Raises:
+            UsageError: the name is taken, empty or too long, or `dim` is not 2 to 32,768.
+            StoreError: Milvus fails.
+        """
+        if not 2 <= dim <= MAX_DIM:
+            raise UsageError(f"Milvus holds embeddings of 2 to {MAX_DIM} values, not {dim}.")
+        info = IndexInfo(
+            name=name,
+            collection="",
+            kind=kind,
+            encoder=encoder,
+            fingerprint=fingerprint,
+            precision=precision,
+            weights=weights,
+            dim=dim,
+            source=source,
+            columns=dict(columns or {}),
+            index_type="FLAT" if exact else "AUTOINDEX",
+        )
+        return self._index(
+            self._registry.add(
+                info,
+                lambda collection: create_images(
+                    self._connection, collection, dim, info.index_type
+                ),
+            )
+        )
+
+    def open(self, name: str, kind: IndexKind = "index") -> Index:
+        """The index of this name.
+
+        Raises:
+            UnknownIndexError: there is none; the message lists the known names.
+            StoreError: Milvus fails.
+        """
+        return self._index(self._registry.find(name, kind))
+
+    def list(self, kind: IndexKind = "index") -> list[IndexInfo]:
+        """The indexes of a kind, by name.
+
+        Raises:
+            StoreError: Milvus fails.
+        """
+        return self._registry.infos(kind)
+
+    def drop(self, name: str, kind: IndexKind = "index") -> None:
+        """Remove an index, its images, and thumbnails that no other index needs.
+
+        Raises:
+            UnknownIndexError: there is no such index; the message lists the known names.
+            StoreError: Milvus fails.
+        """
+        info = self._registry.find(name, kind)
+        images = ImageCollection(self._connection, info)
+        if not images.exists():
+            self._registry.remove(info)
+            return
+        with self._thumbnails().released(images, None):
+            self._registry.remove(info)
+
+    def close(self) -> None:
+        """Let go of the Milvus; a later call opens it again."""
+        self._connection.close()
+
+    def _index(self, info: IndexInfo) -> Index:
+        return Index(info, self._connection, self._thumbnails())
+
+    def _thumbnails(self) -> Thumbnails:
+        if self._folder is None:
+            return FieldThumbnails()
+        return FileThumbnails(self._folder, self._all_images)
+
+    def _all_images(self) -> _Collections:
+        infos = [info for kind in _KINDS for info in self._registry.infos(kind)]
+        collections = [ImageCollection(self._connection, info) for info in infos]
+        return [images for images in collections if images.exists()]

@@ -1,0 +1,59 @@
+"""`python -m cir` as another process."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs commands with a data folder of their own."""
+
+    data_dir: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Variables of a command: English, plain, wide, nothing of the person who runs the test."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CIR_")}
+        plain = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+        paths = {"CIR_DATA_DIR": str(self.data_dir), "PYTHONPATH": str(REPOSITORY)}
+        return kept | plain | paths | more
+
+    def start(self, *arguments: object, code: str = "", **more: str) -> "subprocess.Popen[str]":
+        """Start a command, or some code in its place, and do not wait."""
+        python = ["-c", code] if code else ["-m", "cir"]
+        return subprocess.Popen(
+            [sys.executable, *python, *map(os.fspath, map(_word, arguments))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env=self.environment(**more),
+        )
+
+    def run(
+        self, *arguments: object, stdin: str = "", code: str = "", **more: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end; never with a traceback."""
+        process = self.start(*arguments, code=code, **more)
+        out, err = process.communicate(stdin, timeout=100)
+        assert "Traceback" not in err, err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def document(self, *arguments: object, exit_code: int = 0, **more: str) -> dict[str, Any]:
+        """The one document that a command with `--json` prints."""
+        done = self.run(*arguments, "--json", **more)
+        assert done.returncode == exit_code, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+
+def _word(argument: object) -> str | Path:
+    return argument if isinstance(argument, Path) else str(argument)

@@ -1,0 +1,40 @@
+"""Albums, stores and command lines."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from cir.encoders.compact.encoder import CompactEncoder
+from cir.store import Store
+from tests.cir.album import Album, CountingEncoder
+from tests.cir.command_line import CommandLine
+from tests.drawn import draw_album
+
+
+@pytest.fixture(scope="session")
+def local_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """One Milvus Lite file for all tests of this process."""
+    folder: Path = tmp_path_factory.mktemp("local")
+    return Store(str(folder / "recompose.db"), data_dir=folder)
+
+
+@pytest.fixture
+def empty_album(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> Album:
+    """An empty folder, not yet indexed."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    return Album(local_store, CountingEncoder(compact), folder, uuid.uuid4().hex)
+
+
+@pytest.fixture
+def album(empty_album: Album) -> Album:
+    """Eighteen pictures in three folders, not yet indexed."""
+    draw_album(empty_album.folder)
+    return empty_album
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    """Commands with an empty data folder."""
+    return CommandLine(tmp_path / "data")

@@ -1,0 +1,47 @@
+"""The two backends that every contract test runs against: a Lite file and a real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cir.store import Index, Store
+from tests.cir.store.samples import COLUMNS, DIM
+from tests.milvus_server import MilvusServer, milvus_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[MilvusServer]:
+    """A running Milvus server that wants a token."""
+    with milvus_server(authorize=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["lite", "server"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store on each backend."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    if request.param == "lite":
+        return Store(str(folder / "test.db"), data_dir=folder)
+    running: MilvusServer = request.getfixturevalue("server")
+    return Store(running.uri, running.token, data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def shared_index(store: Store) -> Index:
+    """One index a backend, because making one takes a server seconds."""
+    return store.create(
+        "shared",
+        encoder="test",
+        fingerprint="0",
+        precision="exact",
+        dim=DIM,
+        columns=COLUMNS,
+    )
+
+
+@pytest.fixture
+def index(shared_index: Index) -> Index:
+    """An empty index with the sample columns."""
+    shared_index.delete([record.id for record in shared_index.iterate()])
+    return shared_index

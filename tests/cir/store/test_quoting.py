@@ -1,0 +1,77 @@
+"""Texts of every kind, in values and in column names, find exactly their own rows."""
+
+import itertools
+import random
+
+import pytest
+
+from cir.errors import UsageError
+from cir.filters import Condition, expression, parse_where
+from cir.store import Index, Store, image_id
+from tests.cir.store.samples import row, unit
+
+ALPHABET = [
+    *"ab'\"\\%_n\n\r\t\0\x01\x7f\x85{}[]()=<>!#$@/~^&|*?;,. -+0u",
+    "\\n",
+    "\\u0041",
+    "\\x41",
+    "\u2028",
+    "é",
+    "e\u0301",
+    "日",
+    "😀",
+    "\U000f0000",
+    "\U000f000000000a",
+    "\ud800",
+    "\udcff",
+]
+COUNT = 150
+
+
+def texts(seed: int) -> list[str]:
+    """Different random texts, and some very long ones."""
+    chooser = random.Random(seed)
+    found = {"".join(chooser.choices(ALPHABET, k=chooser.randint(1, 8))) for _ in range(COUNT)}
+    # Each pair of neighbours in the alphabet once, where escapes go wrong.
+    found |= {first + second for first, second in itertools.pairwise(ALPHABET)}
+    return [*sorted(found), "x" * 20_000, "\\" * 5_000, '"' * 5_000, "日" * 5_000, "😀\n" * 2_000]
+
+
+def test_every_text_finds_its_own_row_and_no_other(index: Index) -> None:
+    values = texts(seed=0)
+    index.upsert([row(f"{n}", metadata={"colour": text}) for n, text in enumerate(values)])
+    for n, text in enumerate(values):
+        where = expression([Condition("colour", "=", text)])
+        hits = index.search(unit(1.0)[None], 3, where=where)[0]
+        assert [(hit.path, hit.metadata) for hit in hits] == [(f"{n}", {"colour": text})]
+    for text in values[:10]:
+        where = expression([Condition("colour", "!=", text)])
+        assert len(index.search(unit(1.0)[None], 1000, where=where)[0]) == len(values) - 1
+
+
+def test_every_text_can_name_a_column(index: Index, store: Store) -> None:
+    names = [name for name in texts(seed=1) if len(name) < 100][::4]
+    before = index.info.columns
+    index.update(columns=dict.fromkeys(names, "string"))
+    try:
+        index.upsert([row(f"{n}", metadata={name: "x"}) for n, name in enumerate(names)])
+        assert list(store.open(index.info.name).info.columns) == names
+        for n, name in enumerate(names):
+            where = expression([Condition(name, "=", "x")])
+            hits = index.search(unit(1.0)[None], 3, where=where)[0]
+            assert [(hit.path, hit.metadata) for hit in hits] == [(f"{n}", {name: "x"})]
+    finally:
+        index.update(columns=before)
+
+
+def test_typed_conditions_survive_any_value(index: Index) -> None:
+    """What a person types is one condition, whatever it holds."""
+    values = [text for text in texts(seed=2) if text.strip() and text[0] != "=" and len(text) < 100]
+    index.upsert([row("other", metadata={"colour": "other"})])
+    for text in values:
+        try:
+            condition = parse_where(f"colour={text}", index.info.columns)
+        except UsageError:
+            pytest.fail(f"refused: {text!r}")
+        assert index.search(unit(1.0)[None], 3, where=expression([condition]))[0] == []
+    assert index.get([image_id("other")])

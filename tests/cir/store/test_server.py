@@ -1,0 +1,126 @@
+"""What only a server can do: be away, refuse a token, and serve several processes at once."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cir.errors import StoreError, UsageError
+from cir.store import Store, connection
+from tests.milvus_server import MilvusServer
+
+SECRET = "hunter2-secret"
+
+
+def free_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "tcp"])
+def test_a_server_that_is_away_is_named_without_secrets(tmp_path: Path, scheme: str) -> None:
+    port = free_port()
+    store = Store(f"{scheme}://me:{SECRET}@127.0.0.1:{port}", f"you:{SECRET}", data_dir=tmp_path)
+    begun = time.monotonic()
+    with pytest.raises(
+        StoreError, match=f"{scheme}://127.0.0.1:{port} cannot be reached"
+    ) as caught:
+        store.list()
+    assert time.monotonic() - begun < 11
+    assert SECRET not in f"{caught.value} {caught.value.__cause__} {store!r} {store.place}"
+
+
+def test_a_server_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 1.0)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        store = Store(f"http://127.0.0.1:{silent.getsockname()[1]}", data_dir=tmp_path)
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="did not answer in time"):
+            store.list()
+        assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize("uri", ["http://", "ftp://x", "http://h:99999", f"http://me:{SECRET}@h:x"])
+def test_an_impossible_uri_is_refused_at_once(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(UsageError, match="CIR_MILVUS_URI") as caught:
+        Store(uri, data_dir=tmp_path)
+    assert SECRET not in str(caught.value) and caught.value.__cause__ is None
+
+
+def test_an_empty_uri_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        Store(" ", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("uri", "backend"),
+    [
+        ("http://localhost:19530", "Milvus server"),
+        ("https://in01.api.gcp-us-west1.zillizcloud.com", "Zilliz Cloud"),
+    ],
+)
+def test_backends_have_names(tmp_path: Path, uri: str, backend: str) -> None:
+    store = Store(uri, data_dir=tmp_path)
+    assert store.backend == backend and not store.is_lite and uri in store.place
+
+
+def test_a_wrong_token_is_told_from_an_absent_server(tmp_path: Path, server: MilvusServer) -> None:
+    assert Store(server.uri, server.token, data_dir=tmp_path).list("gallery") == []
+    with_password = server.uri.replace("://", f"://{server.token}@")
+    assert Store(with_password, data_dir=tmp_path).list("gallery") == []
+    for token in (None, f"root:{SECRET}", SECRET):
+        with pytest.raises(StoreError, match="refused the token") as caught:
+            Store(server.uri, token, data_dir=tmp_path).list()
+        assert SECRET not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_processes_may_make_the_registry_at_once(tmp_path: Path, server: MilvusServer) -> None:
+    """In a database of its own, so that there is no registry yet; one name, several makers."""
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(server.uri, token=server.token or "")
+    client.create_database("race")
+    code = """
+import sys
+from pathlib import Path
+from cir.errors import UsageError
+from cir.store import Store, connection
+store = Store(sys.argv[1], input(), data_dir=Path(sys.argv[2]))
+facts = dict(encoder="e", fingerprint="f", precision="exact", dim=4)
+store.create(sys.argv[3], **facts)
+try:
+    store.create("same", **facts)
+    print("made")
+except UsageError:
+    print("taken")
+"""
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, f"{server.uri}/race", tmp_path, f"index {number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for number in range(2)
+    ]
+    for maker in makers:
+        assert maker.stdin is not None
+        print(server.token, file=maker.stdin, flush=True)
+    results = [maker.communicate(timeout=60) for maker in makers]
+    assert [maker.returncode for maker in makers] == [0, 0], results
+    store = Store(f"{server.uri}/race", server.token, data_dir=tmp_path)
+    names = [info.name for info in store.list()]
+    assert names.count("same") == [output for output, _ in results].count("made\n") <= 1
+    assert set(names) - {"same"} == {"index 0", "index 1"}
