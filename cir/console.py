@@ -1,5 +1,6 @@
 """What the command lines of `cir` and `eval` share: options, exit codes, output, errors."""
 
+import io
 import json
 import os
 import sys
@@ -48,6 +49,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
+        _accept_any_text()
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
@@ -88,6 +90,13 @@ def command(as_json: bool, interrupted: str = "Interrupted.") -> Iterator[None]:
 def print_document(document: Any) -> None:
     """Print a JSON document on standard output; call it outside of `command`."""
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _accept_any_text() -> None:
+    """Names of files and values go out as escapes where a terminal cannot show them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, as_json: bool, code: int) -> None:

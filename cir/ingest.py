@@ -18,6 +18,11 @@ from cir.progress import Progress, ProgressTeller
 from cir.store import ColumnType, Index, IndexKind, Store
 from cir.walk import walk_images
 
+# Up to here a server compares with every image quickly enough, while its AUTOINDEX, as measured
+# (Milvus 2.3.5, 17,000 random vectors), found half of the ten nearest and lost hits under a filter.
+# Zilliz Cloud offers AUTOINDEX alone.
+EXACT_IMAGES = 100_000
+
 
 def ingest(
     store: Store,
@@ -37,7 +42,8 @@ def ingest(
     Args:
         metadata: a table of values for the images; by default `metadata.csv` in the folder.
         prune: remove images whose file is gone.
-        exact: create the index for exact search (FLAT).
+        exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
+            Milvus server is exact in any case.
         weights: where the encoder's weights were, to be kept with the index.
         on_progress: called after each chunk, in this thread.
 
@@ -53,7 +59,7 @@ def ingest(
     table = _open_table(folder, metadata)
     columns = table.columns if table is not None else {}
     index = _open_or_create(
-        store, folder, name, encoder, columns, kind=kind, exact=exact, weights=weights
+        store, folder, name, encoder, columns, total, kind=kind, exact=exact, weights=weights
     )
     # The columns there were stay: images that are gone from the folder may still have values.
     index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
@@ -100,6 +106,7 @@ def _open_or_create(
     name: str,
     encoder: Encoder,
     columns: Mapping[str, ColumnType],
+    total: int,
     *,
     kind: IndexKind,
     exact: bool,
@@ -118,7 +125,7 @@ def _open_or_create(
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,
-            exact=exact,
+            exact=exact or (store.backend == "Milvus server" and total <= EXACT_IMAGES),
         )
     info = index.info
     require_same_encoder(

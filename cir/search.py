@@ -105,45 +105,40 @@ def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -
         UsageError: a query lacks what the mode needs.
     """
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
-    groups: dict[str, list[int]] = {"composed": [], "image": [], "text": []}
-    for at, query in enumerate(queries):
-        groups[_kind(query, mode)].append(at)
-    if mode == "sum":
-        both = groups.pop("composed")
-        image, text = (_encode(encoder, [queries[i] for i in both], m) for m in ("image", "text"))
-        total = image + text
-        rows[both] = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-    for kind, members in groups.items():
-        rows[members] = _encode(encoder, [queries[i] for i in members], kind)
+    ways = [_way(query, mode) for query in queries]
+    for way in MODES:
+        members = [at for at, each in enumerate(ways) if each == way]
+        if members:
+            rows[members] = _encode(encoder, [queries[at] for at in members], way)
     return rows
 
 
-def _kind(query: Query, mode: Mode) -> str:
+def _way(query: Query, mode: Mode) -> Mode:
+    """How the query can be encoded in this mode, by what it has."""
     has_image, has_text = query.image is not None, bool(query.text)
-    if mode == "image" or (mode in {"composed", "sum"} and has_image and not has_text):
-        kind = "image"
-    elif mode == "text" or (mode in {"composed", "sum"} and has_text and not has_image):
-        kind = "text"
-    else:
-        kind = "composed"
-    if not has_image and kind != "text":
-        raise UsageError(
-            "The query is empty: give a reference image, an instruction, or both."
-            if not has_text
-            else "This search needs a reference image."
-        )
-    if kind == "text" and not has_text:
+    if not has_image and not has_text:
+        raise UsageError("The query is empty: give a reference image, an instruction, or both.")
+    if mode == "image" and not has_image:
+        raise UsageError("This search needs a reference image.")
+    if mode == "text" and not has_text:
         raise UsageError("This search needs an instruction.")
-    return kind
+    if mode in {"image", "text"} or (has_image and has_text):
+        return mode
+    return "image" if has_image else "text"
 
 
-def _encode(encoder: Encoder, queries: Sequence[Query], kind: str) -> Embeddings:
+def _encode(encoder: Encoder, queries: Sequence[Query], way: Mode) -> Embeddings:
     images = [query.image for query in queries if query.image is not None]
     texts = [query.text for query in queries]
-    match kind:
+    match way:
+        case "composed":
+            return encoder.encode_composed(images, texts)
         case "image":
             return encoder.encode_images(images)
         case "text":
             return encoder.encode_texts(texts)
-        case _:
-            return encoder.encode_composed(images, texts)
+        case "sum":
+            total = encoder.encode_images(images) + encoder.encode_texts(texts)
+            length = np.linalg.norm(total, axis=1, keepdims=True)
+            rows: Embeddings = (total / np.maximum(length, 1e-12)).astype(np.float32)
+            return rows

@@ -128,11 +128,11 @@ class ImageCollection:
         expression: str,
         *,
         fields: Sequence[str],
-        exact: bool,
+        strong: bool,
     ) -> Sequence[Any]:
         """For each query the nearest rows that meet an expression, as pymilvus gives them.
 
-        Strong consistency costs a server some 0.3 s. So it is used where `exact` asks for it and
+        Strong consistency costs a server some 0.3 s. So it is used where `strong` asks for it and
         for the first search after a write; other results may lack what other processes wrote in
         the last few seconds.
         """
@@ -144,7 +144,7 @@ class ImageCollection:
                 limit=limit,
                 filter=expression,
                 output_fields=list(fields),
-                consistency_level="Bounded" if fresh and not exact else "Strong",
+                consistency_level="Bounded" if fresh and not strong else "Strong",
                 timeout=WORK_SECONDS,
             )
         self._connection.caught_up.add(self._collection)

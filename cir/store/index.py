@@ -84,8 +84,9 @@ class Index:
     ) -> list[list[Hit]]:
         """The nearest images of each query, best first; equal scores by path.
 
-        Sees every earlier write of this process. On a server, a single query on an index that is
-        not exact may miss what other processes wrote in the last few seconds.
+        Sees every earlier write of this process. On a server, a single query on a person's index
+        may miss what other processes wrote in the last few seconds; a batch, and any search of a
+        gallery, misses nothing.
 
         Args:
             vectors: `(n, dim)` queries; a row of any length but of finite values.
@@ -100,7 +101,8 @@ class Index:
             StoreError: the queries do not fit the index.
         """
         queries = self._checked(vectors, limit)
-        search = Search(self._images, where, exact=self._info.exact or len(queries) > 1)
+        strong = self._info.kind == "gallery" or len(queries) > 1
+        search = Search(self._images, where, strong=strong)
         if only_ids is None:
             return search.excluding(queries, limit, exclude_ids)
         excluded = exclude_ids or [()] * len(queries)

@@ -34,10 +34,7 @@ class LiteServer:
         self._log = self._folder / "log"
         try:
             self._process = self._start(path)
-            self._await_socket(path)
-            self.client = milvus_client_class()(
-                uri=f"unix:{self._folder}/s", timeout=CONNECT_SECONDS, dedicated=True
-            )
+            self.client = self._connect(path)
         except BaseException:
             self.stop()
             raise
@@ -91,15 +88,24 @@ class LiteServer:
                 process_group=0,
             )
 
-    def _await_socket(self, path: Path) -> None:
+    def _connect(self, path: Path) -> Any:
+        """A client of the server, which needs a moment before it listens."""
+        from pymilvus import MilvusException
+
+        client_class = milvus_client_class()
         deadline = time.monotonic() + _START_SECONDS
-        while not (self._folder / "s").exists():
-            if not self.alive or time.monotonic() > deadline:
-                raise StoreError(
-                    f"Milvus Lite cannot open {path}: {self._last_line()} "
-                    "If the file is damaged, restore a copy or move it away and index again."
-                )
+        while self.alive and time.monotonic() < deadline:
+            if (self._folder / "s").exists():
+                # Between making its socket and listening there, the server refuses.
+                with contextlib.suppress(MilvusException):
+                    return client_class(
+                        uri=f"unix:{self._folder}/s", timeout=CONNECT_SECONDS, dedicated=True
+                    )
             time.sleep(0.005)
+        raise StoreError(
+            f"Milvus Lite cannot open {path}: {self._last_line()} "
+            "If the file is damaged, restore a copy or move it away and index again."
+        )
 
     def _last_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()

@@ -24,12 +24,12 @@ class Search:
     Attributes:
         images: where to search.
         where: an expression that every hit meets, or "".
-        exact: whether a server must first see every write that anybody has finished.
+        strong: whether a server must first see every write that anybody has finished.
     """
 
     images: ImageCollection
     where: str
-    exact: bool
+    strong: bool
 
     def excluding(
         self,
@@ -62,7 +62,7 @@ class Search:
 
     def _ask(self, queries: NDArray[np.float32], limit: int, expression: str) -> list[list[Hit]]:
         answers = self.images.search(
-            queries, limit, expression, fields=("path", "meta"), exact=self.exact
+            queries, limit, expression, fields=("path", "meta"), strong=self.strong
         )
         return [sorted(_hits(answer), key=_order) for answer in answers]
 

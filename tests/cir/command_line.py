@@ -28,7 +28,7 @@ class CommandLine:
         """Start a command, or some code in its place, and do not wait."""
         python = ["-c", code] if code else ["-m", "cir"]
         return subprocess.Popen(
-            [sys.executable, *python, *map(os.fspath, map(_word, arguments))],
+            [sys.executable, *python, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -53,7 +53,3 @@ class CommandLine:
         assert done.returncode == exit_code, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document
-
-
-def _word(argument: object) -> str | Path:
-    return argument if isinstance(argument, Path) else str(argument)

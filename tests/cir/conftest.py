@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cir.encoders.compact.encoder import CompactEncoder
+from cir.errors import UnknownIndexError
 from cir.store import Store
 from tests.cir.album import Album, CountingEncoder
 from tests.cir.command_line import CommandLine
@@ -20,11 +21,24 @@ def local_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def empty_album(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> Album:
-    """An empty folder, not yet indexed."""
+def unmade_album(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> Album:
+    """An empty folder whose index does not exist."""
     folder = tmp_path / "album"
     folder.mkdir()
     return Album(local_store, CountingEncoder(compact), folder, uuid.uuid4().hex)
+
+
+@pytest.fixture
+def empty_album(unmade_album: Album) -> Album:
+    """An empty folder; its index is empty or not made: one for all tests, as making one is slow."""
+    unmade_album.name = "album"
+    try:
+        index = unmade_album.index
+    except UnknownIndexError:
+        return unmade_album
+    index.delete([record.id for record in index.iterate()])
+    index.update(state="building", count=0, columns={}, source=None)
+    return unmade_album
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from cir.errors import ImageError
 from cir.images import content_hash, decode, open_image, open_reference, read_bytes, thumbnail
 from tests.drawn import BAD_FILES, bomb_png, checked, content, solid, striped
 
+# As in the program, where one filter for the process does it.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 Transpose = Image.Transpose

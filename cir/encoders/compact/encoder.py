@@ -25,7 +25,7 @@ SPEC = EncoderSpec(
     name="compact",
     title="Compact: ships with Recompose, made for garments and accessories",
     dim=256,
-    parameters=6_200_000,
+    parameters=5_600_000,
     download_bytes=0,
     licence="MIT",
     source="trained by this project; see MODEL_CARD.md beside its graphs",
@@ -88,7 +88,7 @@ class CompactEncoder:
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read."""
-        return [bool(each.overflowing) for each in self._tokenizer.encode_batch(list(texts))]
+        return [bool(each.overflowing) for each in self._encoded(texts)]
 
     def _tokens(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         tokens: NDArray[np.float32] = self._image.run(None, {"images": batch})[0]
@@ -112,10 +112,16 @@ class CompactEncoder:
         return np.stack([known[key] for key in keys])
 
     def _fuse(self, tokens: NDArray[np.float32], texts: Sequence[str] | None) -> Embeddings:
-        encoded = self._tokenizer.encode_batch(list(texts or [""] * len(tokens)))
+        encoded = self._encoded(texts or [""] * len(tokens))
         ids = np.array([each.ids for each in encoded], dtype=np.int64)
         rows: Embeddings = self._fusion.run(None, {"image": tokens, "ids": ids})[0]
         return rows
+
+    def _encoded(self, texts: Sequence[str]) -> Sequence[Any]:
+        # The tokenizer refuses lone surrogates: bytes of a command line that are not UTF-8.
+        valid = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        encoded: Sequence[Any] = self._tokenizer.encode_batch(valid)
+        return encoded
 
 
 def _joined(parts: Sequence[Embeddings]) -> Embeddings:

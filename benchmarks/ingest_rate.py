@@ -1,0 +1,54 @@
+"""What does indexing cost beside its parts: reading and decoding alone, encoding alone?
+
+    python benchmarks/ingest_rate.py PHOTOS
+
+An ideal pipeline on n cores takes the sum of the parts divided by how well they overlap; the ratio says
+how much the index, thumbnails and bookkeeping add to reading plus encoding done one after the other.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cir.encoders.registry import load_encoder
+from cir.images import decode, read_bytes
+from cir.ingest import ingest
+from cir.store import Store
+from cir.streams import batched
+from cir.walk import walk_images
+
+
+def main() -> None:
+    """Run the comparison."""
+    folder = Path(sys.argv[1])
+    encoder = load_encoder("compact")
+    paths = [folder / found.path for found in walk_images(folder)]
+    started = time.perf_counter()
+    images = [decode(read_bytes(path)).image for path in paths]
+    reading = time.perf_counter() - started
+    encoder.encode_images(images[:32])
+    started = time.perf_counter()
+    for batch in batched(images, 32):
+        encoder.encode_images(batch)
+    encoding = time.perf_counter() - started
+    del images
+    with tempfile.TemporaryDirectory() as data:
+        store = Store(str(Path(data) / "recompose.db"), data_dir=Path(data))
+        started = time.perf_counter()
+        ingest(store, folder, "benchmark", encoder)
+        whole = time.perf_counter() - started
+        started = time.perf_counter()
+        ingest(store, folder, "benchmark", encoder)
+        again = time.perf_counter() - started
+        store.close()
+    print(f"{len(paths)} images")
+    print(f"reading and decoding, one thread   {reading:6.2f} s")
+    print(f"encoding alone                     {encoding:6.2f} s")
+    print(f"indexing                           {whole:6.2f} s")
+    print(f"indexing again, nothing changed    {again:6.2f} s")
+    print(f"indexing / (reading + encoding)    {whole / (reading + encoding):6.2f}")
+
+
+if __name__ == "__main__":
+    main()

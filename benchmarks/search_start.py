@@ -1,0 +1,72 @@
+"""How long does one search take from process start, beside what Streamlit's import alone takes?
+
+    python benchmarks/search_start.py INDEX IMAGE
+
+Prints the median of several runs of each, alternating, their ratio, and the peak memory of the search
+with its children. Linux only (reads /proc).
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROUNDS = 7
+
+
+def main() -> None:
+    """Run the comparison."""
+    index, image = sys.argv[1:3]
+    search = [sys.executable, "-m", "cir", "search", index, "--image", image, "--text", "in red"]
+    beside = [sys.executable, "-c", "import streamlit"]
+    for command in (search, beside):  # warm the file cache
+        subprocess.run(command, check=True, capture_output=True)
+    times: dict[str, list[float]] = {"search": [], "import streamlit": []}
+    for _ in range(ROUNDS):
+        times["search"].append(_seconds(search))
+        times["import streamlit"].append(_seconds(beside))
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    for name, seconds in medians.items():
+        print(f"{name:18} {seconds:.2f} s")
+    print(f"{'ratio':18} {medians['search'] / medians['import streamlit']:.2f}")
+    print(f"{'peak memory':18} {_peak(search) / 2**20:.0f} MB, search and children together")
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def _peak(command: list[str]) -> int:
+    """Highest sum of proportional set sizes of the process tree, sampled, in bytes."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(_pss(pid) for pid in _tree(process.pid)))
+        time.sleep(0.01)
+    return peak
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        try:
+            found += [int(child) for child in children.read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Queries by image, by text, by both; filters; the reference left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cir.encoders.compact.encoder import CompactEncoder
+from cir.errors import UsageError
+from cir.images import open_reference
+from cir.search import MODES, Query, embed, search, search_batch
+from cir.store import Hit, Index, Store, image_id
+from tests.cir.album import Album, CountingEncoder
+from tests.drawn import COLOURS, draw_album, solid, striped
+
+RED = solid("red")
+
+
+@pytest.fixture(scope="module")
+def index(
+    local_store: Store, compact: CompactEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> Index:
+    """Eighteen pictures with their colour and number, one of them twice."""
+    folder = draw_album(tmp_path_factory.mktemp("search") / "album")
+    (folder / "copy of red.png").write_bytes((folder / "red.png").read_bytes())
+    lines = [f"{colour},{colour},{number}" for number, colour in enumerate(COLOURS)]
+    (folder / "metadata.csv").write_text("\n".join(["file,colour,number", *lines]))
+    album = Album(local_store, CountingEncoder(compact), folder, "search")
+    album.ingest()
+    return album.index
+
+
+def paths(hits: list[Hit]) -> list[str]:
+    return [hit.path for hit in hits]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [Query(RED, "in blue"), Query(RED), Query(None, "in blue"), Query(RED, "  \n ")],
+    ids=["composed", "image", "text", "blank text"],
+)
+def test_hits_are_sorted_cosines(index: Index, compact: CompactEncoder, query: Query) -> None:
+    hits = search(index, compact, query, limit=100)
+    assert len(hits) == 19
+    assert all(-1 <= hit.score <= 1 for hit in hits)
+    order = [(-hit.score, hit.path) for hit in hits]
+    assert order == sorted(order)
+    vectors = index.vectors([hit.id for hit in hits])
+    expected = vectors @ embed(compact, [query])[0]
+    np.testing.assert_allclose([hit.score for hit in hits], expected, atol=1e-5)
+    assert all(hit.id == image_id(hit.path) for hit in hits)
+
+
+def test_an_image_finds_itself_first(index: Index, compact: CompactEncoder) -> None:
+    hits = search(index, compact, Query(striped("green")), limit=3)
+    assert len(hits) == 3
+    assert hits[0].path == "striped/green striped.png"
+    assert hits[0].score == pytest.approx(1, abs=1e-5)
+
+
+def test_hits_carry_their_metadata(index: Index, compact: CompactEncoder) -> None:
+    hits = search(index, compact, Query(RED), limit=2)
+    assert {hit.path: dict(hit.metadata) for hit in hits} == {
+        "red.png": {"file": "red", "colour": "red", "number": 0},
+        "copy of red.png": {},
+    }
+
+
+def test_the_reference_is_left_out_by_content(
+    index: Index, compact: CompactEncoder, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "another name.png"
+    source = index.info.source
+    assert source is not None
+    elsewhere.write_bytes((Path(source) / "red.png").read_bytes())
+    image, content = open_reference(elsewhere)
+    found = paths(search(index, compact, Query(image, "in blue", content), limit=100))
+    assert len(found) == 17
+    assert not {"red.png", "copy of red.png"} & set(found)
+    # As many as were asked for, though two of them were the reference.
+    assert len(search(index, compact, Query(image, "", content), limit=5)) == 5
+
+
+def test_a_reference_of_other_content_leaves_all_in(index: Index, compact: CompactEncoder) -> None:
+    assert len(search(index, compact, Query(RED, content_hash="0" * 32), limit=100)) == 19
+
+
+def test_given_ids_are_left_out(index: Index, compact: CompactEncoder) -> None:
+    ids = [image_id("red.png"), image_id("not there.png")]
+    assert "red.png" not in paths(search(index, compact, Query(RED), limit=100, exclude_ids=ids))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (["colour=blue"], ["blue.png"]),
+        (["number>=4"], ["orange.png", "purple.png"]),
+        (["number>=3", "number<5"], ["purple.png", "yellow.png"]),
+        (["number>=3", "colour=red"], []),
+    ],
+    ids=str,
+)
+def test_all_conditions_must_hold(
+    index: Index, compact: CompactEncoder, where: list[str], expected: list[str]
+) -> None:
+    found = search(index, compact, Query(RED), where=where)
+    assert sorted(paths(found)) == expected
+
+
+def test_an_unknown_column_is_told_the_columns(index: Index, compact: CompactEncoder) -> None:
+    with pytest.raises(UsageError, match=r"no column .color.*colour, file, number"):
+        search(index, compact, Query(RED), where=["color=red"])
+
+
+@pytest.mark.parametrize("query", [Query(), Query(None, " \n\t")])
+def test_an_empty_query_is_one_sentence(
+    index: Index, compact: CompactEncoder, query: Query
+) -> None:
+    with pytest.raises(UsageError, match=r"^The query is empty: give .*\.$"):
+        search(index, compact, query)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 20_000])
+def test_a_limit_out_of_range_is_refused(index: Index, compact: CompactEncoder, limit: int) -> None:
+    with pytest.raises(UsageError, match="1 to 16384"):
+        search(index, compact, Query(RED), limit=limit)
+
+
+def test_modes_use_their_part_of_a_query(compact: CompactEncoder) -> None:
+    queries = [Query(RED, "in blue"), Query(striped("green"), " as a dress ")]
+    rows = {mode: embed(compact, queries, mode) for mode in MODES}
+    images = [query.image for query in queries if query.image is not None]
+    np.testing.assert_allclose(rows["image"], compact.encode_images(images), atol=1e-5)
+    texts = compact.encode_texts(["in blue", "as a dress"])
+    np.testing.assert_allclose(rows["text"], texts, atol=1e-5)
+    total = rows["image"] + rows["text"]
+    total /= np.linalg.norm(total, axis=1, keepdims=True)
+    np.testing.assert_allclose(rows["sum"], total, atol=1e-5)
+    composed = compact.encode_composed(images, ["in blue", "as a dress"])
+    np.testing.assert_allclose(rows["composed"], composed, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["composed", "sum"])
+def test_mixed_queries_keep_their_order(compact: CompactEncoder, mode: str) -> None:
+    queries = [Query(None, "red"), Query(RED), Query(RED, "in blue"), Query(None, "blue")]
+    together = embed(compact, queries, mode)  # type: ignore[arg-type]
+    alone = [embed(compact, [query], mode)[0] for query in queries]  # type: ignore[arg-type]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "query", "words"),
+    [
+        ("image", Query(None, "red"), "needs a reference image"),
+        ("text", Query(RED), "needs an instruction"),
+        ("composed", Query(), "is empty"),
+        ("sum", Query(), "is empty"),
+        ("image", Query(), "is empty"),
+    ],
+)
+def test_a_mode_says_what_it_lacks(
+    compact: CompactEncoder, mode: str, query: Query, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        embed(compact, [query], mode)  # type: ignore[arg-type]
+
+
+def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEncoder) -> None:
+    queries = [Query(RED, "in blue"), Query(None, "striped"), Query(striped("blue"))]
+    excluded = [[image_id("blue.png")], [], [image_id("red.png"), image_id("blue.png")]]
+    together = search_batch(index, compact, queries, limit=4, exclude_ids=excluded)
+    for hits, query, ids in zip(together, queries, excluded, strict=True):
+        alone = search(index, compact, query, limit=4, exclude_ids=ids)
+        assert paths(hits) == paths(alone)
+
+
+def test_no_queries_give_no_answers(index: Index, compact: CompactEncoder) -> None:
+    assert embed(compact, []).shape == (0, 256)
+    assert search_batch(index, compact, [], limit=4) == []

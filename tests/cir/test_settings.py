@@ -1,0 +1,108 @@
+"""Flags before environment before secrets file before defaults."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from cir.errors import UsageError
+from cir.settings import load_settings
+
+FLAGS = {"uri": "http://flag:1", "token": "flag-token", "encoder": "flag-encoder"}
+NAMES = {"uri": "CIR_MILVUS_URI", "token": "CIR_MILVUS_TOKEN", "encoder": "CIR_ENCODER"}
+NONE = Path("no secrets file")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    for name in [*NAMES.values(), "CIR_DATA_DIR"]:
+        monkeypatch.delenv(name, raising=False)
+
+
+def secrets(folder: Path, **values: str) -> Path:
+    path = folder / "secrets.toml"
+    path.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
+    return path
+
+
+def shown(*, secrets_file: Path = NONE, **flags: str) -> tuple[str | None, str | None, str]:
+    settings = load_settings(secrets_file=secrets_file, **flags)
+    return settings.milvus_uri, settings.milvus_token, settings.encoder
+
+
+def test_flags_come_before_environment_before_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = secrets(
+        tmp_path, CIR_MILVUS_URI="http://s:1", CIR_MILVUS_TOKEN="s-token", CIR_ENCODER="s"
+    )
+    assert shown(secrets_file=file) == ("http://s:1", "s-token", "s")
+    monkeypatch.setenv("CIR_MILVUS_URI", "http://e:1")
+    monkeypatch.setenv("CIR_MILVUS_TOKEN", "e-token")
+    assert shown(secrets_file=file) == ("http://e:1", "e-token", "s")
+    assert shown(secrets_file=file, **FLAGS) == ("http://flag:1", "flag-token", "flag-encoder")
+
+
+def test_an_empty_variable_is_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = secrets(tmp_path, CIR_MILVUS_URI="http://s:1")
+    monkeypatch.setenv("CIR_MILVUS_URI", "")
+    assert shown(secrets_file=file)[0] == "http://s:1"
+
+
+def test_defaults_need_nothing(tmp_path: Path) -> None:
+    settings = load_settings(secrets_file=NONE)
+    assert (settings.milvus_uri, settings.milvus_token, settings.encoder) == (None, None, "compact")
+    assert settings.data_dir.is_dir() and settings.data_dir.is_relative_to(tmp_path / "home")
+    assert settings.index_uri == str(settings.data_dir / "recompose.db")
+    assert settings.gallery_uri == str(settings.data_dir / "galleries.db")
+
+
+def test_the_data_folder_follows_the_same_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = secrets(tmp_path, CIR_DATA_DIR=str(tmp_path / "secret"))
+    assert load_settings(secrets_file=file).data_dir == tmp_path / "secret"
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "variable"))
+    assert load_settings(secrets_file=file).data_dir == tmp_path / "variable"
+    flag = load_settings(secrets_file=file, data_dir=tmp_path / "flag")
+    assert flag.data_dir == tmp_path / "flag" and flag.data_dir.is_dir()
+
+
+def test_an_unwritable_home_gives_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder can be below")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    folder = load_settings(secrets_file=NONE).data_dir
+    assert folder.is_dir() and folder.is_relative_to(tmp_path / "temporary")
+
+
+def test_a_named_data_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="CIR_DATA_DIR"):
+        load_settings(data_dir=tmp_path / "file" / "data", secrets_file=NONE)
+
+
+def test_a_token_is_never_shown() -> None:
+    settings = load_settings(token="user:hunter2", secrets_file=NONE)
+    assert settings.milvus_token == "user:hunter2"
+    assert "hunter2" not in f"{settings!r} {settings}" and "milvus_token=set" in repr(settings)
+
+
+@pytest.mark.parametrize("content", [b"CIR_MILVUS_TOKEN = hunter2", b'CIR_ENCODER = "\xff"'])
+def test_bad_secrets_are_named_but_not_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        load_settings(secrets_file=path)
+    assert str(path) in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_tables_in_the_secrets_file_are_for_others(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_text('CIR_ENCODER = "mine"\n[connections.db]\nCIR_MILVUS_URI = "http://no:1"\n')
+    assert shown(secrets_file=path) == (None, None, "mine")

@@ -1,0 +1,115 @@
+"""Each page's logic, without a browser."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from cir.encoders.registry import load_encoder
+from cir.ingest import ingest
+from cir.settings import load_settings
+from cir.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+    for name in ("CIR_MILVUS_URI", "CIR_MILVUS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    yield tmp_path / "data"
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def index(data_dir: Path, tmp_path: Path) -> str:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for colour in ("red", "green", "blue"):
+        Image.new("RGB", (40, 60), colour).save(folder / f"{colour}.png")
+    settings = load_settings()
+    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    ingest(store, folder, "colours", load_encoder("compact"))
+    store.close()
+    return "colours"
+
+
+def open_app() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    assert not app.exception
+    return app
+
+
+def test_without_an_index_the_search_page_says_what_to_do(data_dir: Path) -> None:
+    app = open_app()
+    assert "there are none yet" in app.markdown[0].value
+    assert "python -m cir index" in app.code[0].value
+
+
+def test_an_empty_query_asks_for_one(index: str) -> None:
+    app = open_app()
+    assert app.selectbox[0].value == index
+    assert "Give a picture" in app.info[0].value
+
+
+def test_a_text_finds_images(index: str) -> None:
+    app = open_app()
+    app.text_input[0].set_value("a red one").run()
+    assert not app.exception
+    assert not app.error
+    shown = " ".join(each.value for each in app.markdown)
+    assert all(f"{colour}\\.png" in shown for colour in ("red", "green", "blue"))
+
+
+def test_an_uploaded_image_leaves_its_own_copy_out(index: str, tmp_path: Path) -> None:
+    app = open_app()
+    content = (tmp_path / "pictures" / "red.png").read_bytes()
+    app.file_uploader[0].upload("other name.png", content, "image/png").run()
+    assert not app.exception
+    shown = " ".join(each.value for each in app.markdown)
+    assert "green\\.png" in shown
+    assert "red\\.png" not in shown
+
+
+def test_a_broken_upload_is_one_sentence(index: str) -> None:
+    app = open_app()
+    app.file_uploader[0].upload("x.png", b"no picture", "image/png").run()
+    assert not app.exception
+    assert "not an image of a known format" in app.error[0].value
+
+
+def test_an_unreachable_server_is_one_sentence(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIR_MILVUS_URI", "http://127.0.0.1:9")
+    app = open_app()
+    assert "127" in app.error[0].value
+    assert "Traceback" not in app.error[0].value
+
+
+def test_the_indexes_page_lists_indexes(index: str) -> None:
+    app = open_app().switch_page("pages/indexes.py").run()
+    assert not app.exception
+    assert app.dataframe[0].value["Name"].tolist() == [index]
+    assert app.dataframe[0].value["Images"].tolist() == [3]
+
+
+def test_the_metrics_page_lists_runs(data_dir: Path) -> None:
+    run = data_dir / "runs" / "dev-1"
+    run.mkdir(parents=True)
+    figures = {"recall@1": 0.5, "recall@10": 0.9, "mrr": 0.6}
+    document = {"set": "dev", "encoder": "compact", "queries": 2, "metrics": figures}
+    (run / "run.json").write_text(json.dumps(document))
+    (data_dir / "runs" / "broken").mkdir()
+    (data_dir / "runs" / "broken" / "run.json").write_text("{")
+    app = open_app().switch_page("pages/metrics.py").run()
+    assert not app.exception
+    assert app.dataframe[0].value["Run"].tolist() == ["dev-1"]
+    assert app.dataframe[0].value["recall@10"].tolist() == [0.9]
