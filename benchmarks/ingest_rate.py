@@ -2,8 +2,8 @@
 
     python benchmarks/ingest_rate.py PHOTOS
 
-An ideal pipeline on n cores takes the sum of the parts divided by how well they overlap; the ratio says
-how much the index, thumbnails and bookkeeping add to reading plus encoding done one after the other.
+The ratio says how indexing, which overlaps the two and adds thumbnails, rows and bookkeeping,
+compares with reading and encoding one after the other.
 """
 
 import sys

@@ -2,8 +2,8 @@
 
     python benchmarks/search_start.py INDEX IMAGE
 
-Prints the median of several runs of each, alternating, their ratio, and the peak memory of the search
-with its children. Linux only (reads /proc).
+Prints the median of several runs of each, alternating, their ratio, and the peak memory of the
+search with its children. Linux only (reads /proc).
 """
 
 import statistics
