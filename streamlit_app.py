@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import people_errors, pick_index
+from pages.common import offer_unlock, people_errors, pick_index
 
 st.set_page_config(page_title="Recompose", page_icon=":material/image_search:", layout="wide")
 
@@ -15,4 +15,5 @@ page = st.navigation(
 )
 with people_errors():
     pick_index()
+    offer_unlock()
 page.run()

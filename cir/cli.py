@@ -48,9 +48,11 @@ def index_command(
     from cir import report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
+        from cir.access import require_indexable
         from cir.ingest import ingest
 
         settings, store = _open(uri, token, encoder)
+        folder = require_indexable(folder, settings, local=True)
         engine = _encoder_of(store, name, encoder or None, settings.encoder)
         with report.progress_bar() as on_progress:
             result = ingest(
@@ -168,11 +170,10 @@ def _open(
     uri: str | None, token: str | None, encoder: str | None = None
 ) -> tuple["Settings", "Store"]:
     from cir.settings import load_settings
-    from cir.store import Store
+    from cir.stores import index_store
 
     settings = load_settings(uri=uri, token=read_token(token), encoder=encoder)
-    store = Store(settings.index_uri, settings.milvus_token, data_dir=settings.data_dir)
-    return settings, store
+    return settings, index_store(settings)
 
 
 def _encoder_of(store: "Store", name: str, asked: str | None, default: str) -> Any:

@@ -13,6 +13,14 @@ class UnknownIndexError(UsageError):
     """No index has this name."""
 
 
+class ReadOnlyError(UsageError):
+    """This Recompose is set to change nothing."""
+
+
+class AccessError(UsageError):
+    """A folder or file lies outside of what this Recompose may read."""
+
+
 class ImageError(RecomposeError):
     """A file or upload cannot be read as an image."""
 

@@ -1,7 +1,7 @@
 """One pass over a folder of images that brings an index up to date."""
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -89,6 +89,7 @@ class FolderUpdate:
         table: MetadataTable | None,
         report: IngestReport,
         tell: ProgressTeller,
+        on_failure: Callable[[FailedImage], None] | None = None,
     ) -> None:
         self.index = index
         self.encoder = encoder
@@ -96,6 +97,7 @@ class FolderUpdate:
         self.table = table
         self.report = report
         self.tell = tell
+        self.on_failure = on_failure
         self.rows: list[Row] = []
 
     def bring_in(self) -> None:
@@ -220,7 +222,10 @@ class FolderUpdate:
         self.rows = []
 
     def _fail(self, path: str, reason: str) -> None:
-        self.report.failed.append(FailedImage(path, reason))
+        failed = FailedImage(path, reason)
+        self.report.failed.append(failed)
+        if self.on_failure is not None:
+            self.on_failure(failed)
         self.tell.count(0, failed=1)
 
 

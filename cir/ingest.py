@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cir.encoders.base import Encoder, require_same_encoder
 from cir.errors import UnknownIndexError, UsageError
-from cir.folder_update import FolderUpdate, IngestReport
+from cir.folder_update import FailedImage, FolderUpdate, IngestReport
 from cir.images import SUFFIXES
 from cir.metadata import MetadataTable, find_table, read_table
 from cir.progress import Progress, ProgressTeller
@@ -36,6 +36,7 @@ def ingest(
     exact: bool = False,
     weights: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
     """Bring the index `name` up to date with the images below the folder; create it if need be.
 
@@ -45,7 +46,9 @@ def ingest(
         exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
             Milvus server is exact in any case.
         weights: where the encoder's weights were, to be kept with the index.
-        on_progress: called after each chunk, in this thread.
+        on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
+            the same call later continues.
+        on_failure: called for each image file that cannot be read, in this thread.
 
     Raises:
         UsageError: the folder is missing or holds no image, the metadata cannot be joined, or the
@@ -64,7 +67,8 @@ def ingest(
     # The columns there were stay: images that are gone from the folder may still have values.
     index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
     report = IngestReport(name, encoder.spec.name)
-    run = FolderUpdate(index, encoder, folder, table, report, ProgressTeller(total, on_progress))
+    teller = ProgressTeller(total, on_progress)
+    run = FolderUpdate(index, encoder, folder, table, report, teller, on_failure)
     run.bring_in()
     if prune:
         run.remove_gone()

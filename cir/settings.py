@@ -3,12 +3,14 @@
 import os
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from platformdirs import user_data_path
 
 from cir.errors import UsageError
+from cir.walk import DATA_MARKER
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = PROJECT_ROOT / ".streamlit" / "secrets.toml"
@@ -25,19 +27,25 @@ class Settings:
         milvus_token: `user:password` or an API key; kept out of `repr`.
         data_dir: folder of indexes, galleries, thumbnails and runs; exists and is writable.
         encoder: name of the encoder of new indexes.
+        read_only: refuse every change of indexes, galleries and runs.
+        admin_password: unlocks management in the browser; kept out of `repr`.
+        image_roots: the only folders, with all below them, whose images may be indexed or shown in
+            full; empty for no such limit.
     """
 
     milvus_uri: str | None
     milvus_token: str | None
     data_dir: Path
     encoder: str
+    read_only: bool = False
+    admin_password: str | None = None
+    image_roots: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
-        token = "set" if self.milvus_token else "none"
-        return (
-            f"Settings(milvus_uri={self.milvus_uri!r}, milvus_token={token}, "
-            f"data_dir={str(self.data_dir)!r}, encoder={self.encoder!r})"
-        )
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        for secret in ("milvus_token", "admin_password"):
+            shown[secret] = "set" if shown[secret] else None
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
     def index_uri(self) -> str:
@@ -79,7 +87,25 @@ def load_settings(
         milvus_token=value(token, "CIR_MILVUS_TOKEN"),
         data_dir=_named_folder(Path(folder).expanduser()) if folder else _default_folder(),
         encoder=value(encoder, "CIR_ENCODER") or DEFAULT_ENCODER,
+        read_only=_flag("CIR_READ_ONLY", value(None, "CIR_READ_ONLY")),
+        admin_password=value(None, "CIR_ADMIN_PASSWORD"),
+        image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
     )
+
+
+def _flag(name: str, text: str | None) -> bool:
+    word = (text or "no").strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise UsageError(f"{name} is {text!r}: write true or false.")
+
+
+def _roots(text: str | None) -> tuple[Path, ...]:
+    """Folders, separated as in PATH."""
+    parts = [part for part in (text or "").split(os.pathsep) if part.strip()]
+    return tuple(Path(part.strip()).expanduser().resolve() for part in parts)
 
 
 def _read_secrets(path: Path) -> dict[str, str]:
@@ -100,13 +126,20 @@ def _named_folder(path: Path) -> Path:
             f"The data folder {path} cannot be written. "
             "Set CIR_DATA_DIR to a folder that this user may write."
         )
-    return path.resolve()
+    return _marked(path.resolve())
+
+
+def _marked(path: Path) -> Path:
+    """The data folder, marked so that a walk over images passes it over."""
+    with suppress(OSError):  # a full disk must not keep anybody from searching
+        (path / DATA_MARKER).touch()
+    return path
 
 
 def _default_folder() -> Path:
     preferred = user_data_path("recompose", appauthor=False)
     if _writable(preferred):
-        return preferred
+        return _marked(preferred)
     owner = os.getuid() if hasattr(os, "getuid") else "user"
     return _named_folder(Path(tempfile.gettempdir()) / f"recompose-{owner}")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cir.images import is_image_name
 
+DATA_MARKER = ".recompose-data"
+
 
 @dataclass(frozen=True)
 class FoundFile:
@@ -26,6 +28,8 @@ def walk_images(
     Names that start with a dot are skipped (caches, macOS resource files); links to folders are not
     followed, so that a loop cannot trap the walk. `on_error(path, reason)` hears of each folder or
     file that cannot be looked at, and of pipes and devices, which could block a reader for ever.
+    A data folder of Recompose among the images (`DATA_MARKER` is in it) is passed over: it holds
+    their thumbnails.
     """
 
     def report(path: str | Path, reason: str) -> None:
@@ -36,6 +40,9 @@ def walk_images(
         report(error.filename or folder, f"cannot be looked at ({error.strerror or error})")
 
     for parent, folders, files in os.walk(folder, onerror=failed):
+        if DATA_MARKER in files:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.startswith(".") or not is_image_name(name):

@@ -12,11 +12,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cir.console import MISSED_MINIMUM, AsJson, Token, Uri, command, print_document, read_token
+from cir.console import (
+    MISSED_MINIMUM,
+    AsJson,
+    Commands,
+    Token,
+    Uri,
+    command,
+    print_document,
+    read_token,
+)
 from cir.settings import load_settings
 from eval.summary import parse_minimum, print_tables
 
 app = typer.Typer(
+    cls=Commands,
     help="Evaluate composed image retrieval on labelled sets.",
     add_completion=False,
     no_args_is_help=True,

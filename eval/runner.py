@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cir.access import refuse_change
 from cir.encoders.registry import load_encoder
 from cir.errors import UsageError
 from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
-from cir.store import Store
+from cir.stores import gallery_store, index_store
 from eval.formats.native import load_native
 from eval.gallery import Gallery, check_folder, open_folder, open_index
 from eval.labelled_set import LabelledSet, absent_from, check_present
@@ -39,6 +40,7 @@ class Request:
         keep_reference: whether the reference image stays in the ranking.
         allow_missing: whether images that the gallery lacks count as never found.
         out: folder of the run; None makes a new one among the runs.
+        set_name: what to call the labelled set; None takes the name of its folder.
     """
 
     labelled_set: Path
@@ -50,6 +52,7 @@ class Request:
     keep_reference: bool = False
     allow_missing: bool = False
     out: Path | None = None
+    set_name: str | None = None
 
 
 def run(
@@ -66,9 +69,12 @@ def run(
         UsageError: a folder, index, encoder or labelled set that cannot be used as asked.
         RecomposeError: the run failed.
     """
+    refuse_change(settings.read_only)
     _check_request(request)
     started = datetime.now(UTC)
     labelled = load_native(request.labelled_set, request.split)
+    if request.set_name:
+        labelled = replace(labelled, name=request.set_name)
     modes = MODES if request.ablations else COMPOSED
     place = request.out or settings.runs_dir / new_name(labelled.name, started)
     watch = Stopwatch()
@@ -135,10 +141,10 @@ def _open_gallery(
     request: Request, settings: Settings, watch: Stopwatch, on_progress: OnProgress | None
 ) -> Gallery:
     if request.gallery is None:
-        store = Store(settings.index_uri, settings.milvus_token, data_dir=settings.data_dir)
+        store = index_store(settings)
         with watch.measure("gallery"):
             return open_index(store, request.index or "", request.encoder)
-    store = Store(settings.gallery_uri, settings.milvus_token, data_dir=settings.data_dir)
+    store = gallery_store(settings)
     with watch.measure("encoder"):
         encoder = load_encoder(request.encoder or settings.encoder)
     with watch.measure("gallery"):

@@ -4,16 +4,20 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import streamlit as st
 
+from cir.access import Gate
 from cir.encoders.base import Encoder
 from cir.errors import RecomposeError
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store
+from cir.stores import index_store
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
+UNLOCKED_KEY = "unlocked"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -23,11 +27,57 @@ def settings() -> Settings:
     return load_settings()
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
-def store() -> Store:
-    """The store of people's indexes, shared by every session."""
+@st.cache_resource(show_spinner=False)
+def gate() -> Gate:
+    """The check of the admin password, one for all sessions."""
+    return Gate(settings().admin_password)
+
+
+def session_settings() -> Settings:
+    """The settings for this session: read-only until a set admin password has been given."""
     now = settings()
-    return Store(now.index_uri, now.milvus_token, data_dir=now.data_dir)
+    locked = now.read_only or now.admin_password is not None
+    return replace(now, read_only=locked and not st.session_state.get(UNLOCKED_KEY, False))
+
+
+def may_change() -> bool:
+    """Whether this session may change indexes and make runs."""
+    return not session_settings().read_only
+
+
+def is_local() -> bool:
+    """Whether the server listens on loopback alone."""
+    return st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
+
+
+def store() -> Store:
+    """The store of people's indexes, shared by every session of the same rights."""
+    return _store(session_settings())
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
+def _store(now: Settings) -> Store:
+    return index_store(now)
+
+
+def offer_unlock() -> None:
+    """In the sidebar: a place for the admin password, where there is one to give."""
+    if settings().admin_password is None:
+        return
+    if may_change():
+        if st.sidebar.button("Lock", icon=":material/lock:"):
+            st.session_state[UNLOCKED_KEY] = False
+            st.rerun()
+        return
+    with st.sidebar.expander("Manage", icon=":material/lock_open:"), st.form("unlock"):
+        attempt = st.text_input("Admin password", type="password")
+        if st.form_submit_button("Unlock"):
+            if gate().opens(attempt):
+                st.session_state[UNLOCKED_KEY] = True
+                st.rerun()
+            wait = gate().wait_seconds
+            later = f" Try again in {wait / 60:.0f} min." if wait else ""
+            st.error(f"This is not the password.{later}")
 
 
 @st.cache_resource(show_spinner="Loading the encoder", max_entries=2)

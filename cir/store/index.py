@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cir import filters
+from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
 from cir.store.collection import MAX_LIMIT, ImageCollection
 from cir.store.connection import Connection
@@ -27,8 +28,16 @@ class Index:
     Safe to share between threads. Every method raises StoreError where Milvus fails.
     """
 
-    def __init__(self, info: IndexInfo, connection: Connection, thumbnails: Thumbnails) -> None:
+    def __init__(
+        self,
+        info: IndexInfo,
+        connection: Connection,
+        thumbnails: Thumbnails,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._info = info
+        self._read_only = read_only
         self._connection = connection
         self._images = ImageCollection(connection, info)
         self._thumbnails = thumbnails
@@ -45,6 +54,7 @@ class Index:
             UsageError: a fact is unknown or cannot change.
             UnknownIndexError: the index has been dropped meanwhile.
         """
+        refuse_change(self._read_only)
         wrong = sorted(set(changes) - _CHANGEABLE)
         if wrong:
             raise UsageError(f"These facts of an index cannot be changed: {', '.join(wrong)}.")
@@ -60,6 +70,7 @@ class Index:
             StoreError: an embedding is not finite or of another length, a metadata value does not
                 fit its column, an id is not 32 hex digits.
         """
+        refuse_change(self._read_only)
         check_rows(rows, self._info.dim, self._info.columns)
         unique = list({row.record.id: row for row in rows}.values())
         with self._thumbnails.stored(self._images, unique) as fields:
@@ -67,6 +78,7 @@ class Index:
 
     def delete(self, ids: Collection[str]) -> None:
         """Remove images and thumbnails that no other image needs; unknown ids do not matter."""
+        refuse_change(self._read_only)
         with self._thumbnails.released(self._images, ids):
             self._images.delete(list(ids))
 

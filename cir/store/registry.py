@@ -8,6 +8,7 @@ collection, no collection of ours lacks a row, and nobody else's collection is e
 import contextlib
 import dataclasses
 import json
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
 MAX_NAME = 100
 _MAX_INDEXES = 16_384
 _ABANDONED = timedelta(minutes=10)
+_TWIN_SECONDS = 60.0  # a server makes a collection in 3 to 7 s
+_POLL_SECONDS = 0.5
 _PHASES = ("creating", "live", "dropping")
 
 
@@ -70,22 +73,25 @@ class Registry:
         """
         _check_name(info.name)
         ensure_registry(self._connection)
-        entries = self._entries()
-        self._sweep(entries)
-        self._refuse_twin(info, entries)
+        self._clear_way(info)
         now = _now()
         collection = f"cir_{uuid.uuid4().hex[:12]}"
         info = dataclasses.replace(info, collection=collection, created=now, updated=now)
-        self._write(info, "creating")
+        _making.add(collection)
         try:
-            # Again, because another process may have begun the same; then both give way.
-            self._refuse_twin(info, self._entries())
+            self._write(info, "creating")
             make(collection)
+            entries = self._entries()
+            self._refuse_taken(info, entries)
+            if all(entry.info.collection != collection for entry in entries):
+                raise StoreError(f'Another process took over making "{info.name}". Try again.')
+            self._write(info, "live")
         except BaseException:
             with contextlib.suppress(StoreError):  # else a later `add` cleans up
                 self.remove(info)
             raise
-        self._write(info, "live")
+        finally:
+            _making.discard(collection)
         return info
 
     def update(self, info: IndexInfo, changes: Mapping[str, Any]) -> IndexInfo:
@@ -145,16 +151,28 @@ class Registry:
         with self._connection.session() as client:
             client.upsert(REGISTRY, [row], timeout=CONNECT_SECONDS)
 
-    def _refuse_twin(self, info: IndexInfo, entries: list[_Entry]) -> None:
-        for entry in entries:
-            other = entry.info
-            same = (other.name, other.kind) == (info.name, info.kind)
-            taken = entry.phase == "live" or not _abandoned(entry)
-            if same and taken and other.collection != info.collection:
-                raise UsageError(
-                    f'There is already an index "{info.name}" in {self._connection.place}, or '
-                    "another process is making it. Choose another name, or drop that one first."
-                )
+    def _clear_way(self, info: IndexInfo) -> None:
+        """Refuse a name that is taken; finish what processes that died left half done.
+
+        Whether somebody else is still making an index of this name can be told only by waiting: its
+        row turns live, or it has died. A Lite file has one process at a time, so there nobody else
+        is.
+        """
+        deadline = time.monotonic() + _TWIN_SECONDS
+        while True:
+            entries = self._entries()
+            self._refuse_taken(info, entries)
+            others = [
+                entry for entry in entries if entry.phase == "creating" and _twins(entry, info)
+            ]
+            mine = any(entry.info.collection in _making for entry in others)
+            over = time.monotonic() >= deadline
+            if not others or (self._connection.is_lite and not mine) or over:
+                break
+            time.sleep(_POLL_SECONDS)
+        self._sweep(entries)
+        for entry in others:
+            self.remove(entry.info)
 
     def _sweep(self, entries: list[_Entry]) -> None:
         """Finish what processes that died left half done."""
@@ -162,12 +180,32 @@ class Registry:
             if entry.phase != "live" and _abandoned(entry):
                 self.remove(entry.info)
 
+    def _refuse_taken(self, info: IndexInfo, entries: list[_Entry]) -> None:
+        """Refuse a name that an index has, or that one begun at the same moment is to get."""
+        for entry in entries:
+            other = entry.info.collection
+            first = entry.phase == "live" or (entry.phase == "creating" and other < info.collection)
+            if not _twins(entry, info) or other == info.collection or not first:
+                continue
+            raise UsageError(
+                f'There is already an index "{info.name}" in {self._connection.place}. Choose '
+                "another name, or drop that one first."
+            )
+
+
+_making: set[str] = set()
+"""Collections that this process is making."""
+
 
 def _abandoned(entry: _Entry) -> bool:
     if entry.phase == "dropping":
         return True
     age = datetime.now(UTC) - datetime.fromisoformat(entry.info.created)
     return age > _ABANDONED
+
+
+def _twins(entry: _Entry, info: IndexInfo) -> bool:
+    return (entry.info.name, entry.info.kind) == (info.name, info.kind)
 
 
 def _entry(collection: str, body: str) -> _Entry:

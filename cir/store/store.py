@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from cir.access import refuse_change
 from cir.errors import UsageError
 from cir.store.collection import ImageCollection
 from cir.store.connection import Connection, ServerConnection, is_server_uri
@@ -39,6 +40,7 @@ class Store:
         data_dir: Path,
         idle_seconds: float = 3.0,
         wait_seconds: float = 15.0,
+        read_only: bool = False,
     ) -> None:
         """Name a Milvus without connecting.
 
@@ -48,6 +50,7 @@ class Store:
             data_dir: folder of the thumbnails that belong to a Lite file.
             idle_seconds: how long an unused Lite file stays open.
             wait_seconds: how long to wait for another process to release a Lite file.
+            read_only: refuse every change with ReadOnlyError.
 
         Raises:
             UsageError: the URI names neither a server nor a possible Lite file.
@@ -67,6 +70,7 @@ class Store:
         self.is_lite = self._connection.is_lite
         self.backend = self._connection.backend
         self.place = self._connection.place
+        self._read_only = read_only
         self._registry = Registry(self._connection)
 
     def __repr__(self) -> str:
@@ -94,6 +98,7 @@ class Store:
             UsageError: the name is taken, empty or too long, or `dim` is not 2 to 32,768.
             StoreError: Milvus fails.
         """
+        refuse_change(self._read_only)
         if not 2 <= dim <= MAX_DIM:
             raise UsageError(f"Milvus holds embeddings of 2 to {MAX_DIM} values, not {dim}.")
         info = IndexInfo(
@@ -142,6 +147,7 @@ class Store:
             UnknownIndexError: there is no such index; the message lists the known names.
             StoreError: Milvus fails.
         """
+        refuse_change(self._read_only)
         info = self._registry.find(name, kind)
         images = ImageCollection(self._connection, info)
         if not images.exists():
@@ -155,7 +161,7 @@ class Store:
         self._connection.close()
 
     def _index(self, info: IndexInfo) -> Index:
-        return Index(info, self._connection, self._thumbnails())
+        return Index(info, self._connection, self._thumbnails(), read_only=self._read_only)
 
     def _thumbnails(self) -> Thumbnails:
         if self._folder is None:

@@ -22,6 +22,7 @@ DYING = """
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.store.collection import ImageCollection
 from cir.store.index import Index
+from cir.store.registry import Registry
 
 def dies(owner, name, at, after):
     done, calls = getattr(owner, name), iter(range(1, 1000))
@@ -35,7 +36,8 @@ def dies(owner, name, at, after):
         return result
     setattr(owner, name, call)
 
-owner = {"Index": Index, "Encoder": CompactEncoder, "Rows": ImageCollection}[sys.argv.pop(1)]
+owners = (Index, CompactEncoder, ImageCollection, Registry)
+owner = dict(zip(("Index", "Encoder", "Rows", "Registry"), owners))[sys.argv.pop(1)]
 dies(owner, sys.argv.pop(1), int(sys.argv.pop(1)), sys.argv.pop(1) == "after")
 """
 MOMENTS = [
@@ -137,3 +139,16 @@ def test_a_kill_at_no_chosen_moment_loses_nothing_either(
     store = Store(str(command_line.data_dir / "recompose.db"), data_dir=command_line.data_dir)
     require_same_content(store.open("killed"), undisturbed.index)
     store.close()
+
+
+def test_a_kill_while_the_index_is_being_made_leaves_its_name_free(
+    command_line: CommandLine, undisturbed: Album
+) -> None:
+    arguments = ("index", undisturbed.folder, "--name", "killed")
+    process = command_line.start(
+        *("Registry", "_write", 1, "after"), *arguments, code=SMALL_CHUNKS + DYING + "app()"
+    )
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == -signal.SIGKILL, errors
+    assert command_line.document("indexes")["indexes"] == []
+    assert command_line.document(*arguments)["added"] == 18

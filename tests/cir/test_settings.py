@@ -17,7 +17,7 @@ NONE = Path("no secrets file")
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    for name in [*NAMES.values(), "CIR_DATA_DIR"]:
+    for name in [*NAMES.values(), "CIR_DATA_DIR", "CIR_READ_ONLY", "CIR_IMAGE_ROOTS"]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -90,7 +90,7 @@ def test_a_named_data_folder_that_cannot_be_written_is_an_error(tmp_path: Path) 
 def test_a_token_is_never_shown() -> None:
     settings = load_settings(token="user:hunter2", secrets_file=NONE)
     assert settings.milvus_token == "user:hunter2"
-    assert "hunter2" not in f"{settings!r} {settings}" and "milvus_token=set" in repr(settings)
+    assert "hunter2" not in f"{settings!r} {settings}" and "milvus_token='set'" in repr(settings)
 
 
 @pytest.mark.parametrize("content", [b"CIR_MILVUS_TOKEN = hunter2", b'CIR_ENCODER = "\xff"'])
@@ -106,3 +106,23 @@ def test_tables_in_the_secrets_file_are_for_others(tmp_path: Path) -> None:
     path = tmp_path / "secrets.toml"
     path.write_text('CIR_ENCODER = "mine"\n[connections.db]\nCIR_MILVUS_URI = "http://no:1"\n')
     assert shown(secrets_file=path) == (None, None, "mine")
+
+
+def test_a_public_host_is_set_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = load_settings(secrets_file=NONE)
+    assert (quiet.read_only, quiet.admin_password, quiet.image_roots) == (False, None, ())
+    monkeypatch.setenv("CIR_READ_ONLY", "yes")
+    monkeypatch.setenv("CIR_ADMIN_PASSWORD", "hunter2")
+    monkeypatch.setenv("CIR_IMAGE_ROOTS", f"{tmp_path}:{tmp_path / 'b'}")
+    public = load_settings(secrets_file=NONE)
+    assert public.read_only
+    assert public.image_roots == (tmp_path.resolve(), (tmp_path / "b").resolve())
+    assert public.admin_password == "hunter2" and "hunter2" not in repr(public)
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_READ_ONLY", "perhaps")
+    with pytest.raises(UsageError, match="CIR_READ_ONLY"):
+        load_settings(secrets_file=NONE)

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-import pytest
-
+from cir.settings import load_settings
 from cir.walk import walk_images
+from tests.privileges import permissions_hold
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -62,12 +62,12 @@ def test_pipes_are_named_and_not_read(tmp_path: Path) -> None:
     assert walked(tmp_path) == (["a.jpg"], {"pipe.jpg": "is not an ordinary file"})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look at everything")
 def test_a_closed_folder_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "closed/a.jpg", "open/b.jpg")
     (tmp_path / "closed").chmod(0)
     try:
-        found, problems = walked(tmp_path)
+        with permissions_hold():
+            found, problems = walked(tmp_path)
     finally:
         (tmp_path / "closed").chmod(0o755)
     assert found == ["open/b.jpg"]
@@ -79,3 +79,10 @@ def test_a_folder_that_vanished_is_a_problem_and_not_a_crash(tmp_path: Path) -> 
         [],
         {".": "cannot be looked at (No such file or directory)"},
     )
+
+
+def test_a_data_folder_among_the_images_is_passed_over(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "data", secrets_file=tmp_path / "none")
+    touch(tmp_path, "a.jpg", "data/thumbnails/x.jpg", "data/sample/b.jpg")
+    assert walked(tmp_path) == (["a.jpg"], {})
+    assert walked(settings.data_dir / "sample") == (["b.jpg"], {})
