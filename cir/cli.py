@@ -70,6 +70,40 @@ def index_command(
         report.print_ingest(result)
 
 
+@app.command("sample")
+def sample_command(
+    tutorial: Annotated[
+        bool,
+        typer.Option("--tutorial", help="Fetch and index the Milvus tutorial's photos instead."),
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option("--from", help="Where the tutorial's archive is.", show_default=False),
+    ] = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a catalogue of garments and index it: something to search in within seconds."""
+    from cir import report
+
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
+        from cir.encoders.registry import load_encoder
+        from cir.sample.building import build_sample, build_tutorial
+
+        settings, store = _open(uri, token)
+        engine = load_encoder(settings.encoder)
+        with report.progress_bar() as on_progress:
+            if tutorial:
+                result = build_tutorial(store, settings, engine, on_progress, url=address)
+            else:
+                result = build_sample(store, settings, engine, on_progress)
+    if as_json:
+        print_document(report.ingest_document(result))
+    else:
+        report.print_ingest(result)
+
+
 @app.command("search")
 def search_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],

@@ -10,9 +10,10 @@ WINDOW_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an ingest is: files seen of all, images encoded, failures, and how fast.
+    """How far a piece of work is: things done of all, images encoded, failures, and how fast.
 
-    `rate` is files a second; `remaining` seconds, None until there is a rate.
+    `rate` is things a second; `remaining` seconds, None until there is a rate; `stage` says what is
+    done to what, for people.
     """
 
     done: int
@@ -21,6 +22,7 @@ class Progress:
     failed: int
     rate: float
     remaining: float | None
+    stage: str = "Indexing"
 
 
 class ProgressTeller:
@@ -30,8 +32,15 @@ class ProgressTeller:
     then encodes the rest at its own pace.
     """
 
-    def __init__(self, total: int, listener: Callable[[Progress], None] | None) -> None:
+    def __init__(
+        self,
+        total: int,
+        listener: Callable[[Progress], None] | None,
+        *,
+        stage: str = "Indexing",
+    ) -> None:
         self._total = total
+        self._stage = stage
         self._listener = listener
         self._done = self._encoded = self._failed = 0
         self._marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
@@ -59,4 +68,5 @@ class ProgressTeller:
             failed=self._failed,
             rate=rate,
             remaining=left / rate if rate > 0 else None,
+            stage=self._stage,
         )

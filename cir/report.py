@@ -150,13 +150,19 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
 
     console = Console(stderr=True)
     detail = "{task.fields[rate]:.0f}/s, {task.fields[left]} left, {task.fields[failed]} failed"
-    columns = (TextColumn("Indexing"), BarColumn(), MofNCompleteColumn(), TextColumn(detail))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(detail),
+    )
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None, rate=0.0, left="?", failed=0)
 
         def listen(progress: Progress) -> None:
             bar.update(
                 task,
+                description=progress.stage,
                 completed=progress.done,
                 total=progress.total,
                 rate=progress.rate,

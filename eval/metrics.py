@@ -18,6 +18,10 @@ class Measure(Protocol):
         """The value for ids ranked best first, against the ids of the targets."""
         ...
 
+    def of_rank(self, rank: int | None) -> float:
+        """The value for a ranking whose first target has this rank, from 1; None without one."""
+        ...
+
 
 def first_target_rank(ranked: Iterable[str], targets: Collection[str]) -> int | None:
     """Rank, from 1, of the first target in a ranking, or None when it holds none."""
@@ -40,7 +44,11 @@ class Recall:
 
     def __call__(self, ranked: Sequence[str], targets: Collection[str]) -> float:
         """1.0 when any of the first `k` ids is a target, else 0.0."""
-        return float(first_target_rank(ranked[: self.k], targets) is not None)
+        return self.of_rank(first_target_rank(ranked[: self.k], targets))
+
+    def of_rank(self, rank: int | None) -> float:
+        """The value for a ranking whose first target has this rank, from 1; None without one."""
+        return float(rank is not None and rank <= self.k)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ class ReciprocalRank:
 
     def __call__(self, ranked: Sequence[str], targets: Collection[str]) -> float:
         """One over the rank of the first target, 0.0 without one."""
-        rank = first_target_rank(ranked, targets)
+        return self.of_rank(first_target_rank(ranked, targets))
+
+    def of_rank(self, rank: int | None) -> float:
+        """The value for a ranking whose first target has this rank, from 1; None without one."""
         return 1.0 / rank if rank else 0.0
 
 

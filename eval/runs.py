@@ -9,6 +9,8 @@ under its final name is whole. Its content:
   are percent-encoded; `trec_id` and `plain_id` convert.
 - `queries.csv`: id, group, and for each mode the rank of the first target, empty without one.
 - `run.json`: the figures, and what they were made with.
+
+`eval.reading` reads a run back.
 """
 
 import csv
@@ -173,22 +175,6 @@ class RunWriter:
     def _discard(self) -> None:
         self._closing.close()
         shutil.rmtree(self._partial, ignore_errors=True)
-
-
-def list_runs(folder: Path) -> list[dict[str, Any]]:
-    """`run.json` of each run in the folder with its folder's `name`, the newest first.
-
-    What is no run (a foreign folder, a damaged file) is passed over.
-    """
-    found = []
-    for path in folder.glob("*/run.json"):
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(document, dict) and {"set", "encoder", "metrics"} <= document.keys():
-            found.append({**document, "name": path.parent.name})
-    return sorted(found, key=lambda run: str(run.get("date", "")), reverse=True)
 
 
 def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) -> Iterable[str]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from cir.stores import index_store
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
 UNLOCKED_KEY = "unlocked"
+STARTED_KEY = "started by the app"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -83,16 +85,22 @@ def offer_unlock() -> None:
 @st.cache_resource(show_spinner="Loading the encoder", max_entries=2)
 def encoder(name: str, weights: str | None) -> Encoder:
     """An encoder, shared by every session."""
-    from cir.encoders.registry import load_encoder
+    from cir.encoders.shared import shared_encoder
 
-    return load_encoder(name, weights)
+    return shared_encoder(name, weights)
 
 
 def pick_index() -> None:
     """The choice of the index in the sidebar; `chosen_index` reads it."""
     names = [info.name for info in store().list()]
-    if names:
-        st.sidebar.selectbox("Index", names, key=INDEX_KEY, bind="query-params")
+    if not names:
+        return
+    if st.session_state.get(INDEX_KEY) not in names:
+        asked = st.query_params.get(INDEX_KEY)
+        st.session_state[INDEX_KEY] = asked if asked in names else names[0]
+    # Not bound to the URL by Streamlit, which leaves a default out: a link must name its index,
+    # whichever comes first when it is opened.
+    st.query_params[INDEX_KEY] = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
 
 
 def chosen_index() -> Index | None:
@@ -104,6 +112,31 @@ def chosen_index() -> Index | None:
 def encoder_of(info: IndexInfo) -> Encoder:
     """The encoder that made the index."""
     return encoder(info.encoder, info.weights)
+
+
+def navigation() -> Any:
+    """The app's three pages; gives the one that is asked for."""
+    return st.navigation(
+        [
+            st.Page("pages/search.py", title="Search", icon=":material/search:", default=True),
+            st.Page("pages/indexes.py", title="Indexes", icon=":material/database:"),
+            st.Page("pages/metrics.py", title="Metrics", icon=":material/monitoring:"),
+        ]
+    )
+
+
+def started_by_app() -> bool:
+    """Whether streamlit_app.py runs this page; if not, begin anew with it.
+
+    A server whose very first visitor asks for a page by its address runs that page alone, with the
+    whole folder as its menu: Streamlit takes a folder named pages for its older kind of app until
+    the first call of `st.navigation`.
+    """
+    started = bool(st.session_state.get(STARTED_KEY))
+    if not started:
+        navigation()
+        st.rerun()
+    return started
 
 
 @contextmanager

@@ -1,35 +1,45 @@
-"""Indexes: what there is to search in."""
+"""Indexes: what there is to search in; building, updating and dropping."""
 
 import streamlit as st
 
-from pages.common import people_errors, store
+from cir.index_jobs import IndexJobs
+from pages.common import (
+    is_local,
+    may_change,
+    people_errors,
+    session_settings,
+    settings,
+    started_by_app,
+    store,
+)
+from pages.index_forms import show_new
+from pages.index_list import show_list
+from pages.index_manage import show_manage
+from pages.index_progress import show_jobs
 
 
 def show() -> None:
     """The page."""
     st.title("Indexes")
+    jobs = IndexJobs(session_settings(), store(), local=is_local())
+    if not may_change():
+        st.caption(_locked())
+        show_list(store().list(), jobs)
+        return
+    show_jobs(jobs)
     infos = store().list()
+    show_list(infos, jobs)
     if infos:
-        st.dataframe(
-            [
-                {
-                    "Name": info.name,
-                    "Images": info.count,
-                    "State": info.state,
-                    "Encoder": info.encoder,
-                    "Source": info.source,
-                    "Updated": info.updated,
-                }
-                for info in infos
-            ],
-            hide_index=True,
-            alt="The indexes, a row each",
-        )
-    else:
-        st.info("There is no index yet.", icon=":material/database:")
-    st.markdown("Index a folder, or bring its index up to date, from the command line:")
-    st.code("python -m cir index FOLDER --name NAME", language="shell")
+        show_manage(infos, jobs)
+    show_new(jobs, first=not infos)
+
+
+def _locked() -> str:
+    if settings().admin_password is not None:
+        return "To build, update or drop indexes, unlock this page: **Manage** in the sidebar."
+    return "This Recompose is read-only: its indexes can be searched, not changed."
 
 
 with people_errors():
-    show()
+    if started_by_app():
+        show()

@@ -1,16 +1,24 @@
 """Search: a reference image, an instruction, and the images nearest to the two."""
 
+from pathlib import PurePosixPath
+
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cir.errors import ImageError
-from cir.images import SUFFIXES, content_hash, decode
+from cir.references import Reference
 from cir.search import Query, search
-from cir.store import Hit, Index
-from pages.common import chosen_index, encoder_of, people_errors, plain
+from cir.store import Hit, ImageRecord, Index
+from pages.common import chosen_index, encoder_of, people_errors, plain, started_by_app
+from pages.search_query import Asked, ask, use_as_reference
+from pages.welcome import welcome
 
-LIMIT = 24
+BROWSED = 12
 SHOWN_FIELDS = 4
+# The asked stays in view while the results scroll.
+STICKY = """<style>
+div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 0.25rem 0;
+  backdrop-filter: blur(14px); }
+.st-key-asked img { max-height: 5rem; width: auto; }
+</style>"""
 
 
 def show() -> None:
@@ -18,97 +26,104 @@ def show() -> None:
     st.title("Search")
     index = chosen_index()
     if index is None:
-        _no_index()
+        welcome()
         return
-    upload, instruction = _ask()
-    query = _query(upload, instruction)
-    if query is None:
-        st.info(
-            "Give a picture, a sentence about what should be different, or both: “this dress, but "
-            "in red”.",
-            icon=":material/lightbulb:",
-        )
-        return
-    _results(index, query)
-
-
-def _ask() -> tuple[UploadedFile | None, str]:
-    """The reference image and the instruction, side by side."""
-    left, right = st.columns([1, 2])
-    with left:
-        upload = st.file_uploader(
-            "Reference image", type=[suffix.lstrip(".") for suffix in sorted(SUFFIXES)]
-        )
-    with right:
-        instruction = st.text_input(
-            "Instruction",
-            placeholder="in red",
-            help="What should be different from the picture. Without a picture: what to look for.",
-            key="instruction",
-            bind="query-params",
-        )
-        st.button("Search", type="primary", icon=":material/search:")
-    return upload, instruction or ""
-
-
-def _query(upload: UploadedFile | None, instruction: str) -> Query | None:
-    if upload is None:
-        return Query(instruction=instruction) if instruction.strip() else None
-    data = upload.getvalue()
-    try:
-        picture = decode(data)
-    except ImageError as error:
-        raise ImageError(f"{upload.name}: {error}. Choose another picture.") from error
-    return Query(picture.image, instruction, content_hash(data))
-
-
-def _results(index: Index, query: Query) -> None:
-    encoder = encoder_of(index.info)
     if index.info.state != "ready":
-        st.warning("This index is incomplete: images are still being added, or adding stopped.")
+        st.warning(
+            "This index is incomplete: images are still being added, or adding them stopped.",
+            icon=":material/hourglass_top:",
+        )
+    asked = ask(index)
+    if asked.is_empty:
+        _browse(index)
+    else:
+        _answer(index, asked)
+
+
+def _browse(index: Index) -> None:
+    """Before anything is asked: some images to begin with."""
+    records = index.some(BROWSED)
+    if not records:
+        st.info("This index holds no images yet.")
+        return
+    st.markdown(
+        "Upload a picture or press **Search with this** under one of these, then say what should "
+        "be different."
+    )
+    hits = [_as_hit(record) for record in records]
+    _grid(index, hits, scored=False)
+
+
+def _answer(index: Index, asked: Asked) -> None:
+    encoder = encoder_of(index.info)
+    reference = asked.reference
+    query = Query(
+        image=reference.image if reference else None,
+        instruction=asked.instruction,
+        content_hash=reference.content_hash if reference else None,
+    )
+    hits = search(index, encoder, query, limit=asked.limit, where=asked.where)
+    _asked(reference, query.text, asked.where)
     if query.text and encoder.truncates([query.text])[0]:
         st.warning("The instruction is too long; its end was not read.")
-    hits = search(index, encoder, query, limit=LIMIT)
-    _asked(query)
-    if not hits:
+    if hits:
+        _grid(index, hits, scored=True)
+    elif asked.where:
+        st.info("No image meets the filters. Take one of them away.", icon=":material/filter_alt:")
+    else:
         st.info("This index has no other image.")
-        return
+
+
+def _asked(reference: Reference | None, text: str, where: tuple[str, ...]) -> None:
+    """What was asked, in view above the results."""
+    st.html(STICKY)
+    row = st.container(key="asked", horizontal=True, vertical_alignment="center", gap="medium")
+    with row:
+        if reference is not None:
+            st.image(reference.image, width=96, alt=f"Reference image: {reference.name}")
+        words = [f"“{plain(text)}”"] if text else []
+        words += [f"`{condition.replace('`', '')}`" for condition in where]
+        st.markdown(" ".join(words) or "the images most like this one")
+    if reference is not None and reference.is_thumbnail:
+        st.caption("The original is not at hand: its small preview serves as the reference.")
+
+
+def _grid(index: Index, hits: list[Hit], *, scored: bool) -> None:
     thumbnails = index.thumbnails([hit.id for hit in hits])
-    with st.grid(min_column_width=170):
+    with st.grid(min_column_width=150):
         for rank, hit in enumerate(hits, start=1):
             with st.container():
-                _result(rank, hit, thumbnails.get(hit.id))
+                _card(rank, hit, thumbnails.get(hit.id), scored=scored)
 
 
-def _asked(query: Query) -> None:
-    """What was asked, in view above the results."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if query.image is not None:
-            st.image(query.image, width=120, alt="The reference image")
-        if query.text:
-            st.markdown(f"“{plain(query.text)}”")
-
-
-def _result(rank: int, hit: Hit, jpeg: bytes | None) -> None:
+def _card(rank: int, hit: Hit, jpeg: bytes | None, *, scored: bool) -> None:
+    what = f"Result {rank}" if scored else f"Image {rank}"
     if jpeg is None:
         st.caption("no preview")
     else:
-        st.image(jpeg, width="stretch", alt=f"Result {rank}: {hit.path}")
-    st.markdown(f"**{hit.score:.3f}** {plain(hit.path)}")
-    fields = [f"{key}: {value}" for key, value in hit.metadata.items() if value != hit.path]
+        st.image(jpeg, width="stretch", alt=f"{what}: {hit.path}")
+    score = f"**{hit.score:.3f}** " if scored else ""
+    st.markdown(f"{score}{plain(hit.path)}")
+    names = {hit.path, PurePosixPath(hit.path).stem}
+    fields = [f"{key}: {value}" for key, value in hit.metadata.items() if str(value) not in names]
     if fields:
-        more = plain("\n".join(fields)) if len(fields) > SHOWN_FIELDS else None
-        st.caption(plain(", ".join(fields[:SHOWN_FIELDS])), help=more)
-
-
-def _no_index() -> None:
-    st.markdown(
-        "Recompose finds images by a picture and a sentence: this dress, but in red. It searches "
-        "images that you have indexed, and there are none yet. Index a folder from the command "
-        "line, then come back:"
+        every = plain("\n".join(fields)).replace("\n", "  \n")
+        shown = [field.split(": ", 1)[1] for field in fields[:SHOWN_FIELDS]]
+        st.caption(plain(" · ".join(shown)), help=every)
+    st.button(
+        "Search with this",
+        key=f"use {hit.id}",
+        type="tertiary",
+        icon=":material/image_search:",
+        on_click=use_as_reference,
+        args=(hit.id,),
     )
-    st.code("python -m cir index FOLDER --name NAME", language="shell")
+
+
+def _as_hit(record: ImageRecord) -> Hit:
+    return Hit(record.id, record.path, 0.0, record.metadata)
 
 
 with people_errors():
-    show()
+    if started_by_app():
+        show()

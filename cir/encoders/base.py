@@ -84,8 +84,13 @@ def require_same_encoder(
         precision,
     ):
         return
+    way_out = (
+        "Its weights or precision have changed since: drop the index and index its folder again."
+        if encoder.spec.name == made_by
+        else "Use its own encoder, or build an index under another name."
+    )
     raise EncoderMismatchError(
         f"The index {index!r} was made by the encoder {made_by} (weights {fingerprint[:8]}, "
         f"{precision}), not by {encoder.spec.name} (weights {encoder.fingerprint[:8]}, "
-        f"{encoder.precision}). Use its own encoder, or build an index under another name."
+        f"{encoder.precision}). {way_out}"
     )

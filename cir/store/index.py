@@ -156,6 +156,11 @@ class Index:
         """Every record once, by id, in bounded memory."""
         return (record_of(fields) for fields in self._images.iterate(RECORD_FIELDS))
 
+    def some(self, limit: int) -> list[ImageRecord]:
+        """At most `limit` records, 1 to 16,384, in no order."""
+        rows = self._images.query(filters.not_empty("id"), RECORD_FIELDS, limit)
+        return [record_of(fields) for fields in rows]
+
     def ids_with_content(self, content_hash: str) -> list[str]:
         """Ids of the images whose files have this content, sorted; the first 16,384 at most."""
         expression = filters.keys_in("content_hash", [content_hash])

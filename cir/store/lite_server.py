@@ -79,6 +79,8 @@ class LiteServer:
                     variable: search,
                     "DYLD_LIBRARY_PATH": str(library),
                     "GLOG_log_dir": str(self._folder),
+                    # It keeps scratch files there, and fails where it cannot.
+                    "HOME": str(self._folder),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,

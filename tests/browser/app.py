@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,8 +31,14 @@ def chromium_path() -> str:
 
 
 @contextmanager
-def running_app(data_dir: Path, log: Path) -> Iterator[str]:
-    """The app on a free port of loopback; gives its address."""
+def running_app(
+    data_dir: Path | None, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The app on a free port of loopback; gives its address.
+
+    Without a data folder it finds one by itself; `env` is added to its environment.
+    """
+    settings = {} if data_dir is None else {"CIR_DATA_DIR": str(data_dir)}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,7 +49,7 @@ def running_app(data_dir: Path, log: Path) -> Iterator[str]:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "CIR_DATA_DIR": str(data_dir)},
+            env={**os.environ, **settings, **(env or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

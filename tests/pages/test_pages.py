@@ -49,14 +49,15 @@ def open_app() -> AppTest:
 
 def test_without_an_index_the_search_page_says_what_to_do(data_dir: Path) -> None:
     app = open_app()
-    assert "there are none yet" in app.markdown[0].value
-    assert "python -m cir index" in app.code[0].value
+    assert "nothing to search in yet" in app.markdown[0].value
+    assert [button.label for button in app.button] == ["Build the sample catalogue"]
 
 
 def test_an_empty_query_asks_for_one(index: str) -> None:
     app = open_app()
     assert app.selectbox[0].value == index
-    assert "Give a picture" in app.info[0].value
+    assert "Upload a picture" in app.markdown[0].value
+    assert [button.label for button in app.button].count("Search with this") == 3
 
 
 def test_a_text_finds_images(index: str) -> None:

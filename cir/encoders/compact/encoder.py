@@ -1,6 +1,7 @@
 """The compact encoder on ONNX Runtime."""
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -157,6 +158,7 @@ def _load_tokenizer(content: bytes, folder: Path) -> Any:
 
 
 def _session(content: bytes, path: Path, inputs: list[str]) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

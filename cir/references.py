@@ -1,0 +1,77 @@
+"""An indexed image as reference: its original where it may be read, else its thumbnail."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL.Image import Image
+
+from cir.access import is_readable
+from cir.errors import ImageError, UsageError
+from cir.images import content_hash, decode, read_bytes
+from cir.settings import Settings
+from cir.store import ImageRecord, Index
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference image.
+
+    Attributes:
+        image: RGB.
+        name: what to call it, for people.
+        content_hash: of its file.
+        is_thumbnail: whether only the stored thumbnail was at hand.
+    """
+
+    image: Image
+    name: str
+    content_hash: str
+    is_thumbnail: bool = False
+
+
+def uploaded_reference(name: str, data: bytes) -> Reference:
+    """A reference from an uploaded file.
+
+    Raises:
+        ImageError: the content is no image; names the file.
+    """
+    try:
+        return Reference(decode(data).image, name, content_hash(data))
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}. Choose another picture.") from error
+
+
+def indexed_reference(index: Index, key: str, settings: Settings, *, local: bool) -> Reference:
+    """A reference from an image of the index, by its id.
+
+    Raises:
+        UsageError: the index has no such image.
+        ImageError: neither the original nor a thumbnail can be read.
+    """
+    found = index.get([key])
+    if not found:
+        raise UsageError("The reference image is no longer in this index. Choose another one.")
+    record = found[0]
+    original = _original(index, record, settings, local=local)
+    if original is not None:
+        return Reference(original, record.path, record.content_hash)
+    jpeg = index.thumbnails([key]).get(key)
+    if jpeg is None:
+        raise ImageError(f"{record.path}: neither the file nor a thumbnail is there any more.")
+    return Reference(decode(jpeg).image, record.path, record.content_hash, is_thumbnail=True)
+
+
+def _original(
+    index: Index, record: ImageRecord, settings: Settings, *, local: bool
+) -> Image | None:
+    """The file's picture, where it may be read and is still the one that was indexed."""
+    if index.info.source is None:
+        return None
+    path = Path(index.info.source) / record.path
+    if not is_readable(path, settings, local=local):
+        return None
+    try:
+        data = read_bytes(path)
+        return decode(data).image if content_hash(data) == record.content_hash else None
+    except ImageError:
+        return None

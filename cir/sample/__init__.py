@@ -1,0 +1,1 @@
+"""The sample catalogue: a few hundred garments that the project draws itself."""

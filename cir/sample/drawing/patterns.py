@@ -1,0 +1,192 @@
+"""Patterns: what is woven into cloth or printed on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from cir.sample.drawing.light import Field
+from cir.sample.palette import Colour
+
+_FINE = 3
+_POLLEN = np.array([0.56, 0.47, 0.26], dtype=np.float32)
+
+Albedo = NDArray[np.float32]
+"""(height, width, 3): colours, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Brush:
+    """What a painter has in hand; the fields are those of `cloth.Spot` and `cloth.Cloth`."""
+
+    u: Field
+    v: Field
+    scale: float
+    size: tuple[int, int]
+    accents: tuple[Colour, ...]
+    variant: int
+    seed: int
+
+
+def _mix(ground: Albedo, colour: Colour, share: Field) -> Albedo:
+    return ground + (colour - ground) * share[..., None]
+
+
+def _bars(position: Field, period: float, width: float, scale: float) -> Field:
+    """1 within bars of this width, one a period, with edges as soft as a pixel."""
+    away = np.abs((position / np.float32(period)) % 1.0 - 0.5) * np.float32(period)
+    bars: Field = np.clip((np.float32(width / 2) - away) * np.float32(scale) + 0.5, 0.0, 1.0)
+    return bars
+
+
+def striped(ground: Albedo, brush: Brush) -> Albedo:
+    """Across: Breton, even or fine stripes, or a band of three."""
+    accent, v, scale = brush.accents[0], brush.v, brush.scale
+    form = brush.variant % 4
+    if form == 0:
+        return _mix(ground, accent, _bars(v, 19, 7, scale))
+    if form == 1:
+        return _mix(ground, accent, _bars(v, 26, 11, scale))
+    if form == 2:
+        return _mix(ground, accent, _bars(v, 13, 3.6, scale))
+    wide = _bars(v, 40, 10, scale)
+    thin = np.maximum(_bars(v - 10, 40, 2.6, scale), _bars(v + 10, 40, 2.6, scale))
+    return _mix(ground, accent, np.maximum(wide, thin))
+
+
+def upright(ground: Albedo, brush: Brush) -> Albedo:
+    """Lengthwise: shirting or pin stripes."""
+    accent, u, scale = brush.accents[0], brush.u, brush.scale
+    form = brush.variant % 3
+    if form == 0:
+        return _mix(ground, accent, _bars(u, 14, 4.0, scale))
+    if form == 1:
+        return _mix(ground, accent, _bars(u, 18, 2.4, scale) * np.float32(0.9))
+    pair = np.maximum(_bars(u, 20, 3.2, scale), _bars(u + 6.5, 20, 3.2, scale))
+    return _mix(ground, accent, pair)
+
+
+def checked(ground: Albedo, brush: Brush) -> Albedo:
+    """Gingham, a tartan or a window pane: bars both ways that mix where they cross."""
+    accent, u, v, scale = brush.accents[0], brush.u, brush.v, brush.scale
+    form = brush.variant % 3
+    if form == 0:
+        across, along = _bars(v, 18, 9, scale), _bars(u, 18, 9, scale)
+        return _mix(ground, accent, (across + along) * np.float32(0.42))
+    if form == 1:
+        dark = ground * np.float32(0.45)
+        wide = (_bars(u, 44, 17, scale) + _bars(v, 44, 17, scale)) * np.float32(0.40)
+        woven = ground + (dark - ground) * wide[..., None]
+        thin = np.maximum(_bars(u + 22, 44, 2.6, scale), _bars(v + 22, 44, 2.6, scale))
+        woven = _mix(woven, accent, thin * np.float32(0.9))
+        fine = np.maximum(_bars(u + 14, 44, 1.4, scale), _bars(v + 14, 44, 1.4, scale))
+        return _mix(woven, accent, fine * np.float32(0.55))
+    pane = np.maximum(_bars(u, 30, 2.4, scale), _bars(v, 30, 2.4, scale))
+    second = np.maximum(_bars(u + 5, 30, 1.3, scale), _bars(v + 5, 30, 1.3, scale))
+    return _mix(ground, accent, np.maximum(pane * 0.9, second * 0.6).astype(np.float32))
+
+
+def dotted(ground: Albedo, brush: Brush) -> Albedo:
+    """Polka dots on a staggered grid."""
+    step, radius = ((22.0, 4.8), (15.0, 2.7), (29.0, 7.4))[brush.variant % 3]
+    row = np.floor(brush.v / np.float32(step / 2))
+    x = (brush.u / np.float32(step) + (row % 2) * 0.5) % 1.0 - 0.5
+    y = (brush.v / np.float32(step / 2) - row - 0.5) * 0.5
+    away = np.sqrt(x * x + y * y) * np.float32(step)
+    return _mix(ground, brush.accents[0], np.clip((radius - away) * brush.scale + 0.5, 0, 1))
+
+
+def blocked(ground: Albedo, brush: Brush) -> Albedo:
+    """The upper part in another colour, with a narrow band between."""
+    edge = np.float32((-62, -48, -74)[brush.variant % 3])
+    below = np.clip((brush.v - edge) * brush.scale + 0.5, 0, 1)
+    line = _bars(brush.v - edge - 6 + 100, 200, 5, brush.scale) * (np.abs(brush.v - edge) < 20)
+    top = _mix(ground, brush.accents[0], 1.0 - below)
+    return _mix(top, brush.accents[-1], line.astype(np.float32)) if brush.variant % 2 else top
+
+
+def floral(ground: Albedo, brush: Brush) -> Albedo:
+    """Scattered blossoms and leaves, as on printed cotton."""
+    random = np.random.default_rng(brush.seed)
+    large = _enlarged(ground)
+    draw = ImageDraw.Draw(large)
+    width, height = brush.size
+    step = (25.0, 18.0, 34.0)[brush.variant % 3] * brush.scale
+    for row in range(-1, int(height / (step * 0.86)) + 2):
+        for column in range(-1, int(width / step) + 2):
+            shift = random.uniform(-0.24, 0.24, size=2) * step
+            x = (column + (row % 2) * 0.5) * step + shift[0]
+            y = row * step * 0.86 + shift[1]
+            _sprig(draw, random, (x * _FINE, y * _FINE), step * _FINE, brush.accents)
+    return np.asarray(large.reduce(_FINE), dtype=np.float32) / np.float32(255)
+
+
+def _sprig(
+    draw: ImageDraw.ImageDraw,
+    random: Generator,
+    at: tuple[float, float],
+    step: float,
+    accents: tuple[Colour, ...],
+) -> None:
+    """One blossom with its leaves, or now and then a bud."""
+    first, second, leaf = accents[:3]
+    turn = float(random.uniform(0, 2 * np.pi))
+    petal = first if random.random() < 0.62 else second
+    heart = (petal * np.float32(0.4) + _POLLEN).astype(np.float32)
+    size = step * float(random.uniform(0.17, 0.25))
+    for side in (0.9, 3.6):
+        _leaf(draw, at, turn + side, size * 2.3, leaf)
+    petals = 5
+    for number in range(petals):
+        angle = turn + number * 2 * np.pi / petals
+        centre = (at[0] + size * np.cos(angle) * 0.82, at[1] + size * np.sin(angle) * 0.82)
+        _disc(draw, centre, size * 0.68, petal)
+    _disc(draw, at, size * 0.42, heart)
+    bud = (at[0] + step * 0.5 * np.cos(turn + 2.2), at[1] + step * 0.42 * np.sin(turn + 2.2))
+    _disc(draw, bud, size * 0.30, second)
+
+
+def _leaf(
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], angle: float, long: float, colour: Colour
+) -> None:
+    along = np.linspace(0, 1, 9)
+    half = np.sin(along * np.pi) * long * 0.19
+    path = np.concatenate(
+        [np.stack([along * long, half]), np.stack([along * long, -half])[:, ::-1]], 1
+    )
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x = at[0] + path[0] * cosine - path[1] * sine
+    y = at[1] + path[0] * sine + path[1] * cosine
+    draw.polygon(list(zip(x.tolist(), y.tolist(), strict=True)), fill=ink(colour))
+
+
+def _disc(
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], radius: float, colour: Colour
+) -> None:
+    x, y = at
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink(colour))
+
+
+def ink(colour: Colour) -> tuple[int, int, int]:
+    """The colour as Pillow's drawing takes it."""
+    red, green, blue = (round(float(level) * 255) for level in colour)
+    return red, green, blue
+
+
+def _enlarged(ground: Albedo) -> Image.Image:
+    """A larger picture of the plain ground, to draw on."""
+    height, width = ground.shape[:2]
+    return Image.new("RGB", (width * _FINE, height * _FINE), ink(ground[0, 0]))
+
+
+PAINTERS: Mapping[str, Callable[[Albedo, Brush], Albedo]] = {
+    "striped": striped,
+    "upright": upright,
+    "checked": checked,
+    "polka dot": dotted,
+    "colour-block": blocked,
+    "floral": floral,
+}

@@ -1,0 +1,96 @@
+"""Charts of the metrics page; the tables beside them say the same."""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+
+_TICKS = [1, 2, 5, 10, 20, 50]
+_BAR = 13
+# Okabe and Ito's, which most people can tell apart, those that stand out on white and on black.
+_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
+_DASHES = [[1, 0], [7, 3], [2, 2], [9, 2, 2, 2]]
+
+
+def curves_chart(curves: Mapping[str, Sequence[float]]) -> alt.Chart:
+    """recall@k over k, k on a logarithmic axis; a line for each name, the first one bold."""
+    rows = [
+        {"name": name, "k": k, "recall": value}
+        for name, values in curves.items()
+        for k, value in enumerate(values, 1)
+    ]
+    names, deepest = list(curves), max(map(len, curves.values()))
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_line(interpolate="monotone")
+        .encode(
+            x=alt.X(
+                "k:Q",
+                title="k",
+                scale=alt.Scale(type="log", domain=[1, deepest], nice=False),
+                axis=alt.Axis(values=_TICKS),
+            ),
+            y=alt.Y("recall:Q", title="recall@k", scale=alt.Scale(domain=[0, 1])),
+            color=_colour(names, "stroke"),
+            # Dashes as well as colours: not everybody tells the colours apart.
+            strokeDash=alt.StrokeDash(
+                "name:N",
+                sort=names,
+                legend=_legend(names, "stroke"),
+                scale=alt.Scale(domain=names, range=_DASHES),
+            ),
+            strokeWidth=alt.condition(
+                alt.FieldEqualPredicate(field="name", equal=names[0]), alt.value(3.5), alt.value(2)
+            ),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("k:Q"),
+                alt.Tooltip("recall:Q", title="recall@k", format=".3f"),
+            ],
+        )
+        .properties(height=340)
+    )
+    return chart
+
+
+def bars_chart(groups: Mapping[str, Mapping[str, float]], measure: str) -> alt.Chart:
+    """One measure's value by group, a bar for each name in it."""
+    rows = [
+        {"group": group, "name": name, "value": value}
+        for group, values in groups.items()
+        for name, value in values.items()
+    ]
+    names = list(dict.fromkeys(name for values in groups.values() for name in values))
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("group:N", title=None, sort=list(groups), axis=alt.Axis(labelLimit=140)),
+            yOffset=alt.YOffset("name:N", sort=names),
+            x=alt.X("value:Q", title=measure, scale=alt.Scale(domain=[0, 1])),
+            color=_colour(names, "square"),
+            tooltip=[
+                alt.Tooltip("group:N"),
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("value:Q", title=measure, format=".3f"),
+            ],
+        )
+        .properties(height=alt.Step(_BAR, **{"for": "offset"}))
+    )
+    return chart
+
+
+def _colour(names: Sequence[str], symbol: str) -> alt.Color:
+    scale = alt.Scale(domain=list(names), range=_COLOURS)
+    few = len(names) <= len(_COLOURS)
+    return alt.Color(
+        "name:N",
+        sort=list(names),
+        legend=_legend(names, symbol),
+        scale=scale if few else alt.Undefined,
+    )
+
+
+def _legend(names: Sequence[str], symbol: str) -> alt.Legend:
+    # Above, where it takes no width from the chart on a narrow screen.
+    columns = 2 if max(map(len, names)) < 15 else 1
+    return alt.Legend(orient="top", title=None, symbolType=symbol, columns=columns, labelLimit=330)

@@ -1,0 +1,190 @@
+"""The form of a new run: what is asked, where it is searched, and the start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from cir.access import require_indexable
+from cir.encoders.registry import SPECS
+from cir.errors import UsageError
+from cir.jobs import JOBS
+from cir.store import IndexInfo
+from eval.kept_sets import MAX_BYTES, kept_sets
+from eval.runner import Request
+from pages.common import INDEX_KEY, is_local, may_change, session_settings, settings, store
+from pages.metrics_progress import KEY, is_running, watch
+
+_SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
+_SETS = {
+    _SAMPLE: "Sample catalogue",
+    _FOLDER: "A folder on the server",
+    _UPLOAD: "An upload",
+}
+_PLACES = {
+    _SAMPLE: "The sample's pictures",
+    _INDEX: "An index",
+    _FOLDER: "A folder of images",
+}
+_CHANGES_NOTHING = (
+    "This Recompose is set to change nothing, and a run is written to its data folder. "
+    "You can look at the runs there are, and open one of your own."
+)
+
+
+@dataclass(frozen=True)
+class _Set:
+    """The labelled set that was chosen: its kind, and what that kind needs."""
+
+    kind: str
+    name: str
+    folder: Path = Path()
+    upload: tuple[tuple[str, bytes], ...] = ()
+
+
+def show_new_run() -> None:
+    """The form, or why there is none."""
+    if not may_change():
+        st.info(_CHANGES_NOTHING, icon=":material/lock:")
+        return
+    if is_running():
+        st.markdown("One evaluation runs at a time: wait for this one, or cancel it.")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chosen = _pick_set()
+    with right:
+        place, index, gallery, encoder = _pick_place(chosen.kind)
+    ablations = st.checkbox(
+        "Compare with the image alone, the text alone and their sum",
+        value=True,
+        help="Shows whether composing the two brings anything. Takes a little longer.",
+        key="metrics_ablations",
+    )
+    split, keep_reference, allow_missing = _more_options()
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="metrics_run"):
+        _check_set(chosen)
+        request = Request(
+            labelled_set=chosen.folder,
+            gallery=_folder(gallery, "the images") if place == _FOLDER else None,
+            index=index if place == _INDEX else None,
+            encoder=encoder if place != _INDEX else None,
+            split=split.strip() or None,
+            ablations=ablations,
+            keep_reference=keep_reference,
+            allow_missing=allow_missing,
+        )
+        _start(request, chosen)
+
+
+def run_sample() -> None:
+    """Start a run of the sample over its own pictures."""
+    _start(Request(labelled_set=Path(), ablations=True), _Set(_SAMPLE, _SETS[_SAMPLE]))
+
+
+def _start(request: Request, chosen: _Set) -> None:
+    from eval.background import Plan, evaluate_in_job
+
+    plan = Plan(request, sample=chosen.kind == _SAMPLE, upload=chosen.upload)
+    now = session_settings()
+    watch(
+        JOBS.start(KEY, f"Evaluating: {chosen.name}", lambda job: evaluate_in_job(job, plan, now))
+    )
+    st.rerun()
+
+
+def _pick_set() -> _Set:
+    kept = kept_sets(settings().data_dir)
+    kind = st.selectbox(
+        "Labelled set",
+        [*_SETS, *kept],
+        format_func=lambda option: _SETS.get(option, f"{option} (uploaded)"),
+        help="Composed queries with the images that are right answers.",
+        key="metrics_set",
+    )
+    if kind in kept and kind not in _SETS:
+        return _Set(_FOLDER, kind, kept[kind])
+    if kind == _FOLDER:
+        typed = st.text_input(
+            "Folder of the labelled set",
+            help="A folder on the machine of this Recompose that holds queries.jsonl and qrels/.",
+            key="metrics_set_folder",
+        )
+        return _Set(kind, Path(typed).name, Path(typed.strip()))
+    if kind == _UPLOAD:
+        files = st.file_uploader(
+            "Files of the labelled set",
+            type=["zip", "jsonl", "tsv"],
+            accept_multiple_files=True,
+            max_upload_size=MAX_BYTES // 2**20,
+            help="A zip that holds queries.jsonl and qrels/test.tsv, or these two files.",
+            key="metrics_set_upload",
+        )
+        return _Set(
+            kind,
+            files[0].name if files else "upload",
+            upload=tuple((file.name, file.getvalue()) for file in files),
+        )
+    return _Set(_SAMPLE, _SETS[_SAMPLE])
+
+
+def _pick_place(kind: str) -> tuple[str, str | None, str, str | None]:
+    """Where to search: the kind of place, an index, a folder as typed, an encoder."""
+    indexes = [info for info in store().list() if info.kind == "index"]
+    places = [place for place in _PLACES if _is_offered(place, kind, indexes)]
+    place = st.radio("Search in", places, format_func=_PLACES.__getitem__, horizontal=True)
+    if place == _INDEX:
+        names = [info.name for info in indexes]
+        current = st.session_state.get(INDEX_KEY)
+        at = names.index(current) if current in names else 0
+        return place, st.selectbox("Index to search", names, index=at), "", None
+    folder = ""
+    if place == _FOLDER:
+        folder = st.text_input(
+            "Folder of the images",
+            help="A folder on the machine of this Recompose; the labelled set names images in it.",
+            key="metrics_gallery",
+        )
+    names = list(SPECS)
+    at = names.index(settings().encoder) if settings().encoder in names else 0
+    return place or _FOLDER, None, folder, st.selectbox("Encoder", names, index=at)
+
+
+def _is_offered(place: str, kind: str, indexes: list[IndexInfo]) -> bool:
+    if place == _SAMPLE:
+        return kind == _SAMPLE
+    return place != _INDEX or bool(indexes)
+
+
+def _more_options() -> tuple[str, bool, bool]:
+    with st.popover("More options"):
+        split = st.text_input(
+            "Split",
+            help="Name of the file in qrels/ without .tsv. Left empty: test, or the only one.",
+            key="metrics_split",
+        )
+        keep = st.checkbox(
+            "Leave the reference image in the ranking",
+            help="It is removed otherwise: it would often be the first of all.",
+            key="metrics_keep_reference",
+        )
+        missing = st.checkbox(
+            "Count absent images as never found",
+            help="Otherwise a set that names images which are not there is refused.",
+            key="metrics_allow_missing",
+        )
+    return split, keep, missing
+
+
+def _check_set(chosen: _Set) -> None:
+    if chosen.kind == _FOLDER:
+        _folder(str(chosen.folder), "the labelled set")
+    if chosen.kind == _UPLOAD and not chosen.upload:
+        raise UsageError("Upload the labelled set first: queries.jsonl and qrels/test.tsv.")
+
+
+def _folder(typed: str, what: str) -> Path:
+    """The folder that somebody typed, if it may be read from the browser."""
+    if typed.strip() in {"", "."}:
+        raise UsageError(f"Name the folder of {what}.")
+    return require_indexable(Path(typed.strip()), session_settings(), local=is_local())
