@@ -15,6 +15,7 @@ STYLE = """<style>
 st.html(STYLE)
 st.session_state[STARTED_KEY] = True
 page = navigation()
+st.title(page.title)  # on screen before Milvus is looked for
 with people_errors():
     pick_index()
     offer_unlock()

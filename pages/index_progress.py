@@ -63,9 +63,9 @@ def _figures(job: Job) -> str:
     progress = job.progress
     if progress is None:
         return ""
-    parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:.0f}/s"]
+    parts = [f"{progress.done:,} of {progress.total:,}"]
     if progress.remaining is not None:
-        parts.append(f"{duration(progress.remaining)} left")
+        parts += [f"{progress.rate:.0f}/s", f"{duration(progress.remaining)} left"]
     if job.failures:
         parts.append(f"{len(job.failures):,} failed")
     return " · ".join(parts)

@@ -20,7 +20,6 @@ from pages.index_progress import show_jobs
 
 def show() -> None:
     """The page."""
-    st.title("Indexes")
     jobs = IndexJobs(session_settings(), store(), local=is_local())
     if not may_change():
         st.caption(_locked())

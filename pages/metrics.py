@@ -21,7 +21,6 @@ _NAMED_DAMAGED = 5
 
 def show() -> None:
     """The page."""
-    st.title("Metrics")
     show_job()
     kept, damaged = list_runs(settings().runs_dir)
     runs = [*_opened().values(), *kept]

@@ -23,7 +23,6 @@ div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 
 
 def show() -> None:
     """The page."""
-    st.title("Search")
     index = chosen_index()
     if index is None:
         welcome()

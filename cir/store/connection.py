@@ -67,6 +67,10 @@ class Connection(ABC):
     @abstractmethod
     def _client(self) -> contextlib.AbstractContextManager[Any]: ...
 
+    def may_hold_anything(self) -> bool:
+        """False where it is known without connecting that nothing is kept here."""
+        return True
+
     def _lost(self) -> bool:
         """Whether the Milvus behind this connection is known to have ended."""
         return False

@@ -61,6 +61,10 @@ class LiteConnection(Connection):
         finally:
             file.leave(self._idle_seconds)
 
+    def may_hold_anything(self) -> bool:
+        """Whether there is a file: a newcomer's first page must not wait for a server to start."""
+        return self.path.exists()
+
     def _lost(self) -> bool:
         return not _shared(self.path).alive
 

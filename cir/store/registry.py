@@ -117,6 +117,8 @@ class Registry:
 
     def _exists(self) -> bool:
         """Whether there is a registry; reading makes none."""
+        if not self._connection.may_hold_anything():
+            return False
         if REGISTRY in self._connection.ready:
             return True
         with self._connection.session() as client:

@@ -76,6 +76,6 @@ def page(browser: Browser, app: str) -> Iterator[Page]:
     tab = context.new_page()
     tab.set_default_timeout(30_000)
     expect.set_options(timeout=20_000)
-    tab.goto(app)
+    tab.goto(f"{app}/?index=shirts")
     yield tab
     context.close()

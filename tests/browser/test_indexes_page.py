@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.app import running_app
 
-MANY = 900
+MANY = 1200
+HEIGHT = 1600  # all of the page, mostly: what scrolls meanwhile is no matter of these tests
 # Whoever edits the sources meanwhile would otherwise make the server forget its jobs.
 ENV = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
 
@@ -42,14 +43,22 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def wait_until_idle(tab: Page) -> None:
+    """Wait until the page has been drawn to its end."""
+    app = tab.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def open_page(browser: Browser, address: str, width: int = 1280) -> Page:
-    tab = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    tab = browser.new_context(viewport={"width": 1280, "height": HEIGHT}).new_page()
     tab.set_default_timeout(30_000)
     expect.set_options(timeout=30_000)
     tab.goto(address)
+    expect(tab.get_by_role("heading", name="Search")).to_be_visible()
+    wait_until_idle(tab)
     tab.get_by_role("link", name="Indexes").click()
     expect(tab.get_by_role("heading", name="Indexes")).to_be_visible()
-    tab.set_viewport_size({"width": width, "height": 900})
+    tab.set_viewport_size({"width": width, "height": HEIGHT})
     return tab
 
 
@@ -81,10 +90,12 @@ def build_folder(tab: Page, name: str, folder: Path) -> None:
 
 
 def drop(tab: Page, name: str) -> None:
-    # A list that is open closes when the page is drawn anew, as it is when a job has ended.
-    idle = "notRunning"
-    expect(tab.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", idle)
-    tab.get_by_role("combobox", name="Index to change").click()
+    # The list of names closes when the page scrolls or is drawn anew: first both must be over.
+    wait_until_idle(tab)
+    names = tab.get_by_role("combobox", name="Index to change")
+    names.scroll_into_view_if_needed()
+    tab.wait_for_timeout(500)
+    names.click()
     tab.get_by_role("option", name=name, exact=True).click()
     button(tab, "Drop …").click()
     textbox(tab, "Type the name of the index").fill(name[:-1])
@@ -150,14 +161,15 @@ def test_a_zip_becomes_an_index(tab: Page, pictures: Path) -> None:
 def test_a_build_is_seen_in_two_tabs_cancelled_and_continued(
     browser: Browser, tab: Page, own_app: str, many: Path
 ) -> None:
+    other = open_page(browser, own_app, width=390)
     build_folder(tab, "many", many)
     expect(tab.get_by_text("Building “many”").last).to_be_visible()
     expect(button(tab, "Cancel")).to_be_visible()
 
     # Leaving the page and coming back does not matter to the work.
     tab.get_by_role("link", name="Metrics").click()
-    other = open_page(browser, own_app, width=390)
-    expect(other.get_by_text(f" of {MANY}")).to_be_visible()
+    other.reload()
+    expect(other.get_by_text(f" of {MANY:,}")).to_be_visible()
     assert other.get_by_test_id("stMain").get_by_role("button", name="Cancel").count() == 1
     tab.get_by_role("link", name="Indexes").click()
     expect(button(tab, "Cancel")).to_have_count(1)

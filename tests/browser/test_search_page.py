@@ -19,6 +19,12 @@ def ask(page: Page, instruction: str) -> None:
     box.press("Enter")
 
 
+def settle(page: Page) -> None:
+    """Wait until the script is at rest: what is shown is then the answer to what was asked last."""
+    state = "data-test-script-state"
+    expect(page.get_by_test_id("stApp")).to_have_attribute(state, "notRunning")
+
+
 def test_an_upload_and_an_instruction_show_other_images(page: Page, pictures: Path) -> None:
     page.locator('input[type="file"]').set_input_files(pictures / NAME)
     page.get_by_role("textbox", name="Instruction").fill("in blue")
@@ -40,13 +46,17 @@ def test_a_text_alone_finds_images_and_stands_in_the_address(page: Page) -> None
 
 def test_an_indexed_image_as_reference_stands_in_the_address(page: Page, browser: Browser) -> None:
     page.get_by_role("button", name="Search with this").first.click()
-    page.get_by_role("button", name="in red", exact=True).click()
-    expect(page.locator(RESULTS)).to_have_count(11)
     expect(page.locator('img[alt^="Reference image"]')).to_be_visible()
+    page.get_by_role("button", name="in red", exact=True).click()
+    page.wait_for_url("**instruction=in+red**")
+    expect(page.get_by_text("“in red”")).to_be_visible()
+    settle(page)
+    expect(page.locator(RESULTS)).to_have_count(11)
     first = page.locator(RESULTS).first.get_attribute("alt")
     other = browser.new_page()
     other.goto(page.url)
     expect(other.locator(RESULTS)).to_have_count(11)
+    settle(other)
     assert other.locator(RESULTS).first.get_attribute("alt") == first
     other.close()
     page.get_by_role("button", name="Remove the reference").click()
@@ -56,8 +66,13 @@ def test_an_indexed_image_as_reference_stands_in_the_address(page: Page, browser
 def test_a_filter_narrows_the_results_and_stands_in_the_address(page: Page) -> None:
     ask(page, "shirt")
     expect(page.locator(RESULTS)).to_have_count(12)
+    settle(page)
     page.get_by_text("Filters and number of results").click()
-    page.get_by_role("combobox", name="Filters").fill("colour=red")
+    filters = page.get_by_role("combobox", name="Filters")
+    filters.scroll_into_view_if_needed()
+    page.wait_for_timeout(700)  # the list closes while the page still moves
+    filters.click()
+    filters.fill("colour=red")
     page.get_by_role("option", name="colour=red").first.click()
     expect(page.locator(RESULTS)).to_have_count(2)
     assert "where=colour" in page.url
@@ -66,7 +81,7 @@ def test_a_filter_narrows_the_results_and_stands_in_the_address(page: Page) -> N
 
 
 def test_a_wrong_filter_is_one_sentence(page: Page, app: str) -> None:
-    page.goto(f"{app}/?instruction=shirt&where=price%3C10")
+    page.goto(f"{app}/?index=shirts&instruction=shirt&where=price%3C10")
     expect(page.get_by_text('There is no column "price"')).to_be_visible()
     assert page.get_by_text("Traceback").count() == 0
 

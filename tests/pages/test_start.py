@@ -1,0 +1,34 @@
+"""The first page comes before anything heavy."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "timm", "transformers", "pymilvus", "grpc", "onnxruntime", "tokenizers")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Which heavy packages a fresh process holds after some code."""
+    code += f"\nimport json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_what_the_app_imports_is_light() -> None:
+    modules = "pages.common, pages.search_query, pages.welcome, cir.search, cir.index_jobs"
+    assert loaded_after(f"import {modules}") == set()
+
+
+def test_an_empty_data_folder_is_listed_without_milvus(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from cir.store import Store\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "assert Store(str(folder / 'recompose.db'), data_dir=folder).list() == []"
+    )
+    assert loaded_after(code) == set()
+    assert list(tmp_path.iterdir()) == []
