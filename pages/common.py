@@ -100,7 +100,9 @@ def pick_index() -> None:
         st.session_state[INDEX_KEY] = asked if asked in names else names[0]
     # Not bound to the URL by Streamlit, which leaves a default out: a link must name its index,
     # whichever comes first when it is opened.
-    st.query_params[INDEX_KEY] = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
+    chosen = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
+    if st.query_params.get(INDEX_KEY) != chosen:
+        st.query_params[INDEX_KEY] = chosen
 
 
 def chosen_index() -> Index | None:
