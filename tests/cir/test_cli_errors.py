@@ -43,7 +43,8 @@ def busy(
 import sys
 from pathlib import Path
 from cir.store import Store
-Store(sys.argv[1], data_dir=Path(sys.argv[1]).parent, idle_seconds=600).list()
+facts = {"encoder": "e", "fingerprint": "f", "precision": "exact", "dim": 4}
+Store(sys.argv[1], data_dir=Path(sys.argv[1]).parent, idle_seconds=600).create("x", **facts)
 print("open", flush=True)
 input()
 """

@@ -21,7 +21,8 @@ PREPARE = """
 import sys, time
 from pathlib import Path
 from cir.store import Store
-from tests.cir.store.samples import row
+from tests.cir.store.samples import DIM, row
+FACTS = {"encoder": "e", "fingerprint": "f", "precision": "exact", "dim": DIM}
 def make(path, **options):
     return Store(path, data_dir=Path(path).parent, **options)
 """
@@ -74,7 +75,8 @@ def test_other_processes_get_their_turn_when_this_one_is_idle(tmp_path: Path) ->
 
 def test_a_file_that_stays_busy_is_one_clear_sentence(tmp_path: Path) -> None:
     holder = python(
-        "make(sys.argv[1], idle_seconds=60).list(); print('open', flush=True); input()",
+        "store = make(sys.argv[1], idle_seconds=60); store.create('one', **FACTS); "
+        "print('open', flush=True); input()",
         tmp_path / "test.db",
     )
     try:
@@ -89,7 +91,7 @@ def test_a_file_that_stays_busy_is_one_clear_sentence(tmp_path: Path) -> None:
     finally:
         holder.kill()
         holder.communicate()
-    assert make_store(tmp_path).list() == []
+    assert [info.name for info in make_store(tmp_path).list()] == ["one"]
 
 
 def test_a_file_that_another_program_holds_through_milvus_lite_is_busy(tmp_path: Path) -> None:
@@ -248,7 +250,7 @@ def test_a_missing_milvus_lite_is_explained(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StoreError, match="milvus-lite"):
-        make_store(tmp_path).list()
+        make_index(make_store(tmp_path), "one")
 
 
 def test_thumbnails_of_a_dropped_index_go_unless_shared(tmp_path: Path) -> None:
