@@ -1,6 +1,6 @@
 """What does indexing cost beside its parts: reading and decoding alone, encoding alone?
 
-    python benchmarks/ingest_rate.py PHOTOS
+    python -m benchmarks.ingest_rate PHOTOS
 
 The ratio says how indexing, which overlaps the two and adds thumbnails, rows and bookkeeping,
 compares with reading and encoding one after the other.

@@ -1,6 +1,6 @@
 """How long does one search take from process start, beside what Streamlit's import alone takes?
 
-    python benchmarks/search_start.py INDEX IMAGE
+    python -m benchmarks.search_start INDEX IMAGE
 
 Prints the median of several runs of each, alternating, their ratio, and the peak memory of the
 search with its children. Linux only (reads /proc).
