@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+TRIES = 8
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -73,3 +76,23 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     pytest.fail(f"the app did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def choose(page: Page, box: str, option: str) -> None:
+    """Choose an option of the box with this label, as often as it takes.
+
+    An open list closes when the page scrolls or is drawn anew; a person would open it again.
+    """
+    wanted = page.get_by_role("option", name=option, exact=True).first
+    for _ in range(TRIES):
+        found = page.get_by_role("combobox", name=box)
+        found.scroll_into_view_if_needed()
+        page.wait_for_timeout(500)
+        found.click()
+        found.fill(option)
+        try:
+            wanted.click(timeout=3000)
+            return
+        except PlaywrightTimeout:
+            page.keyboard.press("Escape")
+    pytest.fail(f"no option {option!r} under {box!r}")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.app import running_app
+from tests.browser.app import choose, running_app
 
 MANY = 1200
 HEIGHT = 1600  # all of the page, mostly: what scrolls meanwhile is no matter of these tests
@@ -90,13 +90,8 @@ def build_folder(tab: Page, name: str, folder: Path) -> None:
 
 
 def drop(tab: Page, name: str) -> None:
-    # The list of names closes when the page scrolls or is drawn anew: first both must be over.
     wait_until_idle(tab)
-    names = tab.get_by_role("combobox", name="Index to change")
-    names.scroll_into_view_if_needed()
-    tab.wait_for_timeout(500)
-    names.click()
-    tab.get_by_role("option", name=name, exact=True).click()
+    choose(tab, "Index to change", name)
     button(tab, "Drop …").click()
     textbox(tab, "Type the name of the index").fill(name[:-1])
     tab.get_by_role("button", name="Drop for good").click()

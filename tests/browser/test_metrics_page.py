@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import running_app
+from tests.browser.app import choose, running_app
 
 PICTURES = 400  # enough that a run takes some seconds
 QUERIES = 40
@@ -68,8 +68,7 @@ def draw(folder: Path, seed: int) -> tuple[Path, Path]:
 
 def start(tab: Page, labelled: Path, pictures: Path) -> None:
     tab.get_by_text("New run", exact=True).click()
-    tab.get_by_role("combobox", name="Labelled set").click()
-    tab.get_by_role("option", name="A folder on the server").click()
+    choose(tab, "Labelled set", "A folder on the server")
     for label, folder in (
         ("Folder of the labelled set", labelled),
         ("Folder of the images", pictures),

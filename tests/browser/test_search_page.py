@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import ROOT, running_app
+from tests.browser.app import ROOT, choose, running_app
 
 RESULTS = 'img[alt^="Result "]'
 NAME = "red *shirt* plain.png"
@@ -68,12 +68,7 @@ def test_a_filter_narrows_the_results_and_stands_in_the_address(page: Page) -> N
     expect(page.locator(RESULTS)).to_have_count(12)
     settle(page)
     page.get_by_text("Filters and number of results").click()
-    filters = page.get_by_role("combobox", name="Filters")
-    filters.scroll_into_view_if_needed()
-    page.wait_for_timeout(700)  # the list closes while the page still moves
-    filters.click()
-    filters.fill("colour=red")
-    page.get_by_role("option", name="colour=red").first.click()
+    choose(page, "Filters", "colour=red")
     expect(page.locator(RESULTS)).to_have_count(2)
     assert "where=colour" in page.url
     page.reload()
