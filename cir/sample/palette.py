@@ -66,6 +66,11 @@ def parse(code: str) -> Colour:
     return np.array(levels, dtype=np.float32)
 
 
+def plane(colour: Colour) -> NDArray[np.float32]:
+    """The colour as (3, 1, 1), to be spread over the planes of a picture."""
+    return colour[:, None, None]
+
+
 def shade_of(colour: str, random: Generator) -> Colour:
     """The named colour, a little lighter, darker, warmer or cooler from design to design."""
     base = parse(SHADES[colour])

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cir.sample.drawing import light
-from cir.sample.drawing.cloth import Cloth, Spot
+from cir.sample.drawing.cloth import Cloth
 from cir.sample.drawing.curves import Points
 from cir.sample.drawing.light import Drape, Field, Fold
-from cir.sample.palette import Colour
+from cir.sample.drawing.patterns import Spot
+from cir.sample.palette import Colour, plane
 
 WIDTH, HEIGHT = 384, 480
 _FINE = 4  # outlines are drawn this much larger, then averaged
@@ -70,14 +71,18 @@ class _Box:
 
 @dataclass
 class Canvas:
-    """Draws in design units around the point (0, middle), which becomes the picture's centre."""
+    """Draws in design units around the point (0, middle), which becomes the picture's centre.
+
+    Colours are held plane by plane, (3, height, width): numpy is several times faster with them
+    than with the three levels of a pixel side by side.
+    """
 
     random: Generator
     scale: float = 1.0
     middle: float = 240.0
     sway: float = 1.0
     colour: NDArray[np.float32] = field(
-        default_factory=lambda: np.zeros((HEIGHT, WIDTH, 3), dtype=np.float32)
+        default_factory=lambda: np.zeros((3, HEIGHT, WIDTH), dtype=np.float32)
     )
     cover: Field = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), dtype=np.float32))
 
@@ -100,12 +105,11 @@ class Canvas:
         """Lay a piece of cloth on what is there."""
         outline = self.to_pixels(piece.outline)
         box = _box_of(outline)
-        mask = _coverage([outline], box)
+        mask = _coverage(outline, [len(outline)], box)
         if piece.casts:
             self._cast(mask, box, piece.casts)
-        bright, down, right = self._lit(piece, mask, box)
-        u, v = self._grain(piece, box, down, right)
-        spot = Spot(u, v, self.scale, box.size)
+        bright, slopes = self._lit(piece, mask, box)
+        spot = Spot(self.scale, box.size, lambda: self._grain(piece, box, slopes))
         albedo = piece.cloth.colours(spot)
         shaded = _shaded(albedo, bright * piece.cloth.weave(spot), piece.cloth.sheen)
         self._blend(shaded, mask, box)
@@ -127,37 +131,40 @@ class Canvas:
             relief: strength of a bright edge along the lower right, as pressed seams have.
         """
         points = self.to_pixels(np.vstack(curves))
-        paths = np.split(points, np.cumsum([len(curve) for curve in curves])[:-1])
         box = _box_of(points)
-        mask = _coverage(paths, box, width * self.scale)
-        rows = self.colour[box.at]
+        mask = _coverage(points, [len(curve) for curve in curves], box, width * self.scale)
+        rows = self._colours(box)
         if relief:
             moved = np.roll(mask, (1, 1), axis=(0, 1)) * self.cover[box.at]
-            rows += (relief * np.maximum(moved - mask, 0))[..., None] * (0.25 + 0.5 * rows)
-        veil = (mask * strength * self.cover[box.at])[..., None]
+            rows += relief * np.maximum(moved - mask, 0) * (0.25 + 0.5 * rows)
+        veil = mask * strength * self.cover[box.at]
         rows *= 1.0 - veil
         if colour is not None:
-            rows += veil * colour
+            rows += veil * plane(colour)
 
     def ink(self, outline: Points, colour: Colour, strength: float) -> None:
         """Print an area on the cloth: the light and shadow beneath stay visible."""
         path = self.to_pixels(outline)
         box = _box_of(path)
-        veil = (_coverage([path], box) * strength * self.cover[box.at])[..., None]
-        rows = self.colour[box.at]
-        level = rows.mean(axis=2, keepdims=True)
-        usual = max(float(level[veil[..., 0] > 0.5].mean()) if (veil > 0.5).any() else 1.0, 0.02)
+        veil = _coverage(path, [len(path)], box) * strength * self.cover[box.at]
+        rows = self._colours(box)
+        level = rows.mean(axis=0)
+        usual = max(float(level[veil > 0.5].mean()) if (veil > 0.5).any() else 1.0, 0.02)
         light_here = np.clip(level / usual, 0.6, 1.2)
         rows *= 1.0 - veil
-        rows += veil * colour * light_here
+        rows += veil * plane(colour) * light_here
 
     def finish(self) -> Image.Image:
         """The picture, on its ground, with its shadow."""
-        picture = _ground() * (self._shadow() * (1.0 - self.cover))[..., None]
+        picture = _ground() * (self._shadow() * (1.0 - self.cover))
         picture += self.colour
         picture *= np.float32(255)
         picture += np.float32(0.5)
-        return Image.fromarray(np.clip(picture, 0, 255, out=picture).astype(np.uint8))
+        planes = np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+        return Image.merge("RGB", [Image.fromarray(plane) for plane in planes])
+
+    def _colours(self, box: _Box) -> NDArray[np.float32]:
+        return self.colour[(slice(None), *box.at)]
 
     def _cast(self, mask: Field, box: _Box, strength: float) -> None:
         """Darken what lies below and to the right of a new piece."""
@@ -167,9 +174,10 @@ class Canvas:
         shade = np.roll(shade, (4, 2), axis=(0, 1))
         rows = slice(inside.top - wide.top, inside.bottom - wide.top)
         columns = slice(inside.left - wide.left, inside.right - wide.left)
-        self.colour[inside.at] *= 1.0 - strength * shade[rows, columns][..., None]
+        self._colours(inside)[:] *= 1.0 - strength * shade[rows, columns]
 
-    def _lit(self, piece: Piece, mask: Field, box: _Box) -> tuple[Field, Field, Field]:
+    def _lit(self, piece: Piece, mask: Field, box: _Box) -> tuple[Field, tuple[Field, Field]]:
+        """How bright the piece is; and its slopes down and to the right, at half the size."""
         small = np.ascontiguousarray(mask.reshape(mask.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)))
         relief = light.rim(small, piece.edge)
         vault = light.vault(small, piece.body * self.scale)
@@ -185,9 +193,8 @@ class Canvas:
             rows = np.arange(box.top + 1, box.bottom, 2, dtype=np.float32)[:, None] - HEIGHT / 2
             columns = np.arange(box.left + 1, box.right, 2, dtype=np.float32)[None, :] - WIDTH / 2
             relief += piece.drape.height(columns / self.scale, rows / self.scale + self.middle)
-        fields = light.lit(relief, vault)
-        bright, down, right = (light.resize(each, box.size) for each in fields)
-        return bright * np.float32(piece.tone), down, right
+        bright, *slopes = light.lit(relief, vault)
+        return light.resize(bright, box.size) * np.float32(piece.tone), slopes
 
     def _ripples(self, shape: tuple[int, int], strength: float) -> Field:
         """Unevenness at two sizes, longer than wide: cloth hangs."""
@@ -198,9 +205,10 @@ class Canvas:
             height += light.resize(noise, (shape[1], shape[0])) * np.float32(size * strength)
         return height
 
-    def _grain(self, piece: Piece, box: _Box, down: Field, right: Field) -> tuple[Field, Field]:
+    def _grain(self, piece: Piece, box: _Box, slopes: tuple[Field, Field]) -> tuple[Field, Field]:
         """Where each pixel is on the cloth, in design units: folds and turns move the pattern."""
         width, height = box.size
+        down, right = (light.resize(each, box.size) for each in slopes)
         across = (np.arange(width, dtype=np.float32) + box.left + 0.5 - WIDTH / 2) / self.scale
         along = (np.arange(height, dtype=np.float32) + box.top + 0.5 - HEIGHT / 2) / self.scale
         x, y = across[None, :] - 2.2 * right, along[:, None] - 2.2 * down
@@ -220,9 +228,10 @@ class Canvas:
         return x, y
 
     def _blend(self, colours: NDArray[np.float32], mask: Field, box: _Box) -> None:
-        veil = mask[..., None]
-        rows = self.colour[box.at]
-        rows += (colours - rows) * veil
+        rows = self._colours(box)
+        colours -= rows
+        colours *= mask
+        rows += colours
         self.cover[box.at] += mask * (1.0 - self.cover[box.at])
 
     def _shadow(self) -> Field:
@@ -246,17 +255,25 @@ def _box_of(points: Points) -> _Box:
     return _Box(left, top, max(min(right, WIDTH), left + 8), max(min(bottom, HEIGHT), top + 8))
 
 
-def _coverage(paths: list[Points], box: _Box, width: float | None = None) -> Field:
-    """How much of each pixel of the box lies within the outlines, or under lines of this width."""
+def _coverage(
+    points: Points, lengths: list[int], box: _Box, width: float | None = None
+) -> Field:
+    """How much of each pixel of the box lies within outlines, or under lines of this width.
+
+    Args:
+        points: of one path after the other.
+        lengths: the number of points of each path.
+    """
     large = Image.new("L", (box.size[0] * _FINE, box.size[1] * _FINE), 0)
     draw = ImageDraw.Draw(large)
-    corner = np.array([box.left, box.top])
-    for path in paths:
-        points = ((path - corner) * _FINE).ravel().tolist()
+    levels = ((points - np.array([box.left, box.top])) * _FINE).ravel().tolist()
+    end = 0
+    for length in lengths:
+        start, end = end, end + 2 * length
         if width is None:
-            draw.polygon(points, fill=255)
+            draw.polygon(levels[start:end], fill=255)
         else:
-            draw.line(points, fill=255, width=max(1, round(width * _FINE)), joint="curve")
+            draw.line(levels[start:end], fill=255, width=max(1, round(width * _FINE)), joint="curve")
     cover: Field = np.asarray(large.reduce(_FINE), dtype=np.float32) / np.float32(255)
     return cover
 
@@ -267,10 +284,10 @@ def _shaded(albedo: NDArray[np.float32], bright: Field, sheen: float) -> NDArray
     glow: Field = np.maximum(bright - np.float32(1), np.float32(0))
     depth: Field = np.float32(0.35) * dim * (1.0 - dim)
     # albedo * (dim - depth * (1 - albedo)) + glow * (sheen + 0.55 * albedo), in few passes
-    shaded: NDArray[np.float32] = albedo * depth[..., None]
-    shaded += (dim - depth + np.float32(0.55) * glow)[..., None]
+    shaded: NDArray[np.float32] = albedo * depth
+    shaded += dim - depth + np.float32(0.55) * glow
     shaded *= albedo
-    shaded += (glow * np.float32(sheen))[..., None]
+    shaded += glow * np.float32(sheen)
     return shaded
 
 
@@ -282,5 +299,5 @@ def _ground() -> NDArray[np.float32]:
     away = np.clip(np.sqrt(x * x + y * y) / 1.5, 0, 1) ** 2
     centre = np.array([1.0, 1.0, 1.0], dtype=np.float32)
     corner = np.array([0.984, 0.984, 0.983], dtype=np.float32)
-    ground: NDArray[np.float32] = centre + (corner - centre) * away[..., None]
+    ground: NDArray[np.float32] = plane(centre) + plane(corner - centre) * away
     return ground

@@ -7,23 +7,8 @@ from numpy.typing import NDArray
 
 from cir.sample.drawing import patterns
 from cir.sample.drawing.light import Field
-from cir.sample.palette import Colour
-
-
-@dataclass(frozen=True)
-class Spot:
-    """The part of a picture that cloth is asked to fill.
-
-    Attributes:
-        u, v: where each pixel is on the cloth, in design units; (height, width).
-        scale: pixels in a design unit.
-        size: (width, height) in pixels.
-    """
-
-    u: Field
-    v: Field
-    scale: float
-    size: tuple[int, int]
+from cir.sample.drawing.patterns import Spot
+from cir.sample.palette import Colour, plane
 
 
 @dataclass(frozen=True)
@@ -49,28 +34,24 @@ class Cloth:
     sheen: float = 0.10
 
     def colours(self, spot: Spot) -> NDArray[np.float32]:
-        """(height, width, 3): the cloth without light and shadow."""
-        plain = np.broadcast_to(self.colour, (spot.size[1], spot.size[0], 3))
+        """(3, height, width): the cloth without light and shadow."""
+        plain = np.broadcast_to(plane(self.colour), (3, spot.size[1], spot.size[0]))
         painter = patterns.PAINTERS.get(self.pattern)
         if painter is None:
             return plain
-        brush = patterns.Brush(
-            spot.u, spot.v, spot.scale, spot.size, self.accents, self.variant, self.seed
-        )
-        return painter(plain, brush)
+        return painter(plain, patterns.Brush(spot, self.accents, self.variant, self.seed))
 
     def weave(self, spot: Spot) -> Field:
         """(height, width): how the threads vary the brightness, around 1."""
-        u, v = spot.u, spot.v
         threads: Field = _grain(spot, _UNEVENNESS.get(self.texture, 0.0))
         if self.texture == "knit":
-            column = np.abs((u / 3.6) % 1.0 - 0.5)
-            stitch = np.sin((v / 3.4 + column * 1.4) * np.float32(2 * np.pi))
+            column = np.abs((spot.u / 3.6) % 1.0 - 0.5)
+            stitch = np.sin((spot.v / 3.4 + column * 1.4) * np.float32(2 * np.pi))
             threads = threads + 0.055 * stitch + 0.05 * (column * 4.0 - 1.0)
         elif self.texture == "rib":
-            threads = threads + 0.10 * np.sin(u * np.float32(2 * np.pi / 4.4))
+            threads = threads + 0.10 * np.sin(spot.u * np.float32(2 * np.pi / 4.4))
         elif self.texture == "twill":
-            threads = threads + 0.03 * np.sin((u + v) * np.float32(2 * np.pi / 2.7))
+            threads = threads + 0.03 * np.sin((spot.u + spot.v) * np.float32(2 * np.pi / 2.7))
         return threads + np.float32(1)
 
 

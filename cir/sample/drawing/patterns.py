@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -9,30 +10,59 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cir.sample.drawing.light import Field
-from cir.sample.palette import Colour
+from cir.sample.palette import Colour, plane
 
 _FINE = 3
 _POLLEN = np.array([0.56, 0.47, 0.26], dtype=np.float32)
 
 Albedo = NDArray[np.float32]
-"""(height, width, 3): colours, 0 to 1."""
+"""(3, height, width): colours, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The part of a picture that cloth is asked to fill.
+
+    Attributes:
+        scale: pixels in a design unit.
+        size: (width, height) in pixels.
+        place: finds `u` and `v`, which plain cloth needs not.
+    """
+
+    scale: float
+    size: tuple[int, int]
+    place: Callable[[], tuple[Field, Field]]
+
+    @cached_property
+    def _grain(self) -> tuple[Field, Field]:
+        return self.place()
+
+    @property
+    def u(self) -> Field:
+        """Where each pixel is on the cloth, across it, in design units; (height, width)."""
+        return self._grain[0]
+
+    @property
+    def v(self) -> Field:
+        """Likewise along the cloth."""
+        return self._grain[1]
 
 
 @dataclass(frozen=True)
 class Brush:
-    """What a painter has in hand; the fields are those of `cloth.Spot` and `cloth.Cloth`."""
+    """What a painter has in hand: the place to fill, and the fields of `cloth.Cloth`."""
 
-    u: Field
-    v: Field
-    scale: float
-    size: tuple[int, int]
+    spot: Spot
     accents: tuple[Colour, ...]
     variant: int
     seed: int
 
 
 def _mix(ground: Albedo, colour: Colour, share: Field) -> Albedo:
-    return ground + (colour - ground) * share[..., None]
+    mixed = plane(colour) - ground
+    mixed *= share
+    mixed += ground
+    return mixed
 
 
 def _bars(position: Field, period: float, width: float, scale: float) -> Field:
@@ -44,7 +74,7 @@ def _bars(position: Field, period: float, width: float, scale: float) -> Field:
 
 def striped(ground: Albedo, brush: Brush) -> Albedo:
     """Across: Breton, even or fine stripes, or a band of three."""
-    accent, v, scale = brush.accents[0], brush.v, brush.scale
+    accent, v, scale = brush.accents[0], brush.spot.v, brush.spot.scale
     form = brush.variant % 4
     if form == 0:
         return _mix(ground, accent, _bars(v, 19, 7, scale))
@@ -59,7 +89,7 @@ def striped(ground: Albedo, brush: Brush) -> Albedo:
 
 def upright(ground: Albedo, brush: Brush) -> Albedo:
     """Lengthwise: shirting or pin stripes."""
-    accent, u, scale = brush.accents[0], brush.u, brush.scale
+    accent, u, scale = brush.accents[0], brush.spot.u, brush.spot.scale
     form = brush.variant % 3
     if form == 0:
         return _mix(ground, accent, _bars(u, 14, 4.0, scale))
@@ -71,7 +101,7 @@ def upright(ground: Albedo, brush: Brush) -> Albedo:
 
 def checked(ground: Albedo, brush: Brush) -> Albedo:
     """Gingham, a tartan or a window pane: bars both ways that mix where they cross."""
-    accent, u, v, scale = brush.accents[0], brush.u, brush.v, brush.scale
+    accent, u, v, scale = brush.accents[0], brush.spot.u, brush.spot.v, brush.spot.scale
     form = brush.variant % 3
     if form == 0:
         across, along = _bars(v, 18, 9, scale), _bars(u, 18, 9, scale)
@@ -79,7 +109,7 @@ def checked(ground: Albedo, brush: Brush) -> Albedo:
     if form == 1:
         dark = ground * np.float32(0.45)
         wide = (_bars(u, 44, 17, scale) + _bars(v, 44, 17, scale)) * np.float32(0.40)
-        woven = ground + (dark - ground) * wide[..., None]
+        woven = ground + (dark - ground) * wide
         thin = np.maximum(_bars(u + 22, 44, 2.6, scale), _bars(v + 22, 44, 2.6, scale))
         woven = _mix(woven, accent, thin * np.float32(0.9))
         fine = np.maximum(_bars(u + 14, 44, 1.4, scale), _bars(v + 14, 44, 1.4, scale))
@@ -92,18 +122,18 @@ def checked(ground: Albedo, brush: Brush) -> Albedo:
 def dotted(ground: Albedo, brush: Brush) -> Albedo:
     """Polka dots on a staggered grid."""
     step, radius = ((22.0, 4.8), (15.0, 2.7), (29.0, 7.4))[brush.variant % 3]
-    row = np.floor(brush.v / np.float32(step / 2))
-    x = (brush.u / np.float32(step) + (row % 2) * 0.5) % 1.0 - 0.5
-    y = (brush.v / np.float32(step / 2) - row - 0.5) * 0.5
+    row = np.floor(brush.spot.v / np.float32(step / 2))
+    x = (brush.spot.u / np.float32(step) + (row % 2) * 0.5) % 1.0 - 0.5
+    y = (brush.spot.v / np.float32(step / 2) - row - 0.5) * 0.5
     away = np.sqrt(x * x + y * y) * np.float32(step)
-    return _mix(ground, brush.accents[0], np.clip((radius - away) * brush.scale + 0.5, 0, 1))
+    return _mix(ground, brush.accents[0], np.clip((radius - away) * brush.spot.scale + 0.5, 0, 1))
 
 
 def blocked(ground: Albedo, brush: Brush) -> Albedo:
     """The upper part in another colour, with a narrow band between."""
     edge = np.float32((-62, -48, -74)[brush.variant % 3])
-    below = np.clip((brush.v - edge) * brush.scale + 0.5, 0, 1)
-    line = _bars(brush.v - edge - 6 + 100, 200, 5, brush.scale) * (np.abs(brush.v - edge) < 20)
+    below = np.clip((brush.spot.v - edge) * brush.spot.scale + 0.5, 0, 1)
+    line = _bars(brush.spot.v - edge - 6 + 100, 200, 5, brush.spot.scale) * (np.abs(brush.spot.v - edge) < 20)
     top = _mix(ground, brush.accents[0], 1.0 - below)
     return _mix(top, brush.accents[-1], line.astype(np.float32)) if brush.variant % 2 else top
 
@@ -113,15 +143,17 @@ def floral(ground: Albedo, brush: Brush) -> Albedo:
     random = np.random.default_rng(brush.seed)
     large = _enlarged(ground)
     draw = ImageDraw.Draw(large)
-    width, height = brush.size
-    step = (25.0, 18.0, 34.0)[brush.variant % 3] * brush.scale
+    width, height = brush.spot.size
+    step = (25.0, 18.0, 34.0)[brush.variant % 3] * brush.spot.scale
     for row in range(-1, int(height / (step * 0.86)) + 2):
         for column in range(-1, int(width / step) + 2):
             shift = random.uniform(-0.24, 0.24, size=2) * step
             x = (column + (row % 2) * 0.5) * step + shift[0]
             y = row * step * 0.86 + shift[1]
             _sprig(draw, random, (x * _FINE, y * _FINE), step * _FINE, brush.accents)
-    return np.asarray(large.reduce(_FINE), dtype=np.float32) / np.float32(255)
+    painted = np.asarray(large.reduce(_FINE)).transpose(2, 0, 1).astype(np.float32)
+    painted /= np.float32(255)
+    return painted
 
 
 def _sprig(
@@ -178,8 +210,8 @@ def ink(colour: Colour) -> tuple[int, int, int]:
 
 def _enlarged(ground: Albedo) -> Image.Image:
     """A larger picture of the plain ground, to draw on."""
-    height, width = ground.shape[:2]
-    return Image.new("RGB", (width * _FINE, height * _FINE), ink(ground[0, 0]))
+    height, width = ground.shape[1:]
+    return Image.new("RGB", (width * _FINE, height * _FINE), ink(ground[:, 0, 0]))
 
 
 PAINTERS: Mapping[str, Callable[[Albedo, Brush], Albedo]] = {
