@@ -178,7 +178,7 @@ class Canvas:
 
     def _lit(self, piece: Piece, mask: Field, box: _Box) -> tuple[Field, tuple[Field, Field]]:
         """How bright the piece is; and its slopes down and to the right, at half the size."""
-        small = np.ascontiguousarray(mask.reshape(mask.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)))
+        small = light.halved(mask)
         relief = light.rim(small, piece.edge)
         vault = light.vault(small, piece.body * self.scale)
         corner = np.array([box.left, box.top])
@@ -255,9 +255,7 @@ def _box_of(points: Points) -> _Box:
     return _Box(left, top, max(min(right, WIDTH), left + 8), max(min(bottom, HEIGHT), top + 8))
 
 
-def _coverage(
-    points: Points, lengths: list[int], box: _Box, width: float | None = None
-) -> Field:
+def _coverage(points: Points, lengths: list[int], box: _Box, width: float | None = None) -> Field:
     """How much of each pixel of the box lies within outlines, or under lines of this width.
 
     Args:
@@ -273,7 +271,9 @@ def _coverage(
         if width is None:
             draw.polygon(levels[start:end], fill=255)
         else:
-            draw.line(levels[start:end], fill=255, width=max(1, round(width * _FINE)), joint="curve")
+            draw.line(
+                levels[start:end], fill=255, width=max(1, round(width * _FINE)), joint="curve"
+            )
     cover: Field = np.asarray(large.reduce(_FINE), dtype=np.float32) / np.float32(255)
     return cover
 

@@ -25,23 +25,25 @@ def smooth(*points: tuple[float, float]) -> Points:
     if len(through) < 3:
         return through
     first, last = 2 * through[0] - through[1], 2 * through[-1] - through[-2]
-    knots = np.vstack([first, through, last])
-    spans = [_span(knots[at : at + 4]) for at in range(len(knots) - 3)]
-    return np.vstack([*spans, through[-1:]])
+    spans = _spans(np.vstack([first, through, last]))
+    return np.vstack([spans, through[-1:]])
 
 
-def _span(four: Points) -> Points:
-    """From the second of four knots up to, not including, the third (Barry and Goldman)."""
-    steps = np.sqrt(np.hypot(*np.diff(four, axis=0).T)) + _SHORT
-    t0, t1, t2, t3 = np.concatenate([[0.0], np.cumsum(steps)])
-    t = np.linspace(t1, t2, _STEPS, endpoint=False)[:, None]
-    a1 = ((t1 - t) * four[0] + (t - t0) * four[1]) / (t1 - t0)
-    a2 = ((t2 - t) * four[1] + (t - t1) * four[2]) / (t2 - t1)
-    a3 = ((t3 - t) * four[2] + (t - t2) * four[3]) / (t3 - t2)
-    b1 = ((t2 - t) * a1 + (t - t0) * a2) / (t2 - t0)
+def _spans(knots: Points) -> Points:
+    """From the second of the knots up to, not including, the last but one (Barry and Goldman)."""
+    p0, p1, p2, p3 = (knots[at : len(knots) - 3 + at, None] for at in range(4))
+    steps = (np.sqrt(np.hypot(*np.diff(knots, axis=0).T)) + _SHORT)[:, None, None]
+    t1 = steps[:-2]
+    t2 = t1 + steps[1:-1]
+    t3 = t2 + steps[2:]
+    t = np.arange(_STEPS)[None, :, None] * ((t2 - t1) / _STEPS) + t1
+    a1 = ((t1 - t) * p0 + t * p1) / t1
+    a2 = ((t2 - t) * p1 + (t - t1) * p2) / (t2 - t1)
+    a3 = ((t3 - t) * p2 + (t - t2) * p3) / (t3 - t2)
+    b1 = ((t2 - t) * a1 + t * a2) / t2
     b2 = ((t3 - t) * a2 + (t - t1) * a3) / (t3 - t1)
     curve: Points = ((t2 - t) * b1 + (t - t1) * b2) / (t2 - t1)
-    return curve
+    return curve.reshape(-1, 2)
 
 
 def join(*curves: Points) -> Points:

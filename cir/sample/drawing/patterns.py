@@ -1,6 +1,6 @@
 """Patterns: what is woven into cloth or printed on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from cir.sample.drawing.light import Field
 from cir.sample.palette import Colour, plane
 
 _FINE = 3
+_PETALS = 5
 _POLLEN = np.array([0.56, 0.47, 0.26], dtype=np.float32)
 
 Albedo = NDArray[np.float32]
@@ -133,73 +134,75 @@ def blocked(ground: Albedo, brush: Brush) -> Albedo:
     """The upper part in another colour, with a narrow band between."""
     edge = np.float32((-62, -48, -74)[brush.variant % 3])
     below = np.clip((brush.spot.v - edge) * brush.spot.scale + 0.5, 0, 1)
-    line = _bars(brush.spot.v - edge - 6 + 100, 200, 5, brush.spot.scale) * (np.abs(brush.spot.v - edge) < 20)
+    line = _bars(brush.spot.v - edge - 6 + 100, 200, 5, brush.spot.scale) * (
+        np.abs(brush.spot.v - edge) < 20
+    )
     top = _mix(ground, brush.accents[0], 1.0 - below)
     return _mix(top, brush.accents[-1], line.astype(np.float32)) if brush.variant % 2 else top
 
 
 def floral(ground: Albedo, brush: Brush) -> Albedo:
     """Scattered blossoms and leaves, as on printed cotton."""
-    random = np.random.default_rng(brush.seed)
     large = _enlarged(ground)
     draw = ImageDraw.Draw(large)
-    width, height = brush.spot.size
     step = (25.0, 18.0, 34.0)[brush.variant % 3] * brush.spot.scale
-    for row in range(-1, int(height / (step * 0.86)) + 2):
-        for column in range(-1, int(width / step) + 2):
-            shift = random.uniform(-0.24, 0.24, size=2) * step
-            x = (column + (row % 2) * 0.5) * step + shift[0]
-            y = row * step * 0.86 + shift[1]
-            _sprig(draw, random, (x * _FINE, y * _FINE), step * _FINE, brush.accents)
+    first, second, leaf = brush.accents[:3]
+    hearts = [(petal * np.float32(0.4) + _POLLEN).astype(np.float32) for petal in (first, second)]
+    petals = [(ink(first), ink(hearts[0])), (ink(second), ink(hearts[1]))]
+    for leaves, discs, other in _sprigs(np.random.default_rng(brush.seed), brush.spot.size, step):
+        petal, heart = petals[other]
+        for path in leaves:
+            draw.polygon(path, fill=ink(leaf))
+        for disc, fill in zip(discs, (*[petal] * _PETALS, heart, ink(second)), strict=True):
+            draw.ellipse(disc, fill=fill)
     painted = np.asarray(large.reduce(_FINE)).transpose(2, 0, 1).astype(np.float32)
     painted /= np.float32(255)
     return painted
 
 
-def _sprig(
-    draw: ImageDraw.ImageDraw,
-    random: Generator,
-    at: tuple[float, float],
-    step: float,
-    accents: tuple[Colour, ...],
-) -> None:
-    """One blossom with its leaves, or now and then a bud."""
-    first, second, leaf = accents[:3]
-    turn = float(random.uniform(0, 2 * np.pi))
-    petal = first if random.random() < 0.62 else second
-    heart = (petal * np.float32(0.4) + _POLLEN).astype(np.float32)
-    size = step * float(random.uniform(0.17, 0.25))
-    for side in (0.9, 3.6):
-        _leaf(draw, at, turn + side, size * 2.3, leaf)
-    petals = 5
-    for number in range(petals):
-        angle = turn + number * 2 * np.pi / petals
-        centre = (at[0] + size * np.cos(angle) * 0.82, at[1] + size * np.sin(angle) * 0.82)
-        _disc(draw, centre, size * 0.68, petal)
-    _disc(draw, at, size * 0.42, heart)
-    bud = (at[0] + step * 0.5 * np.cos(turn + 2.2), at[1] + step * 0.42 * np.sin(turn + 2.2))
-    _disc(draw, bud, size * 0.30, second)
+def _sprigs(
+    random: Generator, size: tuple[int, int], step: float
+) -> Iterator[tuple[list[list[float]], list[list[float]], bool]]:
+    """Each sprig: its leaves, its discs (petals, heart, bud), and whether of the other colour.
+
+    Places are in the enlarged picture: x and y in turn for leaves, corners for discs.
+    """
+    rows = np.arange(-1, int(size[1] / (step * 0.86)) + 2)
+    columns = np.arange(-1, int(size[0] / step) + 2)
+    row, column = (each.ravel() for each in np.meshgrid(rows, columns, indexing="ij"))
+    chance = random.random((len(row), 5))
+    shift = (-0.24 + 0.48 * chance[:, :2]) * step
+    x = ((column + (row % 2) * 0.5) * step + shift[:, 0]) * _FINE
+    y = (row * step * 0.86 + shift[:, 1]) * _FINE
+    at = np.stack([x, y], axis=1)
+    turn = 2 * np.pi * chance[:, 2]
+    wide = step * _FINE * (0.17 + 0.08 * chance[:, 4])
+    leaves = np.stack([_leaves(at, turn + side, wide * 2.3) for side in (0.9, 3.6)], axis=1)
+    angle = turn[:, None] + np.arange(_PETALS) * 2 * np.pi / _PETALS
+    reach = (wide * 0.82)[:, None]
+    petals = [x[:, None] + reach * np.cos(angle), y[:, None] + reach * np.sin(angle)]
+    bud = [
+        x + step * _FINE * 0.5 * np.cos(turn + 2.2),
+        y + step * _FINE * 0.42 * np.sin(turn + 2.2),
+    ]
+    centres = np.concatenate([np.stack(petals, axis=2), at[:, None], np.stack(bud, 1)[:, None]], 1)
+    radius = (wide[:, None] * np.array([0.68] * _PETALS + [0.42, 0.30]))[..., None]
+    discs = np.concatenate([centres - radius, centres + radius], axis=2)
+    return zip(leaves.tolist(), discs.tolist(), (chance[:, 3] >= 0.62).tolist(), strict=True)
 
 
-def _leaf(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], angle: float, long: float, colour: Colour
-) -> None:
+def _leaves(
+    at: NDArray[np.float64], angle: NDArray[np.float64], long: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """One leaf at each place: (n, 36), x and y in turn."""
     along = np.linspace(0, 1, 9)
-    half = np.sin(along * np.pi) * long * 0.19
-    path = np.concatenate(
-        [np.stack([along * long, half]), np.stack([along * long, -half])[:, ::-1]], 1
-    )
-    cosine, sine = np.cos(angle), np.sin(angle)
-    x = at[0] + path[0] * cosine - path[1] * sine
-    y = at[1] + path[0] * sine + path[1] * cosine
-    draw.polygon(list(zip(x.tolist(), y.tolist(), strict=True)), fill=ink(colour))
-
-
-def _disc(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], radius: float, colour: Colour
-) -> None:
-    x, y = at
-    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink(colour))
+    half = np.sin(along * np.pi) * 0.19
+    ahead = np.concatenate([along, along[::-1]]) * long[:, None]
+    aside = np.concatenate([half, -half[::-1]]) * long[:, None]
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x = at[:, :1] + ahead * cosine - aside * sine
+    y = at[:, 1:] + ahead * sine + aside * cosine
+    return np.stack([x, y], axis=2).reshape(len(at), -1)
 
 
 def ink(colour: Colour) -> tuple[int, int, int]:
