@@ -38,7 +38,7 @@ def draw_sample(settings: Settings, on_progress: OnProgress | None = None) -> Pa
 
     Raises:
         ReadOnlyError: this Recompose is read-only.
-        RecomposeError: the folder cannot be written.
+        RecomposeError: the folder cannot be written, or drawing failed.
     """
     refuse_change(settings.read_only)
     teller: ProgressTeller | None = None

@@ -4,14 +4,12 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cir.cores import usable_cores
 from cir.sample.designs import ATTRIBUTES, Design, catalogue
-from cir.sample.drawing import draw
 from cir.sample.labelled import write_labelled
+from cir.sample.studio import OnDrawn, draw_pictures
 
 VERSION = 1
 """Of drawings, designs and labelled set: higher whenever one of them changes."""
@@ -19,10 +17,13 @@ VERSION = 1
 IMAGES = "images"
 LABELLED = "labelled"
 _MARK = "catalogue.json"
-_QUALITY = 92
+
+Drawer = Callable[[Sequence[Design], Path, OnDrawn | None], None]
 
 
-def write_catalogue(folder: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
+def write_catalogue(
+    folder: Path, on_progress: OnDrawn | None = None, *, draw: Drawer = draw_pictures
+) -> Path:
     """Draw the sample catalogue into a folder, unless it is there already.
 
     Afterwards `folder/images` holds the pictures and `metadata.csv`, ready for `cir.ingest.ingest`,
@@ -30,7 +31,9 @@ def write_catalogue(folder: Path, on_progress: Callable[[int, int], None] | None
     incomplete catalogue in its place is replaced.
 
     Args:
-        on_progress: called in this thread with the pictures drawn and the number of all.
+        on_progress: called in this thread with the pictures drawn and the number of all; what it
+            raises stops the work.
+        draw: makes the files of the pictures in a folder.
 
     Returns:
         The folder of the pictures.
@@ -38,6 +41,7 @@ def write_catalogue(folder: Path, on_progress: Callable[[int, int], None] | None
     Raises:
         FileExistsError: the folder holds something else, which is left alone.
         OSError: it cannot be written.
+        RecomposeError: it cannot be drawn.
     """
     if is_complete(folder):
         return folder / IMAGES
@@ -45,7 +49,7 @@ def write_catalogue(folder: Path, on_progress: Callable[[int, int], None] | None
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _write_all(fresh, on_progress)
+        _write_all(fresh, on_progress, draw)
         _put_in_place(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -76,30 +80,16 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _write_all(folder: Path, on_progress: Callable[[int, int], None] | None) -> None:
+def _write_all(folder: Path, on_progress: OnDrawn | None, draw: Drawer) -> None:
     pictures = folder / IMAGES
     pictures.mkdir()
     designs = catalogue()
-    for done in _draw_all(designs, pictures):
-        if on_progress is not None:
-            on_progress(done, len(designs))
+    draw(designs, pictures, on_progress)
     _write_metadata(pictures / "metadata.csv", designs)
     write_labelled(folder / LABELLED)
     mark = {"version": VERSION, "pictures": len(designs)}
     (folder / _MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
     folder.chmod(0o755)  # a temporary folder is its maker's alone
-
-
-def _draw_all(designs: tuple[Design, ...], pictures: Path) -> Iterator[int]:
-    """Draw and save every design; yields how many are done."""
-    # Threads: most of the work is in numpy and Pillow, which let others run meanwhile.
-    with ThreadPoolExecutor(max_workers=min(4, usable_cores())) as pool:
-        for done, _ in enumerate(pool.map(lambda each: _save(each, pictures), designs), start=1):
-            yield done
-
-
-def _save(design: Design, pictures: Path) -> None:
-    draw(design).save(pictures / design.file, "JPEG", quality=_QUALITY, subsampling=0)
 
 
 def _write_metadata(path: Path, designs: tuple[Design, ...]) -> None:

@@ -193,8 +193,8 @@ class Canvas:
             rows = np.arange(box.top + 1, box.bottom, 2, dtype=np.float32)[:, None] - HEIGHT / 2
             columns = np.arange(box.left + 1, box.right, 2, dtype=np.float32)[None, :] - WIDTH / 2
             relief += piece.drape.height(columns / self.scale, rows / self.scale + self.middle)
-        bright, *slopes = light.lit(relief, vault)
-        return light.resize(bright, box.size) * np.float32(piece.tone), slopes
+        bright, down, right = light.lit(relief, vault)
+        return light.resize(bright, box.size) * np.float32(piece.tone), (down, right)
 
     def _ripples(self, shape: tuple[int, int], strength: float) -> Field:
         """Unevenness at two sizes, longer than wide: cloth hangs."""

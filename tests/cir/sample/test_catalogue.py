@@ -1,6 +1,7 @@
 """The sample catalogue on disk."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,27 +10,33 @@ from PIL import Image
 from cir.metadata import read_table
 from cir.sample import catalogue as sample
 from cir.sample.designs import Design, catalogue
-from cir.sample.drawing import draw
+from cir.sample.studio import OnDrawn
+
+
+class Blanks:
+    """Blank pictures, at once; counts them."""
+
+    drawn = 0
+
+    def __call__(
+        self, designs: Sequence[Design], folder: Path, on_progress: OnDrawn | None = None
+    ) -> None:
+        for design in designs:
+            Image.new("RGB", (8, 10), "white").save(folder / design.file)
+            self.drawn += 1
+            if on_progress is not None:
+                on_progress(self.drawn, len(designs))
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Blank pictures instead of drawings; the numbers of the designs that were drawn."""
-    drawn: list[int] = []
-
-    def blank(design: Design) -> Image.Image:
-        drawn.append(design.id)
-        return Image.new("RGB", (8, 10), "white")
-
-    monkeypatch.setattr(sample, "draw", blank)
-    return drawn
+def blanks() -> Blanks:
+    return Blanks()
 
 
-@pytest.mark.usefixtures("quick")
-def test_pictures_metadata_and_labelled_set_are_written(tmp_path: Path) -> None:
+def test_pictures_metadata_and_labelled_set_are_written(tmp_path: Path, blanks: Blanks) -> None:
     told: list[tuple[int, int]] = []
     images = sample.write_catalogue(
-        tmp_path / "sample", lambda done, total: told.append((done, total))
+        tmp_path / "sample", lambda done, total: told.append((done, total)), draw=blanks
     )
     total = len(catalogue())
     assert images == tmp_path / "sample" / "images"
@@ -39,9 +46,8 @@ def test_pictures_metadata_and_labelled_set_are_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
-@pytest.mark.usefixtures("quick")
-def test_metadata_describes_every_picture(tmp_path: Path) -> None:
-    images = sample.write_catalogue(tmp_path / "sample")
+def test_metadata_describes_every_picture(tmp_path: Path, blanks: Blanks) -> None:
+    images = sample.write_catalogue(tmp_path / "sample", draw=blanks)
     files = sorted(path.name for path in images.glob("*.jpg"))
     table = read_table(images / "metadata.csv", files)
     assert table.key == "file"
@@ -52,61 +58,66 @@ def test_metadata_describes_every_picture(tmp_path: Path) -> None:
     assert not table.unmatched_rows
 
 
-def test_a_complete_catalogue_is_left_as_it_is(tmp_path: Path, quick: list[int]) -> None:
-    sample.write_catalogue(tmp_path / "sample")
-    quick.clear()
-    sample.write_catalogue(tmp_path / "sample")
-    assert not quick
+def test_a_complete_catalogue_is_left_as_it_is(tmp_path: Path, blanks: Blanks) -> None:
+    sample.write_catalogue(tmp_path / "sample", draw=blanks)
+    again = Blanks()
+    sample.write_catalogue(tmp_path / "sample", draw=again)
+    assert not again.drawn
 
 
 @pytest.mark.parametrize("damage", ["a picture is gone", "older version", "mark damaged"])
 def test_an_old_or_damaged_catalogue_is_replaced(
-    tmp_path: Path, quick: list[int], damage: str
+    tmp_path: Path, blanks: Blanks, damage: str
 ) -> None:
     folder = tmp_path / "sample"
-    images = sample.write_catalogue(folder)
+    images = sample.write_catalogue(folder, draw=blanks)
     if damage == "a picture is gone":
         (images / catalogue()[5].file).unlink()
     elif damage == "older version":
         (folder / "catalogue.json").write_text(json.dumps({"version": 0}))
     else:
         (folder / "catalogue.json").write_text("[")
-    quick.clear()
-    sample.write_catalogue(folder)
-    assert len(quick) == len(catalogue())
+    again = Blanks()
+    sample.write_catalogue(folder, draw=again)
+    assert again.drawn == len(catalogue())
     assert sample.is_complete(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
-def test_nothing_is_left_when_drawing_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(design: Design) -> Image.Image:
-        raise OSError("disk full")
+def test_nothing_is_left_when_drawing_stops_halfway(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
 
-    monkeypatch.setattr(sample, "draw", fail)
-    with pytest.raises(OSError, match="disk full"):
-        sample.write_catalogue(tmp_path / "sample")
+    def stop(done: int, total: int) -> None:
+        assert 0 < done < total == len(catalogue())
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        sample.write_catalogue(tmp_path / "sample", stop)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, quick: list[int]) -> None:
+def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path) -> None:
+    def fail(designs: Sequence[Design], folder: Path, on_progress: OnDrawn | None) -> None:
+        (folder / designs[0].file).write_bytes(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        sample.write_catalogue(tmp_path / "sample", draw=fail)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, blanks: Blanks) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(FileExistsError, match="something other"):
-        sample.write_catalogue(tmp_path)
-    assert not quick
+        sample.write_catalogue(tmp_path, draw=blanks)
+    assert not blanks.drawn
     assert (tmp_path / "holiday.jpg").read_bytes() == b"mine"
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path, quick: list[int]) -> None:
+def test_an_empty_folder_is_filled(tmp_path: Path, blanks: Blanks) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    sample.write_catalogue(folder)
+    sample.write_catalogue(folder, draw=blanks)
     assert sample.is_complete(folder)
-    assert quick
-
-
-def test_pictures_are_small_files(tmp_path: Path) -> None:
-    path = tmp_path / "one.jpg"
-    draw(catalogue()[0]).save(path, "JPEG", quality=92, subsampling=0)
-    assert path.stat().st_size < 120_000
+    assert blanks.drawn
