@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cir.sample.drawing import patterns
-from cir.sample.drawing.light import Field
+from cir.sample.drawing.light import Field, part
 from cir.sample.drawing.patterns import Spot
 from cir.sample.palette import Colour, plane
 
@@ -45,7 +45,7 @@ class Cloth:
         """(height, width): how the threads vary the brightness, around 1."""
         threads: Field = _grain(spot, _UNEVENNESS.get(self.texture, 0.0))
         if self.texture == "knit":
-            column = np.abs((spot.u / 3.6) % 1.0 - 0.5)
+            column = np.abs(part(spot.u / 3.6) - 0.5)
             stitch = np.sin((spot.v / 3.4 + column * 1.4) * np.float32(2 * np.pi))
             threads = threads + 0.055 * stitch + 0.05 * (column * 4.0 - 1.0)
         elif self.texture == "rib":

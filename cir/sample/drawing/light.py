@@ -104,6 +104,12 @@ def halved(field: Field) -> Field:
     return small
 
 
+def part(field: Field) -> Field:
+    """What is beyond the next lower whole number; `% 1.0` gives the same, many times slower."""
+    beyond: Field = field - np.floor(field)
+    return beyond
+
+
 def rim(mask: Field, height: float) -> Field:
     """The height of a shape that is rounded at its edge; the mask is coverage, 0 to 1."""
     level = np.clip(2.0 * blur(mask, 2.4) - 1.0, 0.0, 1.0)

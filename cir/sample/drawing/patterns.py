@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cir.sample.drawing.light import Field
+from cir.sample.drawing.light import Field, part
 from cir.sample.palette import Colour, plane
 
 _FINE = 3
@@ -68,7 +68,7 @@ def _mix(ground: Albedo, colour: Colour, share: Field) -> Albedo:
 
 def _bars(position: Field, period: float, width: float, scale: float) -> Field:
     """1 within bars of this width, one a period, with edges as soft as a pixel."""
-    away = np.abs((position / np.float32(period)) % 1.0 - 0.5) * np.float32(period)
+    away = np.abs(part(position / np.float32(period)) - 0.5) * np.float32(period)
     bars: Field = np.clip((np.float32(width / 2) - away) * np.float32(scale) + 0.5, 0.0, 1.0)
     return bars
 
@@ -124,7 +124,7 @@ def dotted(ground: Albedo, brush: Brush) -> Albedo:
     """Polka dots on a staggered grid."""
     step, radius = ((22.0, 4.8), (15.0, 2.7), (29.0, 7.4))[brush.variant % 3]
     row = np.floor(brush.spot.v / np.float32(step / 2))
-    x = (brush.spot.u / np.float32(step) + (row % 2) * 0.5) % 1.0 - 0.5
+    x = part(brush.spot.u / np.float32(step) + (row % 2) * 0.5) - 0.5
     y = (brush.spot.v / np.float32(step / 2) - row - 0.5) * 0.5
     away = np.sqrt(x * x + y * y) * np.float32(step)
     return _mix(ground, brush.accents[0], np.clip((radius - away) * brush.spot.scale + 0.5, 0, 1))
