@@ -1,7 +1,7 @@
 """One pass over a folder of images that brings an index up to date."""
 
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -90,6 +90,7 @@ class FolderUpdate:
         report: IngestReport,
         tell: ProgressTeller,
         on_failure: Callable[[FailedImage], None] | None = None,
+        only: Collection[str] | None = None,
     ) -> None:
         self.index = index
         self.encoder = encoder
@@ -98,6 +99,7 @@ class FolderUpdate:
         self.report = report
         self.tell = tell
         self.on_failure = on_failure
+        self.only = only
         self.rows: list[Row] = []
 
     def bring_in(self) -> None:
@@ -119,7 +121,7 @@ class FolderUpdate:
 
     def _tasks(self) -> Iterator[_Task]:
         """The files to read; what needs no reading is dealt with on the way."""
-        for files in batched(walk_images(self.folder, self._fail), PLAN_FILES):
+        for files in batched(self._files(), PLAN_FILES):
             known = {each.id: each for each in self.index.get([image_id(f.path) for f in files])}
             retagged: list[ImageRecord] = []
             unchanged = 0
@@ -135,6 +137,11 @@ class FolderUpdate:
             self.report.unchanged += unchanged
             self.report.updated += self._rewrite(retagged)
             self.tell.count(unchanged + len(retagged))
+
+    def _files(self) -> Iterator[FoundFile]:
+        for found in walk_images(self.folder, self._fail):
+            if self.only is None or found.path in self.only:
+                yield found
 
     def _metadata(self, path: str, held: ImageRecord | None) -> Metadata:
         """The table's values; without a table those that the index holds."""

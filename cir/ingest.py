@@ -6,7 +6,7 @@ counts as ready only when the walk has come to its end.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from cir.encoders.base import Encoder, require_same_encoder
@@ -35,6 +35,7 @@ def ingest(
     kind: IndexKind = "index",
     exact: bool = False,
     weights: str | None = None,
+    only: Collection[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
@@ -46,6 +47,8 @@ def ingest(
         exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
             Milvus server is exact in any case.
         weights: where the encoder's weights were, to be kept with the index.
+        only: relative paths of the images to take; None takes all. What the index holds beside
+            them stays, also when pruning.
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
             the same call later continues.
         on_failure: called for each image file that cannot be read, in this thread.
@@ -58,7 +61,7 @@ def ingest(
     """
     started = time.monotonic()
     folder = _checked_folder(folder)
-    total = _count_images(folder)
+    total = _count_images(folder, only)
     table = _open_table(folder, metadata)
     columns = table.columns if table is not None else {}
     index = _open_or_create(
@@ -68,7 +71,7 @@ def ingest(
     index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(total, on_progress)
-    run = FolderUpdate(index, encoder, folder, table, report, teller, on_failure)
+    run = FolderUpdate(index, encoder, folder, table, report, teller, on_failure, only)
     run.bring_in()
     if prune:
         run.remove_gone()
@@ -87,8 +90,8 @@ def _checked_folder(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _count_images(folder: Path) -> int:
-    total = sum(1 for _ in walk_images(folder))
+def _count_images(folder: Path, only: Collection[str] | None) -> int:
+    total = sum(1 for found in walk_images(folder) if only is None or found.path in only)
     if not total:
         raise UsageError(
             f"{folder} holds no images (looked for names ending in {', '.join(sorted(SUFFIXES))}, "

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cir.console import (
-    MISSED_MINIMUM,
     AsJson,
     Commands,
     Token,
@@ -23,6 +22,17 @@ from cir.console import (
     read_token,
 )
 from cir.settings import load_settings
+from eval.commands import (
+    BothOrders,
+    KeepReference,
+    Minimum,
+    Root,
+    SetName,
+    SmallGallery,
+    Split,
+    add_commands,
+    check_minimums,
+)
 from eval.summary import parse_minimum, print_tables
 
 app = typer.Typer(
@@ -34,17 +44,10 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    # Keeps `run` a command of its own while it is the only one.
-    pass
-
-
 @app.command("run")
 def run_command(
-    labelled_set: Annotated[
-        Path, typer.Option("--set", help="Folder of the labelled set: queries.jsonl and qrels/.")
-    ],
+    labelled_set: SetName,
+    root: Root = None,
     gallery: Annotated[
         Path | None, typer.Option(help="Folder of images to search; ingested when it changed.")
     ] = None,
@@ -52,27 +55,18 @@ def run_command(
     encoder: Annotated[
         str | None, typer.Option(help="Encoder; without it the index's own, or the default.")
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Name of the qrels file; without it test, or the only one.")
-    ] = None,
+    split: Split = None,
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also run image, text and their sum.")
     ] = False,
-    keep_reference: Annotated[
-        bool, typer.Option("--keep-reference", help="Leave the reference image in the ranking.")
-    ] = False,
+    keep_reference: KeepReference = None,
+    small_gallery: SmallGallery = False,
+    both_orders: BothOrders = False,
     allow_missing: Annotated[
         bool,
         typer.Option("--allow-missing", help="Count images that are absent as never found."),
     ] = False,
-    minimum: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--min",
-            metavar="MEASURE=VALUE",
-            help="Exit with 3 when a figure is lower, for example recall@10=0.7; repeatable.",
-        ),
-    ] = None,
+    minimum: Minimum = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
     ] = None,
@@ -83,12 +77,16 @@ def run_command(
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
     from eval.runner import Request, run
+    from eval.sets import Reading, images_of, place_of, protocol_of
 
     with command(as_json):
-        minimums = [parse_minimum(text) for text in minimum or ()]
+        settings = load_settings(uri=uri, token=read_token(token))
+        place = place_of(labelled_set, root, settings)
+        measures = protocol_of(place.format).measures
+        minimums = [parse_minimum(text, measures) for text in minimum or ()]
         request = Request(
-            labelled_set=labelled_set,
-            gallery=gallery,
+            labelled_set=place.root,
+            gallery=gallery or (images_of(place) if index is None else None),
             index=index,
             encoder=encoder,
             split=split,
@@ -96,26 +94,17 @@ def run_command(
             keep_reference=keep_reference,
             allow_missing=allow_missing,
             out=out,
+            set_name=place.given_name,
+            format=place.format,
+            reading=Reading(small_gallery=small_gallery, both_orders=both_orders),
         )
-        settings = load_settings(uri=uri, token=read_token(token))
         with _progress() as progress:
             document = run(request, settings, progress)
     if as_json:
         print_document(document)
     else:
         print_tables(document, Console())
-    _check_minimums(document, minimums)
-
-
-def _check_minimums(document: dict[str, Any], minimums: list[tuple[str, float]]) -> None:
-    missed = [
-        f"{name} is {document['metrics'][name]:.4f}, below {value:g}"
-        for name, value in minimums
-        if document["metrics"][name] < value
-    ]
-    if missed:
-        typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
-        raise typer.Exit(MISSED_MINIMUM)
+    check_minimums(document["metrics"], minimums)
 
 
 @contextmanager
@@ -138,6 +127,9 @@ def _progress() -> Iterator[Any]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield show
+
+
+add_commands(app)
 
 
 if __name__ == "__main__":

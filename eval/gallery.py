@@ -1,7 +1,7 @@
 """What a labelled set is searched in: a folder of images, or an index that a person made."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,17 +48,20 @@ def open_folder(
     folder: Path,
     encoder: Encoder,
     on_progress: Callable[[Progress], None] | None = None,
+    *,
+    only: Collection[str] | None = None,
 ) -> Gallery:
     """The gallery of a folder, made by the ordinary ingest; unchanged files are not read again.
 
-    Folder and encoder name the gallery: another encoder gets a gallery of its own.
+    Folder and encoder name the gallery: another encoder gets a gallery of its own. So does each
+    selection of the folder's images, given as their relative paths in `only`.
 
     Raises:
         UsageError: there is no such folder, or it holds no image that can be read.
     """
     check_folder(folder)
     folder = folder.resolve()
-    name = gallery_name(folder, encoder)
+    name = gallery_name(folder, encoder, only)
     report = ingest(
         store,
         folder,
@@ -67,6 +70,7 @@ def open_folder(
         prune=True,
         kind="gallery",
         exact=True,
+        only=only,
         on_progress=on_progress,
     )
     index = store.open(name, kind="gallery")
@@ -123,9 +127,9 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"There is no folder {folder}: name the one that holds the images.")
 
 
-def gallery_name(folder: Path, encoder: Encoder) -> str:
+def gallery_name(folder: Path, encoder: Encoder, only: Collection[str] | None = None) -> str:
     """Name of the gallery of a resolved folder under an encoder, the same at every run."""
-    key = f"{folder}\0{encoder.fingerprint}\0{encoder.precision}"
+    key = "\0".join([f"{folder}\0{encoder.fingerprint}\0{encoder.precision}", *sorted(only or ())])
     digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
     return f"{folder.name[:_NAME_LENGTH] or 'root'}-{encoder.spec.name}-{digest[:12]}"
 

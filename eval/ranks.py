@@ -1,10 +1,10 @@
 """What the ranks of the first targets tell: recall@k over k, figures by group, composition."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from eval.labelled_set import NO_GROUP
 from eval.metrics import MEASURES
-from eval.summary import NO_GROUP
 
 CURVE_DEPTH = 50
 """The largest k of a recall@k curve."""
@@ -20,31 +20,47 @@ class RankTable:
     """`queries.csv` of a run.
 
     Attributes:
-        groups: the group of each query, "" for none, in the table's order.
+        groups: the groups of each query, in the table's order.
         ranks: mode -> the ranks, in the same order.
+        values: mode -> measure -> its value for each query, of measures that a rank does not give.
+        ids: of the queries.
     """
 
-    groups: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
     ranks: Mapping[str, tuple[int | None, ...]]
+    values: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
     @property
     def group_names(self) -> tuple[str, ...]:
         """The groups in order of appearance; none when no query has a group."""
         if not any(self.groups):
             return ()
-        return tuple(dict.fromkeys(group or NO_GROUP for group in self.groups))
+        return tuple(dict.fromkeys(name for each in self.groups for name in each or (NO_GROUP,)))
 
     def of_group(self, name: str) -> "RankTable":
         """The queries of one group alone."""
-        places = [n for n, group in enumerate(self.groups) if (group or NO_GROUP) == name]
+        places = [n for n, each in enumerate(self.groups) if name in (each or (NO_GROUP,))]
         return RankTable(
             tuple(self.groups[n] for n in places),
             {mode: tuple(ranks[n] for n in places) for mode, ranks in self.ranks.items()},
+            {
+                mode: {key: tuple(column[n] for n in places) for key, column in columns.items()}
+                for mode, columns in self.values.items()
+            },
+            tuple(self.ids[n] for n in places) if self.ids else (),
         )
 
     def figures(self) -> dict[str, dict[str, float]]:
         """Mode -> every measure's mean over the queries."""
-        return {mode: figures_of_ranks(ranks) for mode, ranks in self.ranks.items()}
+        return {
+            mode: figures_of_ranks(ranks)
+            | {
+                name: sum(column) / len(column) if column else 0.0
+                for name, column in self.values.get(mode, {}).items()
+            }
+            for mode, ranks in self.ranks.items()
+        }
 
     def curves(self) -> dict[str, list[float]]:
         """Mode -> recall@k for k from 1 to `CURVE_DEPTH`."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from cir.errors import UsageError
 from cir.search import MODES
-from eval.metrics import MEASURES
+from eval.metrics import MEASURES, is_measure_name
 from eval.ranks import COMPOSED, RankTable
+from eval.runs import groups_of
 from eval.zips import read_zip, shallowest
 
 DOCUMENT = "run.json"
@@ -64,6 +65,11 @@ class Run:
         """Figures of the composed query."""
         return self.modes[COMPOSED]
 
+    @property
+    def judged(self) -> bool:
+        """Whether its targets are known; without them a run has rankings and no figures."""
+        return self.document.get("judged") is not False
+
     def part(self, key: str) -> Mapping[str, Any]:
         """An object of `run.json`, empty when it is not there or no object."""
         value = self.document.get(key)
@@ -101,12 +107,28 @@ def list_runs(folder: Path) -> tuple[list[Run], list[DamagedRun]]:
     return sorted(runs, key=lambda run: (run.date or oldest, run.name), reverse=True), damaged
 
 
+def open_run(run: Path, runs_dir: Path) -> Run:
+    """The run in a folder, which is named by its path or, among the runs there are, by its name.
+
+    Raises:
+        UsageError: there is no such run, or it is damaged.
+    """
+    for folder in (run, runs_dir / run):
+        if (folder / DOCUMENT).is_file():
+            return _parsed(folder.resolve().name, _read(folder / DOCUMENT), folder)
+    raise UsageError(f"There is no run {str(run)!r}: name its folder, or its name in {runs_dir}.")
+
+
 def rank_table(run: Run) -> RankTable | None:
-    """The ranks of a run's first targets, or None when it came without `queries.csv`.
+    """The ranks of a run's first targets.
+
+    None when it came without `queries.csv`, or its targets are not known.
 
     Raises:
         UsageError: the table is damaged or not of this run.
     """
+    if not run.judged:
+        return None
     if run.folder is None or not (run.folder / TABLE).is_file():
         return run.table
     return _table(_read(run.folder / TABLE), run)
@@ -195,6 +217,8 @@ def _date(value: object) -> datetime | None:
 
 def _modes(document: Mapping[str, Any]) -> dict[str, Figures]:
     given = _by_name(document.get("modes", {}), "modes")
+    if document.get("judged") is False:
+        return {COMPOSED: {}}
     composed = _figures(document.get("metrics"), "metrics")
     return {COMPOSED: composed} | {mode: given[mode] for mode in MODES[1:] if mode in given}
 
@@ -209,7 +233,8 @@ def _by_name(value: object, key: str) -> dict[str, Figures]:
 
 def _figures(value: object, place: str) -> Figures:
     given = value if isinstance(value, dict) else {}
-    found = {name: given[name] for name in _NAMES if given.get(name) is not None}
+    names = [*_NAMES, *(name for name in given if name not in _NAMES and is_measure_name(name))]
+    found = {name: given[name] for name in names if given.get(name) is not None}
     for name, figure in found.items():
         # Also false for NaN, which JSON readers take.
         if not (isinstance(figure, int | float) and 0 <= figure <= 1):
@@ -233,7 +258,23 @@ def _table(data: bytes, run: Run) -> RankTable:
         )
     columns: dict[str, int] = {mode: header.index(mode) for mode in MODES if mode in header}
     ranks = {mode: tuple(_rank(row[at]) for row in body) for mode, at in columns.items()}
-    return RankTable(tuple(row[1] for row in body), ranks)
+    values: dict[str, dict[str, tuple[float, ...]]] = {}
+    for at, heading in enumerate(header):
+        mode, _, name = heading.partition(" ")
+        if mode in columns and is_measure_name(name):
+            values.setdefault(mode, {})[name] = tuple(_value(row[at]) for row in body)
+    groups = tuple(groups_of(row[1]) for row in body)
+    return RankTable(groups, ranks, values, tuple(row[0] for row in body))
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"{TABLE}: {text[:20]!r} is not a number from 0 to 1.")
+    return value
 
 
 def _rank(text: str) -> int | None:

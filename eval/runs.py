@@ -7,7 +7,11 @@ under its final name is whole. Its content:
   line for each ranked image. Scores fall strictly, so that tools that order by score and break
   ties their own way (trec_eval: by id) keep the ranking. White space and `%` in ids and paths
   are percent-encoded; `trec_id` and `plain_id` convert.
-- `queries.csv`: id, group, and for each mode the rank of the first target, empty without one.
+- `composed.subset.trec` and so on, where queries have candidates of their own: a search among
+  these alone.
+- `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
+  recall@k counts, empty without one, then for each mode the values of the measures that this rank
+  does not give, in columns such as `composed map@10`.
 - `run.json`: the figures, and what they were made with.
 
 `eval.reading` reads a run back.
@@ -29,6 +33,9 @@ from typing import Any, Self, TextIO
 from urllib.parse import quote, unquote
 
 from cir.errors import RecomposeError, UsageError
+
+SUBSET = "subset"
+"""Part of the name of a run file that ranks candidates alone."""
 
 _SCORE_DIGITS = 6
 _PACKAGES = (
@@ -52,6 +59,16 @@ def trec_id(text: str) -> str:
 def plain_id(text: str) -> str:
     """The id or path that `trec_id` made this of."""
     return unquote(text, errors="surrogateescape")
+
+
+def groups_cell(groups: Sequence[str]) -> str:
+    """A query's groups as the table holds them: parted by `|`, which a name has as %7C."""
+    return "|".join(name.replace("%", "%25").replace("|", "%7C") for name in groups)
+
+
+def groups_of(cell: str) -> tuple[str, ...]:
+    """The groups that `groups_cell` made this of."""
+    return tuple(part.replace("%7C", "|").replace("%25", "%") for part in cell.split("|") if part)
 
 
 def new_name(name: str, now: datetime) -> str:
@@ -79,18 +96,21 @@ class RunWriter:
     Args:
         folder: the run's place; an empty folder is replaced, a filled one refused.
         modes: names of the run files to write, in the order of the table's columns.
+        candidates: whether queries have candidates that are ranked by themselves.
 
     Raises:
         UsageError: the folder holds something already, or cannot be made.
     """
 
-    def __init__(self, folder: Path, modes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, modes: Sequence[str], *, candidates: bool = False) -> None:
         # Absolute now: the working folder may change before the end.
         self.folder = folder.absolute()
         self._partial = self.folder.parent / f".partial-{secrets.token_hex(6)}"
         self._modes = tuple(modes)
         self._ranks: dict[str, dict[str, int | None]] = {}
-        self._groups: dict[str, str] = {}
+        self._groups: dict[str, Sequence[str]] = {}
+        self._values: dict[str, Sequence[float]] = {}
+        self._names = [*modes, *(f"{mode}.{SUBSET}" for mode in modes if candidates)]
         self._files: dict[str, TextIO] = {}
         self._closing = ExitStack()
 
@@ -98,9 +118,9 @@ class RunWriter:
         _check_free(self.folder)
         try:
             self._partial.mkdir(parents=True)
-            for mode in self._modes:
-                file = (self._partial / f"{mode}.trec").open("w", encoding="utf-8", newline="\n")
-                self._files[mode] = self._closing.enter_context(file)
+            for name in self._names:
+                file = (self._partial / f"{name}.trec").open("w", encoding="utf-8", newline="\n")
+                self._files[name] = self._closing.enter_context(file)
         except OSError as error:
             self._discard()
             raise UsageError(
@@ -117,9 +137,9 @@ class RunWriter:
     ) -> None:
         self._discard()
 
-    def add_query(self, query_id: str, group: str) -> None:
+    def add_query(self, query_id: str, groups: Sequence[str]) -> None:
         """Open the query's line in the table; queries stand there in this order."""
-        self._groups[query_id] = group
+        self._groups[query_id] = groups
         self._ranks[query_id] = {}
 
     def add_ranking(
@@ -139,6 +159,15 @@ class RunWriter:
         """
         self._ranks[query_id][mode] = first_target
         self._files[mode].writelines(trec_lines(query_id, ranked, tag=mode))
+
+    def add_candidates(self, query_id: str, mode: str, ranked: Iterable[tuple[str, float]]) -> None:
+        """Write the ranking of a query's candidates: path and score of each, best first."""
+        name = f"{mode}.{SUBSET}"
+        self._files[name].writelines(trec_lines(query_id, ranked, tag=name))
+
+    def add_values(self, mode: str, values: Mapping[str, Sequence[float]]) -> None:
+        """Add columns to the table: by the measure's name a value for each query, in order."""
+        self._values.update({f"{mode} {name}": column for name, column in values.items()})
 
     def finish(self, document: Mapping[str, Any]) -> Path:
         """Write the table and `run.json`, and give the run its name.
@@ -167,10 +196,11 @@ class RunWriter:
     def _write_table(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(["id", "group", *self._modes])
-            for query_id, ranks in self._ranks.items():
+            table.writerow(["id", "group", *self._modes, *self._values])
+            for row, (query_id, ranks) in enumerate(self._ranks.items()):
                 cells = [ranks.get(mode) or "" for mode in self._modes]
-                table.writerow([query_id, self._groups[query_id], *cells])
+                values = [f"{column[row]:.6g}" for column in self._values.values()]
+                table.writerow([query_id, groups_cell(self._groups[query_id]), *cells, *values])
 
     def _discard(self) -> None:
         self._closing.close()
