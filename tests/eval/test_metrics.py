@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ir_measures
 import numpy as np
@@ -135,7 +136,7 @@ def test_agrees_with_ir_measures_where_the_definitions_do() -> None:
     }
     # AP@k is compared where k is no less than any query's number of targets: trec_eval divides by
     # all targets, CIRCO by min(targets, k).
-    same = {
+    same: dict[Any, Measure] = {
         **{Success @ k: Recall(k) for k in (1, 5, 10, 50)},
         **{R @ k: RecallFraction(k) for k in (5, 10, 50)},
         **{nDCG @ k: DiscountedGain(k) for k in (1, 5, 10, 50)},
