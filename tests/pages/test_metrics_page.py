@@ -2,11 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -21,20 +19,6 @@ from tests.eval.uploads import FIGURES, TABLE, document, zipped
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
-    st.cache_resource.clear()
-    yield tmp_path / "data"
-    job = JOBS.get(KEY)
-    if job is not None:
-        job.cancel()
-        job.wait(SECONDS)
-        JOBS.forget(KEY)
-    st.cache_resource.clear()
 
 
 def put_run(data_dir: Path, name: str, content: bytes, table: str | None = TABLE) -> None:

@@ -1,11 +1,9 @@
 """Each page's logic, without a browser."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -16,16 +14,6 @@ from cir.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
-    for name in ("CIR_MILVUS_URI", "CIR_MILVUS_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    yield tmp_path / "data"
-    st.cache_resource.clear()
 
 
 @pytest.fixture
