@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from eval.__main__ import app
 from tests.eval.command_line import MODES, NAMES, QRELS, QUERIES, Evaluate, document_of, rankings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -122,6 +124,20 @@ def test_wrong_use_is_said_in_a_sentence(
     assert result.exit_code == 2
     assert message in result.stderr
     assert (result.stdout, "Traceback" in result.stderr) == ("", False)
+
+
+def test_a_run_is_deleted_by_its_name(
+    evaluate: Evaluate, labelled: Path, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(document_of(evaluate("--set", labelled, "--gallery", gallery, "--json"))["run"])
+    monkeypatch.setenv("CIR_READ_ONLY", "true")
+    assert CliRunner().invoke(app, ["delete", run.name]).exit_code == 2
+    monkeypatch.delenv("CIR_READ_ONLY")
+    assert run.is_dir()
+    result = CliRunner().invoke(app, ["delete", run.name, "--json"])
+    assert document_of(result) == {"deleted": run.name}
+    assert not run.exists()
+    assert "There is no run" in CliRunner().invoke(app, ["delete", run.name]).stderr
 
 
 def test_as_a_program_it_prints_one_document(labelled: Path, gallery: Path, tmp_path: Path) -> None:
