@@ -132,13 +132,7 @@ def _open_or_create(
             exact=exact or (store.backend == "Milvus server" and total <= EXACT_IMAGES),
         )
     info = index.info
-    require_same_encoder(
-        encoder,
-        index=name,
-        made_by=info.encoder,
-        fingerprint=info.fingerprint,
-        precision=info.precision,
-    )
+    require_same_encoder(encoder, info)
     if info.source and Path(info.source) != folder and Path(info.source).exists():
         raise UsageError(
             f"The index {name!r} holds the images of {info.source}. Index {folder} under another "

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import tomllib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -73,6 +74,9 @@ def load_settings(
 ) -> Settings:
     """Settings from flags (the arguments), the environment and the secrets file, in this order.
 
+    A token goes with the address that the same source names, or one that comes before: never to a
+    server that was named, say, by a flag while the token is the environment's.
+
     Raises:
         UsageError: the secrets file is not valid TOML, or the named data folder cannot be written.
     """
@@ -82,15 +86,29 @@ def load_settings(
         return flag or os.environ.get(name) or secrets.get(name) or None
 
     folder = value(os.fspath(data_dir) if data_dir else None, "CIR_DATA_DIR")
+    flags = {"CIR_MILVUS_URI": uri, "CIR_MILVUS_TOKEN": token}
+    address, key = _address_and_token([flags, os.environ, secrets])
     return Settings(
-        milvus_uri=value(uri, "CIR_MILVUS_URI"),
-        milvus_token=value(token, "CIR_MILVUS_TOKEN"),
+        milvus_uri=address,
+        milvus_token=key,
         data_dir=_named_folder(Path(folder).expanduser()) if folder else _default_folder(),
         encoder=value(encoder, "CIR_ENCODER") or DEFAULT_ENCODER,
         read_only=_flag("CIR_READ_ONLY", value(None, "CIR_READ_ONLY")),
         admin_password=value(None, "CIR_ADMIN_PASSWORD"),
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
     )
+
+
+def _address_and_token(
+    sources: Sequence[Mapping[str, str | None]],
+) -> tuple[str | None, str | None]:
+    """The first address, and the first token that does not come after it."""
+    token = None
+    for source in sources:
+        token = token or source.get("CIR_MILVUS_TOKEN") or None
+        if source.get("CIR_MILVUS_URI"):
+            return source["CIR_MILVUS_URI"], token
+    return None, token
 
 
 def _flag(name: str, text: str | None) -> bool:

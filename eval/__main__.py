@@ -34,12 +34,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    # Keeps `run` a command of its own while it is the only one.
-    pass
-
-
 @app.command("run")
 def run_command(
     labelled_set: Annotated[
@@ -105,6 +99,22 @@ def run_command(
     else:
         print_tables(document, Console())
     _check_minimums(document, minimums)
+
+
+@app.command("delete")
+def delete_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run of the data folder."""
+    from eval.deleting import delete_run
+
+    with command(as_json):
+        delete_run(name, load_settings())
+    if as_json:
+        print_document({"deleted": name})
+    else:
+        typer.echo(f"Deleted the run {name!r}.")
 
 
 def _check_minimums(document: dict[str, Any], minimums: list[tuple[str, float]]) -> None:

@@ -103,13 +103,7 @@ def open_index(store: Store, name: str, encoder_name: str | None = None) -> Gall
     folder = Path(info.source)
     check_folder(folder)
     encoder = load_encoder(info.encoder, weights=info.weights)
-    require_same_encoder(
-        encoder,
-        index=name,
-        made_by=info.encoder,
-        fingerprint=info.fingerprint,
-        precision=info.precision,
-    )
+    require_same_encoder(encoder, info)
     return _gallery(f"the index {name!r}", folder, index, encoder)
 
 

@@ -34,7 +34,7 @@ _ZIP_LIMITS = (
 
 def show_new(jobs: IndexJobs, *, first: bool) -> None:
     """The form of a new index."""
-    st.subheader("New index")
+    st.header("New index")
     kind = st.radio(
         "The images are in", (FOLDER, IMAGES, ZIP), horizontal=True, key="new index source"
     )

@@ -70,27 +70,38 @@ class Encoder(Protocol):
         ...
 
 
-def require_same_encoder(
-    encoder: Encoder, *, index: str, made_by: str, fingerprint: str, precision: str
-) -> None:
+class MadeByEncoder(Protocol):
+    """An index's name, and the encoder that made its embeddings; `cir.store.IndexInfo` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def encoder(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+
+
+def require_same_encoder(encoder: Encoder, index: MadeByEncoder) -> None:
     """Check that an index's embeddings are of this encoder.
 
     Raises:
         EncoderMismatchError: they are not; names both.
     """
     if (encoder.spec.name, encoder.fingerprint, encoder.precision) == (
-        made_by,
-        fingerprint,
-        precision,
+        index.encoder,
+        index.fingerprint,
+        index.precision,
     ):
         return
     way_out = (
         "Its weights or precision have changed since: drop the index and index its folder again."
-        if encoder.spec.name == made_by
+        if encoder.spec.name == index.encoder
         else "Use its own encoder, or build an index under another name."
     )
     raise EncoderMismatchError(
-        f"The index {index!r} was made by the encoder {made_by} (weights {fingerprint[:8]}, "
-        f"{precision}), not by {encoder.spec.name} (weights {encoder.fingerprint[:8]}, "
-        f"{encoder.precision}). {way_out}"
+        f"The index {index.name!r} was made by the encoder {index.encoder} (weights "
+        f"{index.fingerprint[:8]}, {index.precision}), not by {encoder.spec.name} (weights "
+        f"{encoder.fingerprint[:8]}, {encoder.precision}). {way_out}"
     )
