@@ -34,7 +34,6 @@ def ingest(
     prune: bool = False,
     kind: IndexKind = "index",
     exact: bool = False,
-    weights: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
@@ -45,7 +44,6 @@ def ingest(
         prune: remove images whose file is gone.
         exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
             Milvus server is exact in any case.
-        weights: where the encoder's weights were, to be kept with the index.
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
             the same call later continues.
         on_failure: called for each image file that cannot be read, in this thread.
@@ -61,9 +59,7 @@ def ingest(
     total = _count_images(folder)
     table = _open_table(folder, metadata)
     columns = table.columns if table is not None else {}
-    index = _open_or_create(
-        store, folder, name, encoder, columns, total, kind=kind, exact=exact, weights=weights
-    )
+    index = _open_or_create(store, folder, name, encoder, columns, total, kind=kind, exact=exact)
     # The columns there were stay: images that are gone from the folder may still have values.
     index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
     report = IngestReport(name, encoder.spec.name)
@@ -114,7 +110,6 @@ def _open_or_create(
     *,
     kind: IndexKind,
     exact: bool,
-    weights: str | None,
 ) -> Index:
     try:
         index = store.open(name, kind)
@@ -125,7 +120,8 @@ def _open_or_create(
             encoder=encoder.spec.name,
             fingerprint=encoder.fingerprint,
             precision=encoder.precision,
-            weights=weights,
+            weights=encoder.weights,
+            tokenizer=encoder.tokenizer,
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cir.access import Gate
 from cir.encoders.base import Encoder
-from cir.encoders.registry import SPECS
+from cir.encoders.specs import SPECS
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store
@@ -88,14 +88,6 @@ def offer_unlock() -> None:
             st.error(f"This is not the password.{later}")
 
 
-@st.cache_resource(show_spinner="Loading the encoder", max_entries=2)
-def encoder(name: str, weights: str | None) -> Encoder:
-    """An encoder, shared by every session."""
-    from cir.encoders.shared import shared_encoder
-
-    return shared_encoder(name, weights)
-
-
 def pick_index() -> None:
     """The choice of the index in the sidebar; `chosen_index` reads it."""
     names = [info.name for info in store().list()]
@@ -129,7 +121,10 @@ def encoder_of(info: IndexInfo) -> Encoder:
             "does not have. Choose another index, or build one of its images with an encoder that "
             "is here."
         )
-    return encoder(info.encoder, info.weights)
+    from cir.encoders.shared import encoder_of_index
+
+    with st.spinner("Loading the encoder"):
+        return encoder_of_index(info, device=settings().device)
 
 
 @contextmanager

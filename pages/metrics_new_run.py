@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from cir.access import require_indexable
-from cir.encoders.registry import SPECS
+from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.jobs import JOBS
 from cir.store import IndexInfo
