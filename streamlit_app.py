@@ -7,15 +7,17 @@ import streamlit as st
 from pages.navigation import METRICS, STARTED_KEY, navigation
 
 # Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
-# file uploader, or pushes out of a table on a phone.
+# file uploader, or pushes out of a table on a phone; and a focus that can be seen.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
-[data-testid="stBaseButton-segmented_controlActive"] { color: inherit; }
-[data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal; }
+[data-testid="stButtonGroup"] [aria-checked="true"] { color: inherit !important; }
+[data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
+[data-testid="stSidebarNavLink"]:focus-visible, [data-testid="stElementToolbar"] :focus-visible {
+  outline: 2px solid currentColor; outline-offset: -2px; }
 @media (max-width: 640px) {
-  [data-testid="stTable"] :is(th, td) { padding: 0.25rem 0.2rem; }
-  [data-testid="stTable"] :is(th, td) * { font-size: 0.8rem; }
+  [data-testid="stTable"] :is(th, td) { padding: 0.3rem 0.15rem !important; }
+  [data-testid="stTable"] :is(th, td) * { font-size: 0.75rem !important; }
 }
 </style>"""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cir.errors import UsageError
 
-_NAMED = 5
+_NAMED = 2
 
 
 @dataclass(frozen=True)
