@@ -41,16 +41,16 @@ class StockBge(nn.Module):
         self.tower = _tower(tower, held)
         self.visual_proj = nn.Linear(tower.width, text.width)
         self.visual_proj.load_state_dict(_under("visual_proj.", held))
-        config = BertConfig(
-            vocab_size=text.vocabulary,
-            hidden_size=text.width,
-            num_hidden_layers=text.depth,
-            num_attention_heads=text.heads,
-            intermediate_size=text.hidden,
-            max_position_embeddings=text.positions,
-            attn_implementation="eager",
-        )
-        self.bert = BertModel(config, add_pooling_layer=False)
+        sizes: dict[str, Any] = {
+            "vocab_size": text.vocabulary,
+            "hidden_size": text.width,
+            "num_hidden_layers": text.depth,
+            "num_attention_heads": text.heads,
+            "intermediate_size": text.hidden,
+            "max_position_embeddings": text.positions,
+            "attn_implementation": "eager",
+        }
+        self.bert = BertModel(BertConfig(**sizes), add_pooling_layer=False)
         ours = {f"embeddings.{k}": v for k, v in _under("bge_embeddings.", held).items()}
         ours |= {f"encoder.{k}": v for k, v in _under("bge_encoder.", held).items()}
         self.bert.load_state_dict(

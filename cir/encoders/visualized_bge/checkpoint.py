@@ -40,16 +40,19 @@ def load_network(path: Path) -> VisualizedBge:
     """
     tensors = read_tensors(path)
     tower, text = infer_sizes(tensors, path)
-    parts = list(_parts(tower, text))
-    expected = {name: shape for part in parts for name, shape in part.theirs.items()}
-    require_tensors(tensors, expected, path, is_unused)
+    require_tensors(tensors, expected_shapes(tower, text), path, is_unused)
     state = {}
-    for part in parts:
+    for part in _parts(tower, text):
         sources = [tensors.pop(name).to(torch.float32) for name in part.theirs]
         state[part.ours] = part.make(*sources)
     network = fill(lambda: VisualizedBge(tower, text), state)
     assert isinstance(network, VisualizedBge)
     return network
+
+
+def expected_shapes(tower: TowerSizes, text: TextSizes) -> dict[str, Shape]:
+    """Name and shape of every tensor of a checkpoint that is read."""
+    return {name: shape for part in _parts(tower, text) for name, shape in part.theirs.items()}
 
 
 def is_unused(name: str) -> bool:

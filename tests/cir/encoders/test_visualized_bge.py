@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.stock_bge import StockBge
 from cir.encoders.base import Embeddings, Encoder
 from cir.encoders.pixels import MEAN, STD, pixel_rows
 from cir.encoders.registry import load_encoder
@@ -162,3 +163,13 @@ def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(2, 2)}, path)
     with pytest.raises(EncoderError, match="not one of Visualized BGE: it lacks"):
         load_network(path)
+
+
+def test_stock_parts_give_the_same_rows() -> None:
+    told, network, stock = golden("tiny-base"), load_network(BASE), StockBge(BASE)
+    pixels = normalised(network, pictures(told["images"]))
+    ids = torch.tensor([told["input_ids"][0]] * 3)
+    with torch.inference_mode():
+        require_close(
+            network.composed(network.image_tokens(pixels), ids), stock.composed(pixels, ids)
+        )
