@@ -107,6 +107,22 @@ def run_command(
     check_minimums(document["metrics"], minimums)
 
 
+@app.command("delete")
+def delete_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run of the data folder."""
+    from eval.deleting import delete_run
+
+    with command(as_json):
+        delete_run(name, load_settings())
+    if as_json:
+        print_document({"deleted": name})
+    else:
+        typer.echo(f"Deleted the run {name!r}.")
+
+
 @contextmanager
 def _progress() -> Iterator[Any]:
     """A function for `eval.runner.run` that shows a bar a stage, on a terminal's stderr alone."""
