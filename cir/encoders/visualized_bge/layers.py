@@ -8,24 +8,14 @@ Rotation = tuple[Tensor, Tensor]
 """Cosines and sines, each `(n, 1, head width / 2)`: see `rotate`."""
 
 
-class Linear(nn.Linear):
-    """A linear layer that computes in the type of its weights, whatever the type of its input.
-
-    The residual stream stays float32 while the matrices may be bfloat16 or float16.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
-
-
 class Projections(nn.Module):
     """Query, key and value of every head."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = Linear(width, width)
-        self.key_value = Linear(width, 2 * width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
 
     def forward(self, x: Tensor, queries: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """`(b, n, width)` to three times `(b, n, heads, head width)`.

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.encoders.visualized_bge.layers import Linear
 from cir.encoders.visualized_bge.text import TextModel, TextSizes
 from cir.encoders.visualized_bge.tower import Tower, TowerSizes
 
@@ -18,7 +17,7 @@ class VisualizedBge(nn.Module):
     def __init__(self, tower: TowerSizes, text: TextSizes) -> None:
         super().__init__()
         self.tower = Tower(tower)
-        self.visual_proj = Linear(tower.width, text.width)
+        self.visual_proj = nn.Linear(tower.width, text.width)
         self.text = TextModel(text)
 
     @property

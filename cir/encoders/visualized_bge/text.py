@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.encoders.visualized_bge.layers import Linear, Projections, attend
+from cir.encoders.visualized_bge.layers import Projections, attend
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Layer(nn.Module):
     def __init__(self, sizes: TextSizes) -> None:
         super().__init__()
         self.projections = Projections(sizes.width, sizes.heads)
-        self.out = Linear(sizes.width, sizes.width)
+        self.out = nn.Linear(sizes.width, sizes.width)
         self.attention_norm = nn.LayerNorm(sizes.width, sizes.eps)
-        self.up = Linear(sizes.width, sizes.hidden)
-        self.down = Linear(sizes.hidden, sizes.width)
+        self.up = nn.Linear(sizes.width, sizes.hidden)
+        self.down = nn.Linear(sizes.hidden, sizes.width)
         self.norm = nn.LayerNorm(sizes.width, sizes.eps)
 
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.encoders.visualized_bge.layers import Linear, Projections, Rotation, attend, rotate
+from cir.encoders.visualized_bge.layers import Projections, Rotation, attend, rotate
 
 EPS = 1e-6
 ROTARY_BASE = 10_000.0
@@ -87,7 +87,7 @@ class Attention(nn.Module):
         super().__init__()
         self.projections = Projections(sizes.width, sizes.heads)
         self.norm = nn.LayerNorm(sizes.width, EPS)
-        self.proj = Linear(sizes.width, sizes.width)
+        self.proj = nn.Linear(sizes.width, sizes.width)
 
     def forward(self, x: Tensor, rotation: Rotation) -> Tensor:
         query, key, value = self.projections(x)
@@ -99,9 +99,9 @@ class Attention(nn.Module):
 class SwiGlu(nn.Module):
     def __init__(self, sizes: TowerSizes) -> None:
         super().__init__()
-        self.gate_and_value = Linear(sizes.width, 2 * sizes.hidden)
+        self.gate_and_value = nn.Linear(sizes.width, 2 * sizes.hidden)
         self.norm = nn.LayerNorm(sizes.hidden, EPS)
-        self.down = Linear(sizes.hidden, sizes.width)
+        self.down = nn.Linear(sizes.hidden, sizes.width)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.gate_and_value(x).chunk(2, dim=-1)
