@@ -159,8 +159,8 @@ def _cached(repository: str, file: str) -> Path | None:
 def _hub_library() -> Any:
     """huggingface_hub over plain HTTP.
 
-    There, what broke off is continued by byte range, and a listener that raises ends a download; of
-    the library's other transport neither is sure.
+    There, a connection that breaks off is taken up again by byte range, and a listener that raises
+    ends a download; of the library's other transport neither is sure.
     """
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # read at the import
     import huggingface_hub
