@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
 
@@ -48,12 +49,14 @@ class SmallEncoder(TorchEncoder):
         # The arrays stay in the machine's memory: only what is done about errors is a GPU's.
         self.device = torch.device(device)
         self.batch = GPU_BATCH
+        self.looked: list[int] = []
 
     @property
     def _instruction_limit(self) -> int:
         return LIMIT
 
     def _image_parts(self, pixels: Tensor) -> Tensor:
+        self.looked.append(len(pixels))
         return pixels
 
     def _image_rows(self, parts: Tensor) -> Tensor:
@@ -66,7 +69,7 @@ class SmallEncoder(TorchEncoder):
     def _composed_rows(self, parts: Tensor, ids: Sequence[list[int]]) -> Tensor:
         return self._image_rows(parts)
 
-    def _parts(self, batch: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+    def _parts(self, batch: NDArray[np.uint8]) -> Tensor:
         return self._image_parts(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
 
 
@@ -105,17 +108,9 @@ def test_other_errors_pass_and_so_do_those_of_a_cpu() -> None:
 def test_an_image_is_looked_at_once_for_several_instructions() -> None:
     network = SmallMemory(100, "")
     encoder = SmallEncoder(network)
-    looked: list[int] = []
-    parts = encoder._image_parts
-
-    def counted(pixels: Tensor) -> Tensor:
-        looked.append(len(pixels))
-        return parts(pixels)
-
-    encoder._image_parts = counted
     for text in ("tok200", "tok201", ""):
         encoder.encode_composed(images(3), [text] * 3)
-    assert looked == [3]
+    assert encoder.looked == [3]
 
 
 def test_texts_beyond_the_limit_are_told() -> None:
