@@ -16,8 +16,12 @@ from cir.console import (
     MISSED_MINIMUM,
     AsJson,
     Commands,
+    Device,
+    Precision,
     Token,
+    Tokenizer,
     Uri,
+    Weights,
     command,
     print_document,
     read_token,
@@ -70,6 +74,10 @@ def run_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
     ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    precision: Precision = "auto",
     uri: Uri = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -90,8 +98,11 @@ def run_command(
             keep_reference=keep_reference,
             allow_missing=allow_missing,
             out=out,
+            weights=weights,
+            tokenizer=tokenizer,
+            precision=precision,
         )
-        settings = load_settings(uri=uri, token=read_token(token))
+        settings = load_settings(uri=uri, token=read_token(token), device=device)
         with _progress() as progress:
             document = run(request, settings, progress)
     if as_json:

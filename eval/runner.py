@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.shared import shared_encoder
+from cir.encoders.shared import encoder_of_index, shared_encoder
 from cir.errors import UsageError
 from cir.progress import Progress
 from cir.search import MODES
@@ -41,6 +42,8 @@ class Request:
         allow_missing: whether images that the gallery lacks count as never found.
         out: folder of the run; None makes a new one among the runs.
         set_name: what to call the labelled set; None takes the name of its folder.
+        weights, tokenizer: where the encoder's files are; None where they were, or are found.
+        precision: the encoder's arithmetic; "auto" is the index's own.
     """
 
     labelled_set: Path
@@ -53,6 +56,9 @@ class Request:
     allow_missing: bool = False
     out: Path | None = None
     set_name: str | None = None
+    weights: str | None = None
+    tokenizer: str | None = None
+    precision: str = "auto"
 
 
 def run(
@@ -141,12 +147,25 @@ def _open_gallery(
     request: Request, settings: Settings, watch: Stopwatch, on_progress: OnProgress | None
 ) -> Gallery:
     if request.gallery is None:
+        load = partial(
+            encoder_of_index,
+            weights=request.weights,
+            tokenizer=request.tokenizer,
+            device=settings.device,
+            precision=request.precision,
+        )
         store = index_store(settings)
         with watch.measure("gallery"):
-            return open_index(store, request.index or "", request.encoder, settings.device)
+            return open_index(store, request.index or "", request.encoder, load)
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = shared_encoder(request.encoder or settings.encoder, device=settings.device)
+        encoder = shared_encoder(
+            request.encoder or settings.encoder,
+            request.weights,
+            request.tokenizer,
+            settings.device,
+            request.precision,
+        )
     with watch.measure("gallery"):
         return open_folder(store, request.gallery, encoder, _of_ingest(on_progress))
 
