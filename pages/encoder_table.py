@@ -42,8 +42,8 @@ def state_of_encoder(name: str) -> str:
 def _row(spec: EncoderSpec) -> dict[str, Any]:
     return {
         "Name": spec.name,
-        "Recommended for": spec.recommended_for,
         "State": state_of_encoder(spec.name),
+        "Recommended for": spec.recommended_for,
         "Dim": spec.dim,
         "Parameters": spec.parameters,
         "Licence": spec.licence,

@@ -153,7 +153,7 @@ def _ask_encoder(default: str) -> tuple[str, bool]:
 
 
 def _encoder_text(name: str) -> str:
-    return f"{name}: {SPECS[name].recommended_for} ({state_of_encoder(name)})"
+    return f"{name} ({state_of_encoder(name)}): {SPECS[name].recommended_for}"
 
 
 def _uploads(sent: Sequence[UploadedFile]) -> list[Upload]:

@@ -94,8 +94,8 @@ def test_without_the_packages_the_table_says_what_to_install(
 def test_a_download_must_be_allowed(album: Path) -> None:
     app = open_page()
     offered = by_label(app.selectbox, "Encoder").options
-    assert offered[0] == "compact: no download, small hosts (ready)"
-    assert offered[1] == f"{NAME}: the tutorial's encoder (download of 393 MB)"
+    assert offered[0] == "compact (ready): no download, small hosts"
+    assert offered[1] == f"{NAME} (download of 393 MB): the tutorial's encoder"
     click(ask(app, album), "Build the index")
     error = app.error[0].value.replace("\\", "")
     assert f"The encoder {NAME} is not on this machine: allow its download" in error
@@ -134,7 +134,7 @@ def test_an_allowed_download_shows_its_progress(
 def test_files_put_by_hand_make_an_encoder_ready(album: Path, data_dir: Path) -> None:
     put_by_hand(data_dir / "weights" / NAME)
     app = open_page()
-    assert f"{NAME}: the tutorial's encoder (ready)" in by_label(app.selectbox, "Encoder").options
+    assert f"{NAME} (ready): the tutorial's encoder" in by_label(app.selectbox, "Encoder").options
     app = finish(click(ask(app, album), "Build the index"))
     assert "6 added" in app.success[0].value
     assert app.dataframe[0].value["Encoder"].tolist() == [NAME]
