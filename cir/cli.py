@@ -9,6 +9,7 @@ from cir.console import (
     AsJson,
     Commands,
     Device,
+    Precision,
     Token,
     Tokenizer,
     Uri,
@@ -54,12 +55,7 @@ def index_command(
     weights: Weights = None,
     tokenizer: Tokenizer = None,
     device: Device = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Arithmetic of a large encoder: exact, bf16, fp16, or fast, the quickest here."
-        ),
-    ] = "auto",
+    precision: Precision = "auto",
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the encoder's weights without asking.")
     ] = False,
@@ -78,8 +74,8 @@ def index_command(
         settings, store = _open(uri, token, encoder, device)
         folder = require_indexable(folder, settings, local=True)
         files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
+        engine = encoder_to_index(store, name, encoder, settings.encoder, files)
         with report.progress_bar() as on_progress:
-            engine = encoder_to_index(store, name, encoder, settings.encoder, files, on_progress)
             result = ingest(
                 store,
                 folder,
@@ -113,11 +109,11 @@ def sample_command(
     from cir import report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
-        from cir.encoders.registry import load_encoder
+        from cir.encoder_options import EncoderFiles, new_encoder
         from cir.sample.building import build_sample, build_tutorial
 
         settings, store = _open(uri, token)
-        engine = load_encoder(settings.encoder, device=settings.device)
+        engine = new_encoder(settings.encoder, EncoderFiles(device=settings.device))
         with report.progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, on_progress, url=address)

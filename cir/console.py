@@ -57,6 +57,13 @@ Device = Annotated[
         show_default=False,
     ),
 ]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="Arithmetic of a large encoder: exact, bf16, fp16, or fast, the quickest here. "
+        "auto: the index's, else exact on a CPU and half precision on a GPU."
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
 ]
@@ -99,7 +106,7 @@ def command(as_json: bool, interrupted: str = "Interrupted.") -> Iterator[None]:
         _fail(str(error), as_json, code)
     except OSError as error:
         _fail(f"{error.strerror or error} ({error.filename or 'no file'}).", as_json, FAILED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter: Ctrl-C at a question
         _fail(interrupted, as_json, INTERRUPTED)
     except typer.Exit:
         raise

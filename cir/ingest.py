@@ -64,7 +64,13 @@ def ingest(
     columns = table.columns if table is not None else {}
     index = _open_or_create(store, folder, name, encoder, columns, total, kind=kind, exact=exact)
     # The columns there were stay: images that are gone from the folder may still have values.
-    index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
+    index.update(
+        state="building",
+        source=str(folder),
+        columns={**index.info.columns, **columns},
+        weights=encoder.weights or index.info.weights,
+        tokenizer=encoder.tokenizer or index.info.tokenizer,
+    )
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(total, on_progress)
     run = FolderUpdate(index, encoder, folder, table, report, teller, on_failure, only)

@@ -31,7 +31,7 @@ class Job:
         title: what it does, for people.
         state: "running", then one of the others.
         stage: what the work is at before there is progress, for people.
-        progress: the last that the work told.
+        progress: the last that the work told of what it is at.
         failures: path and reason of each file that failed, as they come.
         result: what the work returned.
         error: why it failed, a sentence.
@@ -68,6 +68,7 @@ class Job:
     def say(self, stage: str) -> None:
         """Take what the work is at; raises as `tell` does."""
         self.stage = stage
+        self.progress = None  # that of the step before
         self._go_on()
 
     def tell(self, progress: Progress) -> None:

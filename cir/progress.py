@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WINDOW_SECONDS = 10.0
+INDEXING = "Indexing"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Progress:
     failed: int
     rate: float
     remaining: float | None
-    stage: str = "Indexing"
+    stage: str = INDEXING
 
 
 class ProgressTeller:
@@ -37,7 +38,7 @@ class ProgressTeller:
         total: int,
         listener: Callable[[Progress], None] | None,
         *,
-        stage: str = "Indexing",
+        stage: str = INDEXING,
     ) -> None:
         self._total = total
         self._stage = stage

@@ -114,16 +114,21 @@ def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
         (
             each["name"],
             each["recommended_for"],
-            each["state"],
-            "ships here" if each["hub"] is None else f"{each['download_bytes'] / 1e6:,.0f} MB",
+            _state(each),
             str(each["dim"]),
             f"{each['parameters'] / 1e6:.0f} M",
             each["licence"],
         )
         for each in documents
     ]
-    titles = ("name", "recommended for", "state", "download", "dim", "parameters", "licence")
-    _print_table(titles, rows)
+    titles = ("name", "recommended for", "state", "dim", "params", "licence")
+    _print_table(titles, rows, whole=("name",))
+
+
+def _state(document: Mapping[str, Any]) -> str:
+    if document["state"] != "download":
+        return str(document["state"])
+    return f"download {document['download_bytes'] / 1e6:,.0f} MB"
 
 
 def printable(text: str) -> str:
@@ -189,12 +194,17 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+) -> None:
+    """Print a table; the columns `whole` are never broken into lines or cut short."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*titles, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=title in whole)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)

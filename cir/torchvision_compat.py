@@ -26,6 +26,8 @@ def prepare_torchvision() -> None:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
+    except ModuleNotFoundError:  # then nobody else imports it either
+        return
     else:
         return
     make_library: Any = torch.library.Library  # untyped in torch

@@ -15,8 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cir.console import (
     AsJson,
     Commands,
+    Device,
+    Precision,
     Token,
+    Tokenizer,
     Uri,
+    Weights,
     command,
     print_document,
     read_token,
@@ -70,6 +74,10 @@ def run_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
     ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    precision: Precision = "auto",
     uri: Uri = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -80,7 +88,7 @@ def run_command(
     from eval.sets import Reading, images_of, place_of, protocol_of
 
     with command(as_json):
-        settings = load_settings(uri=uri, token=read_token(token))
+        settings = load_settings(uri=uri, token=read_token(token), device=device)
         place = place_of(labelled_set, root, settings)
         measures = protocol_of(place.format).measures
         minimums = [parse_minimum(text, measures) for text in minimum or ()]
@@ -97,6 +105,9 @@ def run_command(
             set_name=place.given_name,
             format=place.format,
             reading=Reading(small_gallery=small_gallery, both_orders=both_orders),
+            weights=weights,
+            tokenizer=tokenizer,
+            precision=precision,
         )
         with _progress() as progress:
             document = run(request, settings, progress)

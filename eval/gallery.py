@@ -11,7 +11,7 @@ from cir.errors import EncoderMismatchError, UsageError
 from cir.folder_update import FailedImage
 from cir.ingest import ingest
 from cir.progress import Progress
-from cir.store import ImageRecord, Index, Store, image_id
+from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
 
 _NAME_LENGTH = 40  # of a folder's name in a gallery's: index names are bounded
 
@@ -80,7 +80,10 @@ def open_folder(
 
 
 def open_index(
-    store: Store, name: str, encoder_name: str | None = None, device: str = "auto"
+    store: Store,
+    name: str,
+    encoder_name: str | None = None,
+    load: Callable[[IndexInfo], Encoder] = encoder_of_index,
 ) -> Gallery:
     """A person's index as a gallery, with the encoder that made it.
 
@@ -88,7 +91,7 @@ def open_index(
         store: holds the index.
         name: display name of the index.
         encoder_name: the encoder that was asked for, if any.
-        device: where it computes.
+        load: gives the encoder of an index.
 
     Raises:
         UnknownIndexError: there is no such index.
@@ -109,7 +112,7 @@ def open_index(
         )
     folder = Path(info.source)
     check_folder(folder)
-    encoder = encoder_of_index(info, device=device)
+    encoder = load(info)
     require_same_encoder(encoder, info)
     return _gallery(f"the index {name!r}", folder, index, encoder)
 

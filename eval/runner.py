@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.shared import shared_encoder
+from cir.encoders.shared import encoder_of_index, shared_encoder
 from cir.errors import UsageError
 from cir.progress import Progress
 from cir.search import MODES
@@ -46,6 +47,8 @@ class Request:
         set_name: what to call the labelled set; None takes its own name, or that of its folder.
         format: of the annotation files, one of `eval.sets.FORMATS`.
         reading: options of that format, None for the usual ones.
+        weights, tokenizer: where the encoder's files are; None where they were, or are found.
+        precision: the encoder's arithmetic; "auto" is the index's own.
     """
 
     labelled_set: Path
@@ -60,6 +63,9 @@ class Request:
     set_name: str | None = None
     format: str = NATIVE_NAME
     reading: Reading | None = None
+    weights: str | None = None
+    tokenizer: str | None = None
+    precision: str = "auto"
 
 
 def run(
@@ -171,15 +177,28 @@ def _open_gallery(
 ) -> tuple[Gallery, LabelledSet]:
     """What is searched, and the set with its images named by their paths there."""
     if request.gallery is None:
+        load = partial(
+            encoder_of_index,
+            weights=request.weights,
+            tokenizer=request.tokenizer,
+            device=settings.device,
+            precision=request.precision,
+        )
         store = index_store(settings)
         with watch.measure("gallery"):
-            gallery = open_index(store, request.index or "", request.encoder, settings.device)
+            gallery = open_index(store, request.index or "", request.encoder, load)
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = shared_encoder(request.encoder or settings.encoder, device=settings.device)
+        encoder = shared_encoder(
+            request.encoder or settings.encoder,
+            request.weights,
+            request.tokenizer,
+            settings.device,
+            request.precision,
+        )
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not str:

@@ -18,6 +18,7 @@ from cir.unzip import MAX_ENTRIES, MAX_UNPACKED_BYTES
 from cir.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
 from cir.uploads import MAX_FILES, Upload
 from pages.common import people_errors, plain
+from pages.encoder_table import state_of_encoder
 
 FOLDER, IMAGES, ZIP = "A folder", "Images to upload", "A zip to upload"
 ROUND_KEY = "index forms round"
@@ -152,10 +153,7 @@ def _ask_encoder(default: str) -> tuple[str, bool]:
 
 
 def _encoder_text(name: str) -> str:
-    spec = SPECS[name]
-    ready = encoder_readiness(name) == "ready"
-    state = "ready" if ready else f"download of {spec.download_bytes / 1e6:,.0f} MB"
-    return f"{name}: {spec.recommended_for} ({state})"
+    return f"{name} ({state_of_encoder(name)}): {SPECS[name].recommended_for}"
 
 
 def _uploads(sent: Sequence[UploadedFile]) -> list[Upload]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cir.index_jobs import Indexed, IndexJobs
 from cir.jobs import Job
+from cir.progress import INDEXING
 from cir.report import duration
 from pages.common import INDEX_KEY, people_errors, plain
 from pages.watching import rerun_on_change
@@ -61,7 +62,7 @@ def _at_work(name: str, job: Job) -> None:
 
 
 def _figures(job: Job) -> str:
-    """For example "312 of 983 · 85/s · 8 s left · 2 failed"."""
+    """For example "312 of 983 · 85/s · 8 s left · 2 failed", with the stage before the images."""
     progress = job.progress
     if progress is None:
         return ""
@@ -70,7 +71,8 @@ def _figures(job: Job) -> str:
         parts += [f"{progress.rate:.0f}/s", f"{duration(progress.remaining)} left"]
     if job.failures:
         parts.append(f"{len(job.failures):,} failed")
-    return " · ".join(parts)
+    stage = "" if progress.stage == INDEXING else f"{progress.stage}: "
+    return plain(stage) + " · ".join(parts)
 
 
 def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
@@ -149,7 +151,7 @@ def _summary(name: str, job: Job) -> str:
 
 
 def _stopped(job: Job) -> str:
-    if job.progress is None:
+    if job.progress is None or job.progress.stage != INDEXING:
         return f"{job.title}: stopped before the first image."
     done = f"{job.progress.done:,} of {job.progress.total:,}"
     return f"{job.title}: stopped at {done}. What is done stays."

@@ -11,6 +11,7 @@ from pages.common import (
     store,
     why_locked,
 )
+from pages.encoder_table import show_encoders
 from pages.index_forms import show_new
 from pages.index_list import show_list
 from pages.index_manage import show_manage
@@ -26,6 +27,7 @@ def show() -> None:
             why_locked("build, update or drop indexes", "its indexes can be searched, not changed")
         )
         show_list(store().list(), jobs)
+        show_encoders()
         return
     show_jobs(jobs)
     infos = store().list()
@@ -33,6 +35,7 @@ def show() -> None:
     if infos:
         show_manage(infos, jobs)
     show_new(jobs, first=not infos)
+    show_encoders()
 
 
 with people_errors():

@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
+from cir.encoders.base import precision_note
 from cir.references import Reference
 from cir.search import Query, search
 from cir.store import Hit, ImageRecord, Index
@@ -68,6 +69,9 @@ def _answer(index: Index, asked: Asked) -> None:
     _asked(reference, query.text, asked.where)
     if query.text and encoder.truncates([query.text])[0]:
         st.warning("The instruction is too long; its end was not read.")
+    note = precision_note(encoder, index.info)
+    if note:
+        st.info(plain(note))
     if hits:
         _grid(index, hits, scored=True)
     elif asked.where:

@@ -6,18 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional
 
 from cir.encoders.base import EncoderSpec
-from cir.encoders.tensors import fill, fingerprint, read_tensors, require_tensors
+from cir.encoders.pixels import pixel_rows
+from cir.encoders.tensors import (
+    count_layers,
+    fill,
+    fingerprint,
+    read_tensors,
+    require_tensors,
+    shape_of,
+)
 from cir.encoders.tokens import TextTokens, cut, padded
 from cir.encoders.torch_encoder import Setup, TorchEncoder
 from cir.errors import EncoderError
 from cir.torchvision_compat import prepare_torchvision
 
-PREPROCESSING = b"bge-vl 1"  # a part of the fingerprint: new whenever embeddings change
+PREPROCESSING = "bge-vl 1"  # a part of the fingerprint: new whenever embeddings change
 HEAD_WIDTH = 64  # of every published CLIP
 PAD = 0
 
@@ -37,6 +48,7 @@ class BgeVlEncoder(TorchEncoder):
         tokens = TextTokens(tokenizer)
         self.network = load_clip(checkpoint)
         config = self.network.config
+        tokens.require_vocabulary(config.text_config.vocab_size, checkpoint)
         super().__init__(
             spec,
             self.network,
@@ -44,7 +56,7 @@ class BgeVlEncoder(TorchEncoder):
             setup,
             dim=config.projection_dim,
             side=config.vision_config.image_size,
-            fingerprint=fingerprint(checkpoint, PREPROCESSING, tokens.digest),
+            fingerprint=fingerprint(checkpoint, _way(config), tokens.digest),
         )
 
     @property
@@ -52,9 +64,11 @@ class BgeVlEncoder(TorchEncoder):
         limit: int = self.network.config.text_config.max_position_embeddings
         return limit
 
+    def _cropped(self, images: Sequence[Image]) -> NDArray[np.uint8]:
+        return pixel_rows(images, self._side, rounded=False)
+
     def _image_parts(self, pixels: Tensor) -> Tensor:
-        weight = self.network.visual_projection.weight
-        pooled = self.network.vision_model(pixel_values=pixels.to(weight.dtype)).pooler_output
+        pooled = self.network.vision_model(pixel_values=pixels).pooler_output
         features: Tensor = self.network.visual_projection(pooled)
         return features.float()
 
@@ -76,6 +90,13 @@ class BgeVlEncoder(TorchEncoder):
         return features.float()
 
 
+def _way(config: Any) -> bytes:
+    """What beside tensors and tokenizer decides embeddings."""
+    towers = (config.vision_config, config.text_config)
+    told = [(each.num_attention_heads, each.hidden_act, each.layer_norm_eps) for each in towers]
+    return f"{PREPROCESSING} {told}".encode()
+
+
 def load_clip(checkpoint: Path) -> Any:
     """transformers' CLIPModel with a checkpoint's tensors, in float32 and eval mode.
 
@@ -86,12 +107,24 @@ def load_clip(checkpoint: Path) -> Any:
         EncoderError: the file cannot be read, or tensors are missing, surplus or misshapen.
     """
     prepare_torchvision()
-    from transformers import CLIPModel
+    from transformers import CLIPConfig, CLIPModel
 
     tensors = read_tensors(checkpoint)
-    config = _config(tensors, checkpoint)
-    with torch.device("meta"):
-        wanted = CLIPModel(config).state_dict()
+    vision, text = _sizes(tensors, checkpoint)
+    told = _told(checkpoint.parent / "config.json")
+    try:
+        config = CLIPConfig(
+            vision_config=vision | _unseen(told.get("vision_config", {})),
+            text_config=text | _unseen(told.get("text_config", {})),
+            projection_dim=len(tensors["visual_projection.weight"]),
+        )
+        with torch.device("meta"):
+            wanted = CLIPModel(config).state_dict()
+    except Exception as error:  # the library raises whatever its parts raise
+        raise EncoderError(
+            f"The checkpoint {checkpoint} and what config.json beside it says do not fit together: "
+            f"{error}."
+        ) from error
     expected = {name: tuple(each.shape) for name, each in wanted.items()}
     require_tensors(tensors, expected, checkpoint, lambda name: name.endswith("position_ids"))
     state = {name: tensors.pop(name).to(torch.float32) for name in expected}
@@ -101,19 +134,6 @@ def load_clip(checkpoint: Path) -> Any:
         count = part.embeddings.position_embedding.num_embeddings
         part.embeddings.position_ids = torch.arange(count)[None]
     return model
-
-
-def _config(tensors: Mapping[str, Tensor], checkpoint: Path) -> Any:
-    from transformers import CLIPConfig
-
-    vision, text = _sizes(tensors, checkpoint)
-    told = _told(checkpoint.parent / "config.json")
-    dim = int(tensors["visual_projection.weight"].shape[0])
-    return CLIPConfig(
-        vision_config=vision | _unseen(told.get("vision_config", {})),
-        text_config=text | _unseen(told.get("text_config", {})),
-        projection_dim=dim,
-    )
 
 
 def _unseen(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,38 +156,34 @@ def _sizes(
     tensors: Mapping[str, Tensor], checkpoint: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments of the two towers' configurations, by the shapes of their tensors."""
-    try:
-        patches = tensors["vision_model.embeddings.patch_embedding.weight"]
-        width, _, patch, _ = patches.shape
-        positions = len(tensors["vision_model.embeddings.position_embedding.weight"])
-        vision = _layers(tensors, "vision_model.encoder.layers.", width)
-        vision |= {"patch_size": patch, "image_size": patch * math.isqrt(positions - 1)}
-        words = tensors["text_model.embeddings.token_embedding.weight"]
-        text = _layers(tensors, "text_model.encoder.layers.", words.shape[1])
-        text |= {
-            "vocab_size": len(words),
-            "max_position_embeddings": len(
-                tensors["text_model.embeddings.position_embedding.weight"]
-            ),
+
+    def shape(name: str, dims: int) -> tuple[int, ...]:
+        return shape_of(tensors, name, dims, checkpoint)
+
+    def layers(prefix: str, width: int) -> dict[str, Any]:
+        return {
+            "hidden_size": width,
+            "intermediate_size": shape(prefix + "0.mlp.fc1.weight", 2)[0],
+            "num_hidden_layers": count_layers(tensors, prefix),
+            "num_attention_heads": max(1, width // HEAD_WIDTH),
+            "hidden_act": "quick_gelu",
         }
+
+    try:
+        width, _, patch, _ = shape("vision_model.embeddings.patch_embedding.weight", 4)
+        seen = shape("vision_model.embeddings.position_embedding.weight", 2)[0]
+        vision = layers("vision_model.encoder.layers.", width)
+        vision |= {"patch_size": patch, "image_size": patch * math.isqrt(seen - 1)}
+        words, width = shape("text_model.embeddings.token_embedding.weight", 2)
+        read = shape("text_model.embeddings.position_embedding.weight", 2)[0]
+        text = layers("text_model.encoder.layers.", width)
         # CLIP's marks are the last two entries of its vocabulary.
-        text |= {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
-        tensors["visual_projection.weight"]
-    except (KeyError, ValueError) as error:
+        marks = {"bos_token_id": words - 2, "eos_token_id": words - 1}
+        text |= marks | {"vocab_size": words, "max_position_embeddings": read}
+        shape("visual_projection.weight", 2)
+    except KeyError as error:
         raise EncoderError(
-            f"The checkpoint {checkpoint} is not one of BGE-VL's CLIP models: {error}."
+            f"The checkpoint {checkpoint} is not one of BGE-VL's CLIP models: it lacks the tensor "
+            f"{error}."
         ) from error
     return vision, text
-
-
-def _layers(tensors: Mapping[str, Tensor], prefix: str, width: int) -> dict[str, Any]:
-    numbers = {
-        int(name.removeprefix(prefix).split(".")[0]) for name in tensors if name.startswith(prefix)
-    }
-    return {
-        "hidden_size": width,
-        "intermediate_size": len(tensors[prefix + "0.mlp.fc1.weight"]),
-        "num_hidden_layers": len(numbers),
-        "num_attention_heads": max(1, width // HEAD_WIDTH),
-        "hidden_act": "quick_gelu",
-    }

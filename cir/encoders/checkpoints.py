@@ -1,5 +1,6 @@
 """Finds an encoder's files: where a person says, in a weights folder, on the hub."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,25 +15,34 @@ from cir.settings import load_settings
 Readiness = Literal["ready", "download", "not installed"]
 OnProgress = Callable[[Progress], None]
 NEEDED = ("torch", "transformers", "einops", "huggingface_hub")
+TOKENIZER_MARK = "tokenizer_config.json"
 TOKENIZER_FILES = (
-    "tokenizer_config.json",
     "tokenizer.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "config.json",
 )
 MEGABYTE = 1_000_000
+MOVED = "Put back what was there, or say where it is now with {}."
 
 
-def readiness(spec: EncoderSpec) -> Readiness:
-    """Whether the encoder can be loaded now, after a download, or only with more packages."""
+def readiness(
+    spec: EncoderSpec, weights: str | Path | None = None, tokenizer: str | Path | None = None
+) -> Readiness:
+    """Whether the encoder can be loaded now, after a download, or only with more packages.
+
+    `weights` and `tokenizer`: what a person names needs no download.
+    """
     if spec.hub is None:
         return "ready"
     if missing_packages():
         return "not installed"
-    here = _local_weights(spec.name, spec.hub) and _local_tokenizer(spec.name, spec.hub)
+    here = (weights or _local_weights(spec.name, spec.hub)) and (
+        tokenizer or _local_tokenizer(spec.name, spec.hub)
+    )
     return "ready" if here else "download"
 
 
@@ -56,7 +66,7 @@ def find_weights(
     if weights is not None:
         path = Path(weights).expanduser()
         if not path.exists():
-            raise EncoderError(f"There are no weights at {path}.")
+            raise EncoderError(f"There are no weights at {path}. {MOVED.format('--weights')}")
         return path
     hub = _hub(spec)
     found = _local_weights(spec.name, hub)
@@ -64,10 +74,10 @@ def find_weights(
         return found
     if not download:
         raise EncoderError(missing_sentence(spec, "They are not on this machine."))
-    path = _download(spec, hub.repository, hub.file, on_progress)
+    # The checkpoint last: where it is, the files that belong to it are, too.
     for name in hub.more:
         _download(spec, hub.repository, name, None)
-    return path
+    return _download(spec, hub.repository, hub.file, on_progress)
 
 
 def find_tokenizer(
@@ -79,17 +89,27 @@ def find_tokenizer(
         EncoderError: as `find_weights`.
     """
     if tokenizer is not None:
-        return Path(tokenizer).expanduser()
+        folder = Path(tokenizer).expanduser()
+        if not folder.is_dir():
+            raise EncoderError(
+                f"There is no tokenizer folder {folder}. {MOVED.format('--tokenizer')}"
+            )
+        return folder
     hub = _hub(spec)
     found = _local_tokenizer(spec.name, hub)
     if found is not None:
         return found
     if not download:
         raise EncoderError(missing_sentence(spec, "Its tokenizer is not on this machine."))
-    from huggingface_hub import snapshot_download
-
     with _hub_errors(spec):
-        return Path(snapshot_download(hub.tokenizer, allow_patterns=list(TOKENIZER_FILES)))
+        # The file that `_local_tokenizer` looks for last: where it is, the others are, too.
+        _hub_library().snapshot_download(
+            hub.tokenizer,
+            allow_patterns=list(TOKENIZER_FILES),
+            ignore_patterns=[TOKENIZER_MARK],
+            tqdm_class=_told_to(None, ""),
+        )
+    return _download(spec, hub.tokenizer, TOKENIZER_MARK, None).parent
 
 
 def weights_folder(name: str) -> Path:
@@ -123,33 +143,41 @@ def _local_tokenizer(name: str, hub: HubFiles) -> Path | None:
     folder = weights_folder(name)
     if _holds_tokenizer(folder):
         return folder
-    config = _cached(hub.tokenizer, "tokenizer_config.json")
+    config = _cached(hub.tokenizer, TOKENIZER_MARK)
     return config.parent if config is not None and _holds_tokenizer(config.parent) else None
 
 
 def _holds_tokenizer(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt"))
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json"))
 
 
 def _cached(repository: str, file: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(repository, file)
+    found = _hub_library().try_to_load_from_cache(repository, file)
     return Path(found) if isinstance(found, str) else None
+
+
+def _hub_library() -> Any:
+    """huggingface_hub over plain HTTP.
+
+    There, a connection that breaks off is taken up again by byte range, and a listener that raises
+    ends a download; of the library's other transport neither is sure.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # read at the import
+    import huggingface_hub
+
+    return huggingface_hub
 
 
 def _download(
     spec: EncoderSpec, repository: str, file: str, on_progress: OnProgress | None
 ) -> Path:
-    from huggingface_hub import hf_hub_download
-
     with _hub_errors(spec):
-        told = _told_to(on_progress, f"Downloading {file}") if on_progress else None
-        return Path(hf_hub_download(repository, file, tqdm_class=told))
+        told = _told_to(on_progress, f"Downloading {file}")
+        return Path(_hub_library().hf_hub_download(repository, file, tqdm_class=told))
 
 
-def _told_to(on_progress: OnProgress, stage: str) -> Any:
-    """A tqdm class whose bars tell the listener megabytes instead of drawing."""
+def _told_to(on_progress: OnProgress | None, stage: str) -> Any:
+    """A tqdm class whose bars draw nothing, and tell the listener megabytes."""
     from tqdm import tqdm
 
     class Told(tqdm):  # type: ignore[misc]

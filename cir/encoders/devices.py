@@ -4,7 +4,7 @@ import time
 from typing import Literal, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cir.cores import usable_cores
 from cir.errors import EncoderError
@@ -71,12 +71,19 @@ def supported_precision(made_with: str, device: str) -> str:
 
 
 def apply_precision(network: nn.Module, precision: Precision) -> None:
-    """Give the matrices of the linear layers the type of the precision; all else stays float32."""
+    """Let the linear layers compute in the precision; all else stays float32, sums included."""
     if precision == "exact":
         return
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             layer.to(TYPES[precision])
+            layer.register_forward_pre_hook(_to_its_type)
+
+
+def _to_its_type(layer: nn.Module, arguments: tuple[Tensor]) -> tuple[Tensor]:
+    """The input of a linear layer in the type of its weights."""
+    assert isinstance(layer, nn.Linear)
+    return (arguments[0].to(layer.weight.dtype),)
 
 
 def use_usable_cores() -> None:

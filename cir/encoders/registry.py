@@ -29,13 +29,23 @@ def encoder_spec(name: str) -> EncoderSpec:
     raise UsageError(f"There is no encoder {name!r}. Encoders: {', '.join(SPECS)}.{hint}")
 
 
-def encoder_readiness(name: str) -> Readiness:
-    """Whether the encoder can be loaded now, after a download, or only with more packages."""
-    return readiness(encoder_spec(name))
+def encoder_readiness(
+    name: str, weights: str | None = None, tokenizer: str | None = None
+) -> Readiness:
+    """Whether the encoder can be loaded now, after a download, or only with more packages.
+
+    `weights` and `tokenizer`: what a person names needs no download.
+    """
+    return readiness(encoder_spec(name), weights, tokenizer)
 
 
-def fetch_encoder(name: str, on_progress: OnProgress | None = None) -> None:
-    """Download what the encoder lacks; nothing where it is ready.
+def fetch_encoder(
+    name: str,
+    on_progress: OnProgress | None = None,
+    weights: str | None = None,
+    tokenizer: str | None = None,
+) -> None:
+    """Download what the encoder lacks and nobody names; nothing where it is ready.
 
     Raises:
         UsageError: no such encoder. EncoderError: the download failed, or packages are missing.
@@ -43,8 +53,8 @@ def fetch_encoder(name: str, on_progress: OnProgress | None = None) -> None:
     spec = encoder_spec(name)
     if spec.hub is not None:
         _require_packages(spec)
-        find_weights(spec, on_progress=on_progress)
-        find_tokenizer(spec)
+        find_tokenizer(spec, tokenizer)  # small: what is wrong shows at once
+        find_weights(spec, weights, on_progress=on_progress)
 
 
 def load_encoder(

@@ -30,13 +30,17 @@ def encoder_of_index(
     weights: str | None = None,
     tokenizer: str | None = None,
     device: str = "auto",
+    precision: str = "auto",
 ) -> Encoder:
-    """The encoder that made an index, in the index's precision where the device has it.
+    """The encoder that made an index.
 
-    `weights` and `tokenizer` say where they are now, where they have moved.
+    Args:
+        weights, tokenizer: where they are now, where they have moved.
+        precision: "auto" is that of the index, where the device has it.
     """
-    precision = index.precision
-    if precision == "fp16":  # torch is only imported where it has to be
+    if precision == "auto":
+        precision = index.precision
+    if precision == "fp16" == index.precision:  # torch is only imported where it has to be
         from cir.encoders.devices import supported_precision
 
         precision = supported_precision(precision, device)

@@ -2,7 +2,6 @@
 
 import hashlib
 import pickle
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -32,17 +31,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise EncoderError(f"There is no checkpoint {path}.") from error
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise _unreadable(path, str(error)) from error
-    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except MemoryError:
+        raise
+    except pickle.UnpicklingError as error:
         raise _unreadable(path, "it holds more than tensors, or is no checkpoint at all") from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":  # the library's own, without a public base
-            raise
+    except Exception as error:  # what damaged files raise has no end
         raise _unreadable(path, str(error)) from error
-    if not isinstance(held, dict) or not all(isinstance(each, Tensor) for each in held.values()):
+    if not isinstance(held, dict) or not all(map(_is_named_tensor, held.items())):
         raise _unreadable(path, "it is not a table of named tensors")
     return dict(held)
+
+
+def _is_named_tensor(entry: tuple[object, object]) -> bool:
+    return isinstance(entry[0], str) and isinstance(entry[1], Tensor)
 
 
 def _unreadable(path: Path, why: str) -> EncoderError:
@@ -79,6 +80,28 @@ def require_tensors(
         raise EncoderError(
             f"The checkpoint {path} is not that of this encoder. Tensors: {'; '.join(parts)}."
         )
+
+
+def shape_of(tensors: Mapping[str, Tensor], name: str, dims: int, path: Path) -> tuple[int, ...]:
+    """Shape of a tensor that tells a size of the network.
+
+    Raises:
+        KeyError: there is no such tensor. EncoderError: it has not `dims` dimensions, or no values.
+    """
+    found = tuple(tensors[name].shape)
+    if len(found) != dims or 0 in found:
+        raise EncoderError(f"The checkpoint {path} has a misshapen {name}: {found}.")
+    return found
+
+
+def count_layers(tensors: Mapping[str, Tensor], prefix: str) -> int:
+    """Number of layers whose tensors are named by the prefix and the layer's number."""
+    numbers = {
+        int(number)
+        for name in tensors
+        if name.startswith(prefix) and (number := name.removeprefix(prefix).split(".")[0]).isdigit()
+    }
+    return max(numbers, default=-1) + 1
 
 
 def _some(names: list[str]) -> str:

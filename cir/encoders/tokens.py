@@ -24,6 +24,7 @@ class TextTokens:
         """
         if not folder.is_dir():
             raise EncoderError(f"There is no tokenizer folder {folder}.")
+        self._folder = folder
         prepare_torchvision()  # transformers may import torchvision
         from transformers import AutoTokenizer
 
@@ -45,11 +46,18 @@ class TextTokens:
         """SHA-256 of all that decides the tokens."""
         return hashlib.sha256(self._tokenizer.to_str().encode()).digest()
 
-    @property
-    def vocabulary(self) -> int:
-        """Number of token ids."""
+    def require_vocabulary(self, known: int, checkpoint: Path) -> None:
+        """Check that a checkpoint knows every token.
+
+        Raises:
+            EncoderError: it knows only `known`, which are fewer.
+        """
         size: int = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        return size
+        if size > known:
+            raise EncoderError(
+                f"The tokenizer {self._folder} knows {size} tokens, the checkpoint {checkpoint} "
+                f"only {known}: they do not belong together."
+            )
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each cleaned text, with the marks at its ends."""

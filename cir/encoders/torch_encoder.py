@@ -72,8 +72,7 @@ class TorchEncoder(ABC):
         """`(n, dim)` float32 unit rows of `n` RGB images."""
 
         def work(members: list[int]) -> Tensor:
-            batch = pixel_rows([images[at] for at in members], self._side)
-            return self._image_rows(self._parts(batch))
+            return self._image_rows(self._parts(self._cropped([images[at] for at in members])))
 
         return self._in_batches(list(range(len(images))), work)
 
@@ -97,7 +96,7 @@ class TorchEncoder(ABC):
         ids = self._tokens.ids(texts)
 
         def work(members: list[int]) -> Tensor:
-            batch = pixel_rows([images[at] for at in members], self._side)
+            batch = self._cropped([images[at] for at in members])
             parts = torch.stack(self._remembered.get(batch, self._parts_of))
             return self._composed_rows(parts, [ids[at] for at in members])
 
@@ -128,6 +127,10 @@ class TorchEncoder(ABC):
     def _composed_rows(self, parts: Tensor, ids: Sequence[list[int]]) -> Tensor:
         """Unit rows of composed queries."""
 
+    def _cropped(self, images: Sequence[Image]) -> NDArray[np.uint8]:
+        """`(n, side, side, 3)` bytes of images."""
+        return pixel_rows(images, self._side)
+
     def _parts(self, batch: NDArray[np.uint8]) -> Tensor:
         pixels = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
         return self._image_parts((pixels.float() / 255 - self._mean) / self._std)
@@ -147,8 +150,11 @@ class TorchEncoder(ABC):
                     rows[members] = work(members).float().cpu().numpy()
             except RuntimeError as error:  # torch.OutOfMemoryError is one; Apple's has no class
                 self._shrink(len(members), error)
+            else:
+                start += len(members)
                 continue
-            start += len(members)
+            if self.device.type == "cuda":  # the error is gone, and what its frames held
+                torch.cuda.empty_cache()
         return rows
 
     def _shrink(self, size: int, error: RuntimeError) -> None:
@@ -160,8 +166,6 @@ class TorchEncoder(ABC):
                 "Close what else uses it, or choose --device cpu."
             ) from error
         self.batch = max(1, size // 2)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def _by_length(ids: Sequence[list[int]]) -> list[int]:

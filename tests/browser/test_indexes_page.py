@@ -191,7 +191,7 @@ def test_a_build_is_seen_in_two_tabs_cancelled_and_continued(
 
 def require_locked(tab: Page) -> None:
     """Fail unless the page shows the list and nothing that changes it."""
-    expect(tab.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(tab.get_by_test_id("stDataFrame").first).to_be_visible()
     main = tab.get_by_test_id("stMain")
     for role in ("textbox", "combobox", "radio", "checkbox"):
         assert main.get_by_role(role).count() == 0

@@ -114,6 +114,7 @@ def test_an_index_of_another_encoder_names_both(cir: CommandLine, tmp_path: Path
     store = Store(str(cir.data_dir / "recompose.db"), data_dir=cir.data_dir)
     ingest(store, folder, "other", other)
     store.close()
+    shutil.copy(FOLDER / "tokenizer.json", tmp_path / "weights")  # what it remembers has changed
     for arguments in (
         ("search", "other", "--text", "red"),
         ("index", folder, "--name", "other", "--encoder", "compact"),

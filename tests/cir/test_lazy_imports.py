@@ -1,4 +1,4 @@
-"""Heavy packages load when they are needed, and those of training never in daily use."""
+"""Heavy packages load when they are needed, those of training and large encoders only for them."""
 
 import subprocess
 import sys
@@ -9,7 +9,8 @@ from tests.cir.command_line import CommandLine
 from tests.drawn import save, solid
 
 TRAINING = {"torch", "torchvision", "timm", "transformers"}
-HEAVY = TRAINING | {"pymilvus", "milvus_lite", "onnxruntime", "streamlit", "pandas", "pyarrow"}
+LARGE = TRAINING | {"huggingface_hub", "einops", "safetensors", "ftfy", "tqdm"}
+HEAVY = LARGE | {"pymilvus", "milvus_lite", "onnxruntime", "streamlit", "pandas", "pyarrow"}
 
 
 @pytest.mark.parametrize("module", ["cir", "cir.cli", "eval", "cir.store", "cir.settings"])
@@ -21,7 +22,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_indexing_and_searching_need_nothing_of_training(command_line: CommandLine) -> None:
+def test_indexing_and_searching_need_nothing_of_large_encoders(command_line: CommandLine) -> None:
     folder = command_line.data_dir.parent / "album"
     save(solid("red"), folder / "red.png")
     (folder / "metadata.csv").write_text("file,x\nred,1\n")
@@ -39,5 +40,5 @@ for arguments in (
         assert not end.code
 print("loaded:", *sorted(set(sys.modules) & set(sys.argv[2:])))
 """
-    done = command_line.run(folder, *TRAINING, "streamlit", code=code)
+    done = command_line.run(folder, *LARGE, "streamlit", code=code)
     assert done.stdout.splitlines()[-1] == "loaded:", done.stdout

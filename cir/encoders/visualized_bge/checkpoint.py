@@ -9,7 +9,13 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from cir.encoders.tensors import fill, read_tensors, require_tensors
+from cir.encoders.tensors import (
+    count_layers,
+    fill,
+    read_tensors,
+    require_tensors,
+    shape_of,
+)
 from cir.encoders.visualized_bge.model import VisualizedBge
 from cir.encoders.visualized_bge.text import TextSizes
 from cir.encoders.visualized_bge.tower import TowerSizes
@@ -67,11 +73,8 @@ def infer_sizes(tensors: Mapping[str, Tensor], path: Path) -> tuple[TowerSizes, 
         EncoderError: one that tells a size is missing or has no such shape.
     """
 
-    def shape(name: str, length: int) -> Shape:
-        found = tuple(tensors[name].shape)
-        if len(found) != length or 0 in found:
-            raise EncoderError(f"The checkpoint {path} has a misshapen {name}: {found}.")
-        return found
+    def shape(name: str, dims: int) -> Shape:
+        return shape_of(tensors, name, dims, path)
 
     try:
         width, _, patch, _ = shape(VISUAL + "patch_embed.proj.weight", 4)
@@ -79,7 +82,7 @@ def infer_sizes(tensors: Mapping[str, Tensor], path: Path) -> tuple[TowerSizes, 
         turned = shape(VISUAL + "rope.freqs_cos", 2)[1]
         tower = TowerSizes(
             width=width,
-            depth=_count(tensors, VISUAL + "blocks."),
+            depth=count_layers(tensors, VISUAL + "blocks."),
             heads=width // turned,
             hidden=shape(VISUAL + "blocks.0.mlp.w1.weight", 2)[0],
             patch=patch,
@@ -88,7 +91,7 @@ def infer_sizes(tensors: Mapping[str, Tensor], path: Path) -> tuple[TowerSizes, 
         vocabulary, text_width = shape("bge_embeddings.word_embeddings.weight", 2)
         text = TextSizes(
             width=text_width,
-            depth=_count(tensors, "bge_encoder.layer."),
+            depth=count_layers(tensors, "bge_encoder.layer."),
             heads=text_width // TEXT_HEAD_WIDTH,
             hidden=shape("bge_encoder.layer.0.intermediate.dense.weight", 2)[0],
             vocabulary=vocabulary,
@@ -113,15 +116,6 @@ def halves(tensor: Tensor, heads: int) -> Tensor:
     Scores are sums over a head's values: the same order on both sides changes none.
     """
     return rearrange(tensor, "(h pair two) ... -> (h two pair) ...", h=heads, two=2).contiguous()
-
-
-def _count(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    numbers = {
-        int(number)
-        for name in tensors
-        if name.startswith(prefix) and (number := name.removeprefix(prefix).split(".")[0]).isdigit()
-    }
-    return max(numbers, default=-1) + 1
 
 
 def _parts(tower: TowerSizes, text: TextSizes) -> Iterator[Part]:

@@ -31,11 +31,7 @@ class VisualizedBgeEncoder(TorchEncoder):
         network = load_network(weights)
         _require_family(spec, network, weights)
         sizes = network.text.sizes
-        if tokens.vocabulary > sizes.vocabulary:
-            raise EncoderError(
-                f"The tokenizer {tokenizer} knows {tokens.vocabulary} tokens, the checkpoint "
-                f"{weights} only {sizes.vocabulary}: they do not belong together."
-            )
+        tokens.require_vocabulary(sizes.vocabulary, weights)
         self.network = network
         self._pad = sizes.pad
         self._empty = tokens.ids([""])[0]

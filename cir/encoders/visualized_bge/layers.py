@@ -9,16 +9,10 @@ Rotation = tuple[Tensor, Tensor]
 
 
 class Linear(nn.Linear):
-    """A linear layer that computes in the type of its weights, whatever the type of its input.
-
-    The residual stream stays float32 while the matrices may be bfloat16 or float16.
-    """
+    """A linear layer whose values a checkpoint gives."""
 
     def reset_parameters(self) -> None:
-        """Nothing: a checkpoint gives the values. Random ones would take seconds of imports."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        """Nothing: random values would only take time, and seconds of imports."""
 
 
 class Projections(nn.Module):
