@@ -163,6 +163,7 @@ def _hub_library() -> Any:
     ends a download; of the library's other transport neither is sure.
     """
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # read at the import
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub
 
     return huggingface_hub

@@ -12,6 +12,8 @@ from cir.encoders.texts import clean
 from cir.errors import EncoderError
 from cir.torchvision_compat import prepare_torchvision
 
+_PROBES = ("", "In Red!", "a dress, 2 sizes larger?", "É ﬁ 名前 don't", "x" * 120)
+
 
 class TextTokens:
     """A tokenizer of a local folder, as `transformers` reads it. Safe to share between threads."""
@@ -43,8 +45,13 @@ class TextTokens:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of all that decides the tokens."""
-        return hashlib.sha256(self._tokenizer.to_str().encode()).digest()
+        """SHA-256 of its vocabulary and of what it makes of a sample of texts.
+
+        Not of its serialised form, which another version of the library may write differently:
+        indexes would then be refused although no embedding has changed.
+        """
+        vocabulary = sorted(self._tokenizer.get_vocab(with_added_tokens=True).items())
+        return hashlib.sha256(repr((vocabulary, self.ids(_PROBES))).encode()).digest()
 
     def require_vocabulary(self, known: int, checkpoint: Path) -> None:
         """Check that a checkpoint knows every token.
