@@ -1,11 +1,22 @@
 """`python -m cir`: index, search and manage from the command line."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cir.console import AsJson, Commands, Token, Uri, command, print_document, read_token
+from cir.console import (
+    AsJson,
+    Commands,
+    Device,
+    Token,
+    Tokenizer,
+    Uri,
+    Weights,
+    command,
+    print_document,
+    read_token,
+)
 
 if TYPE_CHECKING:
     from cir.settings import Settings
@@ -40,6 +51,18 @@ def index_command(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove images whose file is gone.")
     ] = False,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Arithmetic of a large encoder: exact, bf16, fp16, or fast, the quickest here."
+        ),
+    ] = "auto",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the encoder's weights without asking.")
+    ] = False,
     uri: Uri = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -49,12 +72,14 @@ def index_command(
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.access import require_indexable
+        from cir.encoder_options import EncoderFiles, encoder_to_index
         from cir.ingest import ingest
 
-        settings, store = _open(uri, token, encoder)
+        settings, store = _open(uri, token, encoder, device)
         folder = require_indexable(folder, settings, local=True)
-        engine = _encoder_of(store, name, encoder or None, settings.encoder)
+        files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
         with report.progress_bar() as on_progress:
+            engine = encoder_to_index(store, name, encoder, settings.encoder, files, on_progress)
             result = ingest(
                 store,
                 folder,
@@ -92,7 +117,7 @@ def sample_command(
         from cir.sample.building import build_sample, build_tutorial
 
         settings, store = _open(uri, token)
-        engine = load_encoder(settings.encoder)
+        engine = load_encoder(settings.encoder, device=settings.device)
         with report.progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, on_progress, url=address)
@@ -120,6 +145,9 @@ def search_command(
             show_default=False,
         ),
     ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
     uri: Uri = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -128,7 +156,7 @@ def search_command(
     from cir import report
 
     with command(as_json):
-        from cir.encoders.registry import load_encoder
+        from cir.encoders.shared import encoder_of_index
         from cir.errors import UsageError
         from cir.images import open_reference
         from cir.search import Query, search
@@ -139,9 +167,11 @@ def search_command(
                 raise UsageError(f"There is no image file {image}.")
             picture, content = open_reference(image)
             query = Query(picture, text, content)
-        _, store = _open(uri, token)
+        settings, store = _open(uri, token, device=device)
         index = store.open(name)
-        engine = load_encoder(index.info.encoder, index.info.weights)
+        engine = encoder_of_index(
+            index.info, weights=weights, tokenizer=tokenizer, device=settings.device
+        )
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, limit=limit, where=where or ())
     if as_json:
@@ -201,24 +231,10 @@ def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fal
 
 
 def _open(
-    uri: str | None, token: str | None, encoder: str | None = None
+    uri: str | None, token: str | None, encoder: str | None = None, device: str | None = None
 ) -> tuple["Settings", "Store"]:
     from cir.settings import load_settings
     from cir.stores import index_store
 
-    settings = load_settings(uri=uri, token=read_token(token), encoder=encoder)
+    settings = load_settings(uri=uri, token=read_token(token), encoder=encoder, device=device)
     return settings, index_store(settings)
-
-
-def _encoder_of(store: "Store", name: str, asked: str | None, default: str) -> Any:
-    """The encoder that was asked for; else that of the index, else the default for new ones."""
-    from cir.encoders.registry import load_encoder
-    from cir.errors import UnknownIndexError
-
-    if asked is not None:
-        return load_encoder(asked)
-    try:
-        info = store.open(name).info
-    except UnknownIndexError:
-        return load_encoder(default)
-    return load_encoder(info.encoder, info.weights)

@@ -34,6 +34,29 @@ Token = Annotated[
         show_default=False,
     ),
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="The encoder's checkpoint on this machine. Default: where it was for the index, else "
+        "the weights folder (CIR_WEIGHTS_DIR), the cache of the hub, or a download.",
+        show_default=False,
+    ),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer", help="Folder of the encoder's tokenizer; likewise.", show_default=False
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="Where a large encoder computes: auto, cpu, cuda or mps. Default: CIR_DEVICE.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
 ]

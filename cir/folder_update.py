@@ -20,7 +20,6 @@ from cir.streams import ahead, batched
 from cir.walk import FoundFile, walk_images
 
 PLAN_FILES = 512  # compared with the index in one request
-BATCH_IMAGES = 32  # encoded in one call
 UPSERT_ROWS = 256
 LOOK_AHEAD = 64  # decoded pictures that may wait for the encoder
 
@@ -108,7 +107,7 @@ class FolderUpdate:
             ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool,
             closing(ahead(pool, self._load, self._tasks(), LOOK_AHEAD)) as loaded,
         ):
-            for batch in batched(loaded, BATCH_IMAGES):
+            for batch in batched(loaded, self.encoder.batch):
                 self._take(batch)
         self._write()
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from cir.access import refuse_change, require_indexable
 from cir.encoders.base import Encoder
-from cir.encoders.registry import encoder_spec
-from cir.encoders.shared import shared_encoder
+from cir.encoders.registry import encoder_readiness, fetch_encoder
+from cir.encoders.shared import encoder_for
 from cir.errors import StoreError, UsageError
 from cir.folder_update import IngestReport
 from cir.ingest import ingest
@@ -53,13 +53,14 @@ class IndexJobs:
         settings: of the person who asks.
         store: with the rights of that person.
         local: whether that person has the server's machine to himself; see `require_indexable`.
+        load: gives the encoder of a name or of an index, on a device.
     """
 
     settings: Settings
     store: Store
     local: bool
     jobs: Jobs = JOBS
-    load: Callable[[str, str | None], Encoder] = field(default=shared_encoder, repr=False)
+    load: Callable[[str | IndexInfo, str], Encoder] = field(default=encoder_for, repr=False)
 
     def all(self) -> list[tuple[str, Job]]:
         """Index names and their running or last job, the latest first."""
@@ -95,20 +96,27 @@ class IndexJobs:
             return None
 
     def build_from_folder(
-        self, name: str, folder: Path, encoder: str, table: Upload | None = None
+        self,
+        name: str,
+        folder: Path,
+        encoder: str,
+        table: Upload | None = None,
+        *,
+        download: bool = False,
     ) -> Job:
-        """Make an index of a folder's images.
+        """Make an index of a folder's images; `download`: the encoder may be fetched first.
 
         Raises:
             UsageError: the name is empty or taken, there is no such encoder or folder, the folder
-                may not be read, this Recompose is read-only.
+                may not be read, the encoder would have to be downloaded and may not, this Recompose
+                is read-only.
         """
-        name = self._new_name(name, encoder)
+        name = self._new_name(name, encoder, download=download)
         folder = self._checked(folder)
 
         def work(job: Job) -> Indexed:
             try:
-                return self._ingest(job, name, folder, encoder, None, table)
+                return self._ingest(job, name, folder, encoder, table)
             finally:
                 with suppress(StoreError):
                     if all(info.name != name for info in self.store.list()):
@@ -117,21 +125,27 @@ class IndexJobs:
         return self._start(name, f"Building “{name}”", work)
 
     def build_from_uploads(
-        self, name: str, uploads: Sequence[Upload], encoder: str, table: Upload | None = None
+        self,
+        name: str,
+        uploads: Sequence[Upload],
+        encoder: str,
+        table: Upload | None = None,
+        *,
+        download: bool = False,
     ) -> Job:
         """Make an index of images and zips that were sent; they are kept in the data folder.
 
         Raises:
             UsageError: as above, or the upload is empty, too large, or holds other files.
         """
-        name = self._new_name(name, encoder)
+        name = self._new_name(name, encoder, download=download)
         require_acceptable(uploads)
 
         def work(job: Job) -> Indexed:
             data_dir = self.settings.data_dir
             received = receive(uploads, data_dir, table=table, say=job.say)
             try:
-                return self._ingest(job, name, received.folder, encoder, None, received=received)
+                return self._ingest(job, name, received.folder, encoder, received=received)
             finally:
                 with suppress(StoreError):  # then the files stay, which harms less
                     if not self._is_source(received.folder):
@@ -148,7 +162,7 @@ class IndexJobs:
         refuse_change(self.settings.read_only)
 
         def work(job: Job) -> Indexed:
-            loaded = self.load(self.settings.encoder, None)
+            loaded = self.load(self.settings.encoder, self.settings.device)
             report = build_sample(self.store, self.settings, loaded, job.tell)
             return Indexed(report, None)
 
@@ -169,9 +183,7 @@ class IndexJobs:
         folder = self._checked(Path(info.source))
 
         def work(job: Job) -> Indexed:
-            return self._ingest(
-                job, info.name, folder, info.encoder, info.weights, table, prune=prune
-            )
+            return self._ingest(job, info.name, folder, info, table, prune=prune)
 
         return self._start(info.name, f"Updating “{info.name}”", work)
 
@@ -194,9 +206,7 @@ class IndexJobs:
             received = receive(
                 uploads, self.settings.data_dir, table=table, into=folder, say=job.say
             )
-            return self._ingest(
-                job, info.name, folder, info.encoder, info.weights, received=received
-            )
+            return self._ingest(job, info.name, folder, info, received=received)
 
         return self._start(info.name, f"Adding to “{info.name}”", work)
 
@@ -224,8 +234,7 @@ class IndexJobs:
         job: Job,
         name: str,
         folder: Path,
-        encoder: str,
-        weights: str | None,
+        encoder: str | IndexInfo,
         table: Upload | None = None,
         *,
         prune: bool = False,
@@ -234,8 +243,10 @@ class IndexJobs:
         if table is not None:
             job.say("Reading the metadata")
             keep_table(table, folder, self._table_home(name, folder), self.settings.data_dir)
+        if isinstance(encoder, str):  # what a new index may download has been asked before
+            fetch_encoder(encoder, job.tell)
         job.say("Loading the encoder")
-        loaded = self.load(encoder, weights)
+        loaded = self.load(encoder, self.settings.device)
         job.say("Looking through the images")
         report = ingest(
             self.store,
@@ -244,7 +255,6 @@ class IndexJobs:
             loaded,
             metadata=folder_table(self._table_home(name, folder)),
             prune=prune,
-            weights=weights,
             on_progress=job.tell,
             on_failure=lambda failed: job.failures.append((failed.path, failed.reason)),
         )
@@ -263,10 +273,14 @@ class IndexJobs:
     def _forget_table(self, name: str) -> None:
         shutil.rmtree(self._tables(name), ignore_errors=True)
 
-    def _new_name(self, name: str, encoder: str) -> str:
+    def _new_name(self, name: str, encoder: str, *, download: bool) -> str:
         """The name for a new index, tidy."""
         refuse_change(self.settings.read_only)
-        encoder_spec(encoder)
+        if encoder_readiness(encoder) == "download" and not download:
+            raise UsageError(
+                f"The encoder {encoder} is not on this machine: allow its download, or choose "
+                "another."
+            )
         name = name.strip()
         if not name:
             raise UsageError("Give the index a name.")

@@ -34,8 +34,11 @@ def ingest(
     prune: bool = False,
     kind: IndexKind = "index",
     exact: bool = False,
+<<<<<<< HEAD
     weights: str | None = None,
     only: Collection[str] | None = None,
+=======
+>>>>>>> main
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
@@ -46,9 +49,12 @@ def ingest(
         prune: remove images whose file is gone.
         exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
             Milvus server is exact in any case.
+<<<<<<< HEAD
         weights: where the encoder's weights were, to be kept with the index.
         only: relative paths of the images to take; None takes all. What the index holds beside
             them stays, also when pruning.
+=======
+>>>>>>> main
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
             the same call later continues.
         on_failure: called for each image file that cannot be read, in this thread.
@@ -64,9 +70,7 @@ def ingest(
     total = _count_images(folder, only)
     table = _open_table(folder, metadata)
     columns = table.columns if table is not None else {}
-    index = _open_or_create(
-        store, folder, name, encoder, columns, total, kind=kind, exact=exact, weights=weights
-    )
+    index = _open_or_create(store, folder, name, encoder, columns, total, kind=kind, exact=exact)
     # The columns there were stay: images that are gone from the folder may still have values.
     index.update(state="building", source=str(folder), columns={**index.info.columns, **columns})
     report = IngestReport(name, encoder.spec.name)
@@ -117,7 +121,6 @@ def _open_or_create(
     *,
     kind: IndexKind,
     exact: bool,
-    weights: str | None,
 ) -> Index:
     try:
         index = store.open(name, kind)
@@ -128,20 +131,15 @@ def _open_or_create(
             encoder=encoder.spec.name,
             fingerprint=encoder.fingerprint,
             precision=encoder.precision,
-            weights=weights,
+            weights=encoder.weights,
+            tokenizer=encoder.tokenizer,
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,
             exact=exact or (store.backend == "Milvus server" and total <= EXACT_IMAGES),
         )
     info = index.info
-    require_same_encoder(
-        encoder,
-        index=name,
-        made_by=info.encoder,
-        fingerprint=info.fingerprint,
-        precision=info.precision,
-    )
+    require_same_encoder(encoder, info)
     if info.source and Path(info.source) != folder and Path(info.source).exists():
         raise UsageError(
             f"The index {name!r} holds the images of {info.source}. Index {folder} under another "

@@ -7,8 +7,9 @@ from typing import Any
 
 import typer
 
-from cir.encoders.base import Encoder
-from cir.encoders.registry import SPECS, is_ready
+from cir.encoders.base import Encoder, precision_note
+from cir.encoders.registry import encoder_readiness
+from cir.encoders.specs import SPECS
 from cir.folder_update import IngestReport
 from cir.progress import Progress
 from cir.search import Query
@@ -59,7 +60,7 @@ def index_document(info: IndexInfo) -> dict[str, Any]:
 
 def encoder_documents() -> list[dict[str, Any]]:
     """What `encoders --json` says, an entry an encoder."""
-    return [asdict(spec) | {"ready": is_ready(name)} for name, spec in SPECS.items()]
+    return [asdict(spec) | {"state": encoder_readiness(name)} for name, spec in SPECS.items()]
 
 
 def print_ingest(report: IngestReport) -> None:
@@ -112,15 +113,17 @@ def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
     rows = [
         (
             each["name"],
-            "ready" if each["ready"] else f"download of {each['download_bytes'] / 1e6:.0f} MB",
+            each["recommended_for"],
+            each["state"],
+            "ships here" if each["hub"] is None else f"{each['download_bytes'] / 1e6:,.0f} MB",
             str(each["dim"]),
-            f"{each['parameters'] / 1e6:.1f} M",
+            f"{each['parameters'] / 1e6:.0f} M",
             each["licence"],
-            each["title"],
         )
         for each in documents
     ]
-    _print_table(("name", "state", "dim", "parameters", "licence", "what it is"), rows)
+    titles = ("name", "recommended for", "state", "download", "dim", "parameters", "licence")
+    _print_table(titles, rows)
 
 
 def printable(text: str) -> str:
@@ -137,6 +140,9 @@ def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
             "interrupted. Repeat `index` to complete it.",
             err=True,
         )
+    note = precision_note(encoder, info)
+    if note:
+        typer.echo(f"Note: {note}", err=True)
     if query.text and encoder.truncates([query.text])[0]:
         typer.echo("Note: the instruction is too long; its end was not read.", err=True)
 

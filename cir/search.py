@@ -83,13 +83,7 @@ def search_batch(
     is used, see `embed`.
     """
     info = index.info
-    require_same_encoder(
-        encoder,
-        index=info.name,
-        made_by=info.encoder,
-        fingerprint=info.fingerprint,
-        precision=info.precision,
-    )
+    require_same_encoder(encoder, info)
     conditions = expression([parse_where(text, info.columns) for text in where])
     vectors = embed(encoder, queries, mode)
     return index.search(vectors, limit, conditions, exclude_ids, only_ids)

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import tomllib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,9 @@ class Settings:
         milvus_token: `user:password` or an API key; kept out of `repr`.
         data_dir: folder of indexes, galleries, thumbnails and runs; exists and is writable.
         encoder: name of the encoder of new indexes.
+        weights_dir: folder of weights that were put there by hand, a folder an encoder; None means
+            `weights` under `data_dir`.
+        device: where large encoders compute, "auto", "cpu", "cuda" or "mps".
         read_only: refuse every change of indexes, galleries and runs.
         admin_password: unlocks management in the browser; kept out of `repr`.
         image_roots: the only folders, with all below them, whose images may be indexed or shown in
@@ -37,6 +41,8 @@ class Settings:
     milvus_token: str | None
     data_dir: Path
     encoder: str
+    weights_dir: Path | None = None
+    device: str = "auto"
     read_only: bool = False
     admin_password: str | None = None
     image_roots: tuple[Path, ...] = ()
@@ -58,6 +64,11 @@ class Settings:
         return self.milvus_uri or str(self.data_dir / "galleries.db")
 
     @property
+    def weights_folder(self) -> Path:
+        """Folder of weights that were put there by hand."""
+        return self.weights_dir or self.data_dir / "weights"
+
+    @property
     def runs_dir(self) -> Path:
         """Folder of evaluation runs."""
         return self.data_dir / "runs"
@@ -69,9 +80,13 @@ def load_settings(
     token: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     encoder: str | None = None,
+    device: str | None = None,
     secrets_file: Path = SECRETS_FILE,
 ) -> Settings:
     """Settings from flags (the arguments), the environment and the secrets file, in this order.
+
+    A token goes with the address that the same source names, or one that comes before: never to a
+    server that was named, say, by a flag while the token is the environment's.
 
     Raises:
         UsageError: the secrets file is not valid TOML, or the named data folder cannot be written.
@@ -82,15 +97,33 @@ def load_settings(
         return flag or os.environ.get(name) or secrets.get(name) or None
 
     folder = value(os.fspath(data_dir) if data_dir else None, "CIR_DATA_DIR")
+    home = _named_folder(Path(folder).expanduser()) if folder else _default_folder()
+    weights_dir = value(None, "CIR_WEIGHTS_DIR")
+    flags = {"CIR_MILVUS_URI": uri, "CIR_MILVUS_TOKEN": token}
+    address, key = _address_and_token([flags, os.environ, secrets])
     return Settings(
-        milvus_uri=value(uri, "CIR_MILVUS_URI"),
-        milvus_token=value(token, "CIR_MILVUS_TOKEN"),
-        data_dir=_named_folder(Path(folder).expanduser()) if folder else _default_folder(),
+        milvus_uri=address,
+        milvus_token=key,
+        data_dir=home,
         encoder=value(encoder, "CIR_ENCODER") or DEFAULT_ENCODER,
+        weights_dir=Path(weights_dir).expanduser() if weights_dir else None,
+        device=value(device, "CIR_DEVICE") or "auto",
         read_only=_flag("CIR_READ_ONLY", value(None, "CIR_READ_ONLY")),
         admin_password=value(None, "CIR_ADMIN_PASSWORD"),
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
     )
+
+
+def _address_and_token(
+    sources: Sequence[Mapping[str, str | None]],
+) -> tuple[str | None, str | None]:
+    """The first address, and the first token that does not come after it."""
+    token = None
+    for source in sources:
+        token = token or source.get("CIR_MILVUS_TOKEN") or None
+        if source.get("CIR_MILVUS_URI"):
+            return source["CIR_MILVUS_URI"], token
+    return None, token
 
 
 def _flag(name: str, text: str | None) -> bool:

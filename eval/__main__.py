@@ -104,7 +104,38 @@ def run_command(
         print_document(document)
     else:
         print_tables(document, Console())
+<<<<<<< HEAD
     check_minimums(document["metrics"], minimums)
+=======
+    _check_minimums(document, minimums)
+
+
+@app.command("delete")
+def delete_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run of the data folder."""
+    from eval.deleting import delete_run
+
+    with command(as_json):
+        delete_run(name, load_settings())
+    if as_json:
+        print_document({"deleted": name})
+    else:
+        typer.echo(f"Deleted the run {name!r}.")
+
+
+def _check_minimums(document: dict[str, Any], minimums: list[tuple[str, float]]) -> None:
+    missed = [
+        f"{name} is {document['metrics'][name]:.4f}, below {value:g}"
+        for name, value in minimums
+        if document["metrics"][name] < value
+    ]
+    if missed:
+        typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
+        raise typer.Exit(MISSED_MINIMUM)
+>>>>>>> main
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cir.encoders.base import Encoder, require_same_encoder
-from cir.encoders.registry import load_encoder
+from cir.encoders.shared import encoder_of_index
 from cir.errors import EncoderMismatchError, UsageError
 from cir.folder_update import FailedImage
 from cir.ingest import ingest
@@ -79,13 +79,16 @@ def open_folder(
     return _gallery(f"the gallery {folder}", folder, index, encoder, report.failed)
 
 
-def open_index(store: Store, name: str, encoder_name: str | None = None) -> Gallery:
+def open_index(
+    store: Store, name: str, encoder_name: str | None = None, device: str = "auto"
+) -> Gallery:
     """A person's index as a gallery, with the encoder that made it.
 
     Args:
         store: holds the index.
         name: display name of the index.
         encoder_name: the encoder that was asked for, if any.
+        device: where it computes.
 
     Raises:
         UnknownIndexError: there is no such index.
@@ -106,14 +109,8 @@ def open_index(store: Store, name: str, encoder_name: str | None = None) -> Gall
         )
     folder = Path(info.source)
     check_folder(folder)
-    encoder = load_encoder(info.encoder, weights=info.weights)
-    require_same_encoder(
-        encoder,
-        index=name,
-        made_by=info.encoder,
-        fingerprint=info.fingerprint,
-        precision=info.precision,
-    )
+    encoder = encoder_of_index(info, device=device)
+    require_same_encoder(encoder, info)
     return _gallery(f"the index {name!r}", folder, index, encoder)
 
 

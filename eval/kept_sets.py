@@ -18,9 +18,14 @@ MAX_SETS = 100
 _FOLDER = "labelled_sets"
 
 
+def sets_dir(data_dir: Path) -> Path:
+    """Folder of the uploaded sets."""
+    return data_dir / _FOLDER
+
+
 def kept_sets(data_dir: Path) -> dict[str, Path]:
     """Name and folder of each set that was uploaded, by name."""
-    found = sorted((data_dir / _FOLDER).glob(f"*/{QUERIES}"))
+    found = sorted(sets_dir(data_dir).glob(f"*/{QUERIES}"))
     return {path.parent.name: path.parent for path in found if path.parent.name[0] != "."}
 
 
@@ -41,7 +46,7 @@ def keep_set(files: Sequence[tuple[str, bytes]], data_dir: Path) -> Path:
     name, content = _content(files)
     if len(kept_sets(data_dir)) >= MAX_SETS:
         raise UsageError(f"There are {MAX_SETS} uploaded labelled sets: remove some first.")
-    place = data_dir / _FOLDER
+    place = sets_dir(data_dir)
     partial = place / f".partial-{secrets.token_hex(6)}"
     try:
         _write(content, partial)

@@ -9,7 +9,7 @@ from eval.protocols import NATIVE, Protocol
 NO_GROUP = "(none)"
 """Name under which queries without a group are counted, in a set that has groups."""
 
-_NAMED = 5
+_NAMED = 2
 
 
 @dataclass(frozen=True)

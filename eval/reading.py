@@ -83,8 +83,9 @@ class Run:
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A folder among the runs that cannot be read, and why."""
+    """A folder among the runs that cannot be read, by a name that can be shown, and why."""
 
+    folder: Path
     name: str
     reason: str
 
@@ -102,7 +103,7 @@ def list_runs(folder: Path) -> tuple[list[Run], list[DamagedRun]]:
         try:
             runs.append(_parsed(name, _read(path), path.parent))
         except UsageError as error:
-            damaged.append(DamagedRun(_showable(name), _showable(str(error))))
+            damaged.append(DamagedRun(path.parent, _showable(name), _showable(str(error))))
     oldest = datetime.min.replace(tzinfo=UTC)
     return sorted(runs, key=lambda run: (run.date or oldest, run.name), reverse=True), damaged
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.registry import load_encoder
+from cir.encoders.shared import shared_encoder
 from cir.errors import UsageError
 from cir.progress import Progress
 from cir.search import MODES
@@ -173,13 +173,13 @@ def _open_gallery(
     if request.gallery is None:
         store = index_store(settings)
         with watch.measure("gallery"):
-            gallery = open_index(store, request.index or "", request.encoder)
+            gallery = open_index(store, request.index or "", request.encoder, settings.device)
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = load_encoder(request.encoder or settings.encoder)
+        encoder = shared_encoder(request.encoder or settings.encoder, device=settings.device)
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not str:

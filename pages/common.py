@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
 from cir.access import Gate
 from cir.encoders.base import Encoder
-from cir.errors import RecomposeError
+from cir.encoders.specs import SPECS
+from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store
 from cir.stores import index_store
@@ -19,7 +19,6 @@ from cir.stores import index_store
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
 UNLOCKED_KEY = "unlocked"
-STARTED_KEY = "started by the app"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -45,6 +44,13 @@ def session_settings() -> Settings:
 def may_change() -> bool:
     """Whether this session may change indexes and make runs."""
     return not session_settings().read_only
+
+
+def why_locked(doing: str, left: str) -> str:
+    """Why a page changes nothing, in Markdown: what unlocking is for, or what is left to do."""
+    if settings().admin_password is not None:
+        return f"To {doing}, unlock this page: **Manage** in the sidebar."
+    return f"This Recompose is read-only: {left}."
 
 
 def is_local() -> bool:
@@ -82,14 +88,6 @@ def offer_unlock() -> None:
             st.error(f"This is not the password.{later}")
 
 
-@st.cache_resource(show_spinner="Loading the encoder", max_entries=2)
-def encoder(name: str, weights: str | None) -> Encoder:
-    """An encoder, shared by every session."""
-    from cir.encoders.shared import shared_encoder
-
-    return shared_encoder(name, weights)
-
-
 def pick_index() -> None:
     """The choice of the index in the sidebar; `chosen_index` reads it."""
     names = [info.name for info in store().list()]
@@ -112,33 +110,21 @@ def chosen_index() -> Index | None:
 
 
 def encoder_of(info: IndexInfo) -> Encoder:
-    """The encoder that made the index."""
-    return encoder(info.encoder, info.weights)
+    """The encoder that made the index.
 
-
-def navigation() -> Any:
-    """The app's three pages; gives the one that is asked for."""
-    return st.navigation(
-        [
-            st.Page("pages/search.py", title="Search", icon=":material/search:", default=True),
-            st.Page("pages/indexes.py", title="Indexes", icon=":material/database:"),
-            st.Page("pages/metrics.py", title="Metrics", icon=":material/monitoring:"),
-        ]
-    )
-
-
-def started_by_app() -> bool:
-    """Whether streamlit_app.py runs this page; if not, begin anew with it.
-
-    A server whose very first visitor asks for a page by its address runs that page alone, with the
-    whole folder as its menu: Streamlit takes a folder named pages for its older kind of app until
-    the first call of `st.navigation`.
+    Raises:
+        UsageError: this Recompose does not have it. EncoderError: it cannot be loaded.
     """
-    started = bool(st.session_state.get(STARTED_KEY))
-    if not started:
-        navigation()
-        st.rerun()
-    return started
+    if info.encoder not in SPECS:
+        raise UsageError(
+            f"The index “{info.name}” was made by the encoder {info.encoder}, which this Recompose "
+            "does not have. Choose another index, or build one of its images with an encoder that "
+            "is here."
+        )
+    from cir.encoders.shared import encoder_of_index
+
+    with st.spinner("Loading the encoder"):
+        return encoder_of_index(info, device=settings().device)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cir.encoders.registry import SPECS, is_ready
+from cir.encoders.registry import encoder_readiness
+from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.images import MAX_BYTES, SUFFIXES
 from cir.index_jobs import IndexJobs
@@ -34,7 +35,7 @@ _ZIP_LIMITS = (
 
 def show_new(jobs: IndexJobs, *, first: bool) -> None:
     """The form of a new index."""
-    st.subheader("New index")
+    st.header("New index")
     kind = st.radio(
         "The images are in", (FOLDER, IMAGES, ZIP), horizontal=True, key="new index source"
     )
@@ -44,13 +45,15 @@ def show_new(jobs: IndexJobs, *, first: bool) -> None:
         )
         folder, uploads = _source(kind)
         table = _ask_table("Metadata file (optional)", "new table")
-        encoder = _ask_encoder(jobs.settings.encoder)
+        encoder, download = _ask_encoder(jobs.settings.encoder)
         if st.form_submit_button("Build the index", type="primary", icon=":material/add:"):
             with people_errors():
                 if kind == FOLDER:
-                    job = jobs.build_from_folder(name, _folder(folder), encoder, table)
+                    job = jobs.build_from_folder(
+                        name, _folder(folder), encoder, table, download=download
+                    )
                 else:
-                    job = jobs.build_from_uploads(name, uploads, encoder, table)
+                    job = jobs.build_from_uploads(name, uploads, encoder, table, download=download)
                 _began(job)
 
 
@@ -127,23 +130,32 @@ def _ask_table(label: str, key: str, more: str = "") -> Upload | None:
     return Upload(sent.name, sent.getvalue()) if sent is not None else None
 
 
-def _ask_encoder(default: str) -> str:
-    names = list(SPECS)
-    return st.selectbox(
+def _ask_encoder(default: str) -> tuple[str, bool]:
+    """The encoder's name, and whether it may be downloaded."""
+    usable = [name for name in SPECS if encoder_readiness(name) != "not installed"]
+    chosen = st.selectbox(
         "Encoder",
-        names,
-        index=names.index(default) if default in names else 0,
+        usable,
+        index=usable.index(default) if default in usable else 0,
         format_func=_encoder_text,
         key=_key("encoder"),
         help="What turns images and sentences into embeddings. An index keeps its encoder.",
     )
+    if all(encoder_readiness(name) == "ready" for name in usable):
+        return chosen, False
+    allowed = st.checkbox(
+        "Download the encoder first, where it is not ready",
+        key=_key("download"),
+        help="From the Hugging Face hub, once. Compact needs no download.",
+    )
+    return chosen, allowed
 
 
 def _encoder_text(name: str) -> str:
     spec = SPECS[name]
-    size = f"{spec.download_bytes / 1e6:,.0f} MB"
-    state = "ready" if is_ready(name) else f"downloads {size} on first use"
-    return f"{name} ({state}): {spec.title}"
+    ready = encoder_readiness(name) == "ready"
+    state = "ready" if ready else f"download of {spec.download_bytes / 1e6:,.0f} MB"
+    return f"{name}: {spec.recommended_for} ({state})"
 
 
 def _uploads(sent: Sequence[UploadedFile]) -> list[Upload]:

@@ -16,7 +16,7 @@ DROPPING_KEY = "index to drop"
 
 def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
     """The choice of an index, and what can be done to it."""
-    st.subheader("Change an index")
+    st.header("Change an index")
     by_name = {info.name: info for info in infos}
     chosen = st.session_state.get(INDEX_KEY)
     at = list(by_name).index(chosen) if chosen in by_name else 0

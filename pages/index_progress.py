@@ -10,21 +10,23 @@ from cir.index_jobs import Indexed, IndexJobs
 from cir.jobs import Job
 from cir.report import duration
 from pages.common import INDEX_KEY, people_errors, plain
+from pages.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
 FAILURES_SHOWN = 50
 
 
 def show_jobs(jobs: IndexJobs) -> None:
-    """Every job of the indexes; looks again by itself while one runs."""
-    running = _running(jobs)
-    watch = st.fragment(_show, run_every=REFRESH_SECONDS if running else None)
-    watch(jobs, running)
+    """Every job of the indexes, also those that other tabs start while this one is open."""
+    running = any(job.running for _, job in jobs.all())
+    st.fragment(_show, run_every=REFRESH_SECONDS if running else None)(jobs, _state(jobs))
+    if not running:
+        rerun_on_change(lambda: _state(jobs))
 
 
-def _show(jobs: IndexJobs, then: frozenset[str]) -> None:
+def _show(jobs: IndexJobs, then: frozenset[tuple[str, float, str]]) -> None:
     with people_errors():
-        if _running(jobs) != then:
+        if _state(jobs) != then:
             st.rerun()  # the list and the buttons of the whole page have changed
         for name, job in jobs.all():
             with st.container(border=True):
@@ -34,8 +36,8 @@ def _show(jobs: IndexJobs, then: frozenset[str]) -> None:
                     _ended(name, job, jobs)
 
 
-def _running(jobs: IndexJobs) -> frozenset[str]:
-    return frozenset(name for name, job in jobs.all() if job.running)
+def _state(jobs: IndexJobs) -> frozenset[tuple[str, float, str]]:
+    return frozenset((name, job.started, job.state) for name, job in jobs.all())
 
 
 def _at_work(name: str, job: Job) -> None:

@@ -8,21 +8,23 @@ from pages.common import (
     may_change,
     people_errors,
     session_settings,
-    settings,
-    started_by_app,
     store,
+    why_locked,
 )
 from pages.index_forms import show_new
 from pages.index_list import show_list
 from pages.index_manage import show_manage
 from pages.index_progress import show_jobs
+from pages.navigation import started_by_app
 
 
 def show() -> None:
     """The page."""
     jobs = IndexJobs(session_settings(), store(), local=is_local())
     if not may_change():
-        st.caption(_locked())
+        st.caption(
+            why_locked("build, update or drop indexes", "its indexes can be searched, not changed")
+        )
         show_list(store().list(), jobs)
         return
     show_jobs(jobs)
@@ -31,12 +33,6 @@ def show() -> None:
     if infos:
         show_manage(infos, jobs)
     show_new(jobs, first=not infos)
-
-
-def _locked() -> str:
-    if settings().admin_password is not None:
-        return "To build, update or drop indexes, unlock this page: **Manage** in the sidebar."
-    return "This Recompose is read-only: its indexes can be searched, not changed."
 
 
 with people_errors():

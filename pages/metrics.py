@@ -8,11 +8,13 @@ import streamlit as st
 from cir.errors import UsageError
 from eval.metrics import MEASURES
 from eval.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
-from pages.common import may_change, people_errors, plain, settings, started_by_app
+from pages.common import may_change, people_errors, plain, settings
 from pages.metrics_compare import show_comparison
+from pages.metrics_delete import confirm_delete, offer_delete
 from pages.metrics_new_run import run_sample, show_new_run
 from pages.metrics_progress import CHOSEN, choose, is_running, rows_of, show_job
 from pages.metrics_run import heading, show_run
+from pages.navigation import started_by_app
 
 _OPENED = "metrics_opened"
 _UPLOADS = "metrics_uploads"
@@ -33,6 +35,7 @@ def show() -> None:
     if runs:
         _show_runs(runs)
     _name_damaged(damaged)
+    confirm_delete()
 
 
 def _show_runs(runs: list[Run]) -> None:
@@ -50,7 +53,7 @@ def _show_runs(runs: list[Run]) -> None:
 
 def _pick_runs(runs: list[Run]) -> list[Run]:
     """The list of runs; the newest is chosen until somebody chooses others."""
-    st.subheader("Runs")
+    st.header("Runs")
     names = [run.name for run in runs]
     # Rows are chosen by number: another list needs another state.
     key = f"metrics_runs_{hashlib.sha256(repr(names).encode()).hexdigest()[:12]}"
@@ -149,6 +152,8 @@ def _name_damaged(damaged: list[DamagedRun]) -> None:
     some = "; ".join(f"{one.name}: {one.reason}" for one in damaged[:_NAMED_DAMAGED])
     more = "; …" if len(damaged) > _NAMED_DAMAGED else ""
     st.caption(plain(f"Not shown, because they cannot be read ({len(damaged)}): {some}{more}"))
+    for one in damaged[:_NAMED_DAMAGED]:
+        offer_delete("run", one.folder.name, f"Delete {plain(one.name)} …")
 
 
 with people_errors():

@@ -20,7 +20,7 @@ _CONDITIONS = {
 
 def show_comparison(runs: Sequence[Run]) -> None:
     """The composed query's figures of runs of one labelled set, or why they do not compare."""
-    st.subheader("Side by side")
+    st.header("Side by side")
     first, *others = runs
     if not all(first.same_set(other) for other in others):
         names = ", ".join(dict.fromkeys(run.set for run in runs))

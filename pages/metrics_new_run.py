@@ -6,13 +6,22 @@ from pathlib import Path
 import streamlit as st
 
 from cir.access import require_indexable
-from cir.encoders.registry import SPECS
+from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.jobs import JOBS
 from cir.store import IndexInfo
 from eval.kept_sets import MAX_BYTES, kept_sets
 from eval.runner import Request
-from pages.common import INDEX_KEY, is_local, may_change, session_settings, settings, store
+from pages.common import (
+    INDEX_KEY,
+    is_local,
+    may_change,
+    session_settings,
+    settings,
+    store,
+    why_locked,
+)
+from pages.metrics_delete import SET_KEY, offer_delete
 from pages.metrics_progress import KEY, is_running, watch
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
@@ -26,10 +35,6 @@ _PLACES = {
     _INDEX: "An index",
     _FOLDER: "A folder of images",
 }
-_CHANGES_NOTHING = (
-    "This Recompose is set to change nothing, and a run is written to its data folder. "
-    "You can look at the runs there are, and open one of your own."
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,13 @@ class _Set:
 def show_new_run() -> None:
     """The form, or why there is none."""
     if not may_change():
-        st.info(_CHANGES_NOTHING, icon=":material/lock:")
+        st.info(
+            why_locked(
+                "make and delete runs",
+                "you can look at the runs there are, and open one of your own",
+            ),
+            icon=":material/lock:",
+        )
         return
     if is_running():
         st.markdown("One evaluation runs at a time: wait for this one, or cancel it.")
@@ -100,9 +111,10 @@ def _pick_set() -> _Set:
         [*_SETS, *kept],
         format_func=lambda option: _SETS.get(option, f"{option} (uploaded)"),
         help="Composed queries with the images that are right answers.",
-        key="metrics_set",
+        key=SET_KEY,
     )
     if kind in kept and kind not in _SETS:
+        offer_delete("set", kind, "Delete this set …")
         return _Set(_FOLDER, kind, kept[kind])
     if kind == _FOLDER:
         typed = st.text_input(

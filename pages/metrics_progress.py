@@ -8,6 +8,7 @@ from cir.jobs import JOBS, Job
 from cir.report import duration
 from eval.reading import Run
 from pages.common import may_change, plain
+from pages.watching import rerun_on_change
 
 KEY = "evaluation"
 """Of the one evaluation that runs at a time."""
@@ -40,15 +41,22 @@ def is_running() -> bool:
 def show_job() -> None:
     """Progress of the running evaluation, or a sentence about how the last one ended."""
     job = JOBS.get(KEY)
-    if job is None:
-        return
-    if job.running:
+    if job is not None and job.running:
         watch(job)
         _running()
-    elif job.state == "done":
+        return
+    rerun_on_change(_state)
+    if job is None:
+        return
+    if job.state == "done":
         _done(job)
     elif may_change():
         _ended(job)
+
+
+def _state() -> tuple[float, str] | None:
+    job = JOBS.get(KEY)
+    return None if job is None else (job.started, job.state)
 
 
 @st.fragment(run_every=1.0)

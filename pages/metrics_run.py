@@ -13,6 +13,7 @@ from eval.ranks import RankTable, composition_gain
 from eval.reading import Figures, Run, rank_table
 from pages.common import plain
 from pages.metrics_charts import bars_chart, curves_chart
+from pages.metrics_delete import offer_delete
 
 MODE_NAMES = {
     "composed": "Composed",
@@ -44,7 +45,7 @@ def figure(values: Figures, measure: str) -> str:
 
 def show_run(run: Run) -> None:
     """Everything about one run."""
-    st.subheader(f"{plain(run.set)}, encoder {plain(run.encoder)}")
+    st.header(f"{plain(run.set)}, encoder {plain(run.encoder)}")
     st.caption(plain(_made_of(run)))
     table = _ranks(run)
     modes, curves = run.modes, table.curves() if table else {}
@@ -69,6 +70,8 @@ def show_run(run: Run) -> None:
         _curves(curves)
     _groups(run, table)
     _provenance(run)
+    if run.folder is not None:
+        offer_delete("run", run.folder.name, "Delete this run …")
 
 
 def _made_of(run: Run) -> str:
@@ -104,7 +107,7 @@ def _pick_group(table: RankTable | None) -> str:
 def _figures(modes: Mapping[str, Figures]) -> None:
     st.table(
         [
-            {"": MODE_NAMES[mode]} | {heading(name): figure(values, name) for name in NAMES}
+            {"Query": MODE_NAMES[mode]} | {heading(name): figure(values, name) for name in NAMES}
             for mode, values in modes.items()
         ],
         hide_index=True,
@@ -169,7 +172,7 @@ def _groups(run: Run, table: RankTable | None) -> None:
     groups = _by_group(run, table)
     if not groups:
         return
-    st.subheader("By group")
+    st.header("By group")
     given = [name for name in NAMES if all(name in v for m in groups.values() for v in m.values())]
     if not given:
         return

@@ -7,7 +7,8 @@ import streamlit as st
 from cir.references import Reference
 from cir.search import Query, search
 from cir.store import Hit, ImageRecord, Index
-from pages.common import chosen_index, encoder_of, people_errors, plain, started_by_app
+from pages.common import chosen_index, encoder_of, people_errors, plain
+from pages.navigation import started_by_app
 from pages.search_query import Asked, ask, use_as_reference
 from pages.welcome import welcome
 
@@ -33,6 +34,8 @@ def show() -> None:
             icon=":material/hourglass_top:",
         )
     asked = ask(index)
+    if asked is None:
+        return  # why stands at the reference; without it this would be another question
     if asked.is_empty:
         _browse(index)
     else:

@@ -9,7 +9,7 @@ from cir.facets import suggested_conditions
 from cir.images import SUFFIXES
 from cir.references import Reference, indexed_reference, uploaded_reference
 from cir.store import Index
-from pages.common import is_local, plain, session_settings
+from pages.common import is_local, people_errors, plain, session_settings
 
 EXAMPLES = ("in red", "in navy blue", "striped", "for women")
 LIMITS = (12, 24, 48, 96)
@@ -34,15 +34,17 @@ class Asked:
         return self.reference is None and not self.instruction.strip()
 
 
-def ask(index: Index) -> Asked:
-    """Show the widgets; give what they hold."""
+def ask(index: Index) -> Asked | None:
+    """Show the widgets; give what they hold, or None where the reference cannot be used."""
     left, right = st.columns([2, 3], gap="medium")
-    with left:
+    reference, usable = None, False
+    with left, people_errors():
         reference = _reference(index)
+        usable = True
     with right:
         instruction = _instruction()
         where, limit = _narrow(index)
-    return Asked(reference, instruction, where, limit)
+    return Asked(reference, instruction, where, limit) if usable else None
 
 
 def use_as_reference(key: str) -> None:

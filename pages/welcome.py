@@ -10,6 +10,7 @@ from cir.report import duration
 from cir.sample.building import SAMPLE_NAME
 from cir.stores import index_store
 from pages.common import is_local, may_change, plain, session_settings, settings, store
+from pages.watching import rerun_on_change
 
 REFRESH_SECONDS = 0.5
 
@@ -49,6 +50,7 @@ def _server_jobs() -> IndexJobs:
 
 
 def _offer(jobs: IndexJobs, job: Job | None) -> None:
+    rerun_on_change(lambda: _state(jobs))
     if job is not None and job.state == "failed":
         st.error(plain(job.error), icon=":material/error:")
     if st.button("Build the sample catalogue", type="primary", icon=":material/checkroom:"):
@@ -56,7 +58,14 @@ def _offer(jobs: IndexJobs, job: Job | None) -> None:
         st.rerun()
     st.caption("399 drawn garments, made on this machine in some seconds. Nothing is downloaded.")
     if may_change():
-        st.page_link("pages/indexes.py", label="Or index your own images")
+        st.page_link(
+            "pages/indexes.py", label="Or index your own images", icon=":material/database:"
+        )
+
+
+def _state(jobs: IndexJobs) -> tuple[float, str] | None:
+    job = jobs.get(SAMPLE_NAME)
+    return None if job is None else (job.started, job.state)
 
 
 def _watch(job: Job) -> None:

@@ -1,14 +1,19 @@
 """Encoders by name."""
 
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
 from cir.encoders.base import Encoder, EncoderSpec
-from cir.encoders.compact import encoder as compact
-from cir.errors import UsageError
-
-SPECS: Mapping[str, EncoderSpec] = {compact.SPEC.name: compact.SPEC}
+from cir.encoders.checkpoints import (
+    OnProgress,
+    Readiness,
+    find_tokenizer,
+    find_weights,
+    missing_packages,
+    readiness,
+)
+from cir.encoders.specs import SPECS
+from cir.errors import EncoderError, UsageError
 
 
 def encoder_spec(name: str) -> EncoderSpec:
@@ -24,21 +29,82 @@ def encoder_spec(name: str) -> EncoderSpec:
     raise UsageError(f"There is no encoder {name!r}. Encoders: {', '.join(SPECS)}.{hint}")
 
 
-def load_encoder(name: str, weights: str | Path | None = None) -> Encoder:
+def encoder_readiness(name: str) -> Readiness:
+    """Whether the encoder can be loaded now, after a download, or only with more packages."""
+    return readiness(encoder_spec(name))
+
+
+def fetch_encoder(name: str, on_progress: OnProgress | None = None) -> None:
+    """Download what the encoder lacks; nothing where it is ready.
+
+    Raises:
+        UsageError: no such encoder. EncoderError: the download failed, or packages are missing.
+    """
+    spec = encoder_spec(name)
+    if spec.hub is not None:
+        _require_packages(spec)
+        find_weights(spec, on_progress=on_progress)
+        find_tokenizer(spec)
+
+
+def load_encoder(
+    name: str,
+    weights: str | Path | None = None,
+    tokenizer: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    download: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Encoder:
     """The encoder of this name, ready to use.
 
     Args:
         name: a key of `SPECS`.
-        weights: a folder with weights of one's own; None takes those that ship with the project.
+        weights: a checkpoint of one's own (for compact: a folder of graphs); None takes what ships
+            with the project, else what is on this machine, else a download.
+        tokenizer: a folder with its tokenizer; None likewise.
+        device: "auto", "cpu", "cuda" or "mps"; compact always runs on the CPU.
+        precision: "exact" (float32), "bf16", "fp16"; "auto" is exact on a CPU and half precision on
+            a GPU, "fast" the quickest that this machine has.
+        download: whether missing files may be fetched.
+        on_progress: told how far a download is, in megabytes.
 
     Raises:
-        UsageError: no such encoder. EncoderError: its files are missing or damaged.
+        UsageError: no such encoder. EncoderError: its files are missing or damaged, or there is no
+            such device or precision here.
     """
-    encoder_spec(name)
-    return compact.CompactEncoder(Path(weights) if weights else compact.FOLDER)
+    spec = encoder_spec(name)
+    if spec.hub is None:
+        from cir.encoders.compact.encoder import CompactEncoder
+
+        return CompactEncoder(weights, precision)
+    _require_packages(spec)
+    found = find_weights(spec, weights, download=download, on_progress=on_progress)
+    folder = find_tokenizer(spec, tokenizer, download=download)
+    from cir.encoders.devices import pick_device, pick_precision
+    from cir.encoders.torch_encoder import Setup
+
+    place = pick_device(device)
+    setup = Setup(place, pick_precision(precision, place), _named(weights), _named(tokenizer))
+    if name.startswith("visualized-bge"):
+        from cir.encoders.visualized_bge.encoder import VisualizedBgeEncoder
+
+        return VisualizedBgeEncoder(spec, found, folder, setup)
+    from cir.encoders.bge_vl import BgeVlEncoder
+
+    return BgeVlEncoder(spec, found, folder, setup)
 
 
-def is_ready(name: str) -> bool:
-    """Whether the encoder can be loaded without a download."""
-    encoder_spec(name)
-    return all((compact.FOLDER / file).is_file() for file in compact.FILES)
+def _require_packages(spec: EncoderSpec) -> None:
+    missing = missing_packages()
+    if missing:
+        raise EncoderError(
+            f"The encoder {spec.name} needs packages that are not installed: {', '.join(missing)}. "
+            "Install requirements.txt, or use the encoder compact."
+        )
+
+
+def _named(path: str | Path | None) -> str | None:
+    """A path that a person named, so that it is found again from any folder."""
+    return None if path is None else str(Path(path).expanduser().resolve())

@@ -18,7 +18,17 @@ from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
 _CHANGEABLE = frozenset(
-    ("encoder", "fingerprint", "precision", "weights", "source", "columns", "state", "count")
+    (
+        "encoder",
+        "fingerprint",
+        "precision",
+        "weights",
+        "tokenizer",
+        "source",
+        "columns",
+        "state",
+        "count",
+    )
 )
 
 

@@ -31,7 +31,7 @@ class IndexInfo:
         collection: name of the Milvus collection, `cir_` and 12 hex digits.
         kind: "index" for people's indexes, "gallery" for evaluation galleries.
         encoder, fingerprint, precision: the encoder that made the embeddings.
-        weights: where its weights were, None when they ship with the project.
+        weights, tokenizer: where they were, None when they came with the project or the hub.
         dim: length of an embedding.
         source: the indexed folder, or None when the images came another way.
         columns: metadata columns and their types.
@@ -56,6 +56,7 @@ class IndexInfo:
     index_type: str = "AUTOINDEX"
     created: str = ""
     updated: str = ""
+    tokenizer: str | None = None
 
     @property
     def exact(self) -> bool:

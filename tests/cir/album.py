@@ -22,6 +22,8 @@ class CountingEncoder:
         self.spec = encoder.spec
         self.fingerprint = encoder.fingerprint
         self.precision = encoder.precision
+        self.weights, self.tokenizer = encoder.weights, encoder.tokenizer
+        self.batch = encoder.batch
         self.encoded = 0
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:

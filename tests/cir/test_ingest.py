@@ -145,8 +145,9 @@ def test_the_size_of_chunks_changes_nothing(
 ) -> None:
     usual = Album(album.store, album.encoder, album.folder, uuid.uuid4().hex)
     usual.ingest()
-    names = ("PLAN_FILES", "BATCH_IMAGES", "UPSERT_ROWS", "LOOK_AHEAD")
-    for name, size in zip(names, chunks, strict=True):
+    plan, album.encoder.batch, upsert, look_ahead = chunks
+    sizes = {"PLAN_FILES": plan, "UPSERT_ROWS": upsert, "LOOK_AHEAD": look_ahead}
+    for name, size in sizes.items():
         monkeypatch.setattr(folder_update, name, size)
     assert counts(album.ingest()) == (18, 0, 0, 0, 0)
     require_same_content(album.index, usual.index)

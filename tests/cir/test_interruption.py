@@ -15,7 +15,9 @@ from tests.drawn import draw_album
 SMALL_CHUNKS = """
 import os, signal, sys
 import cir.folder_update as update
-update.PLAN_FILES, update.BATCH_IMAGES, update.UPSERT_ROWS, update.LOOK_AHEAD = 5, 2, 4, 4
+from cir.encoders.compact.encoder import CompactEncoder
+update.PLAN_FILES, update.UPSERT_ROWS, update.LOOK_AHEAD = 5, 4, 4
+CompactEncoder.batch = 2
 from cir.cli import app
 """
 DYING = """

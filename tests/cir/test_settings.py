@@ -45,6 +45,32 @@ def test_flags_come_before_environment_before_secrets(
     assert shown(secrets_file=file, **FLAGS) == ("http://flag:1", "flag-token", "flag-encoder")
 
 
+@pytest.mark.parametrize(
+    ("flags", "variables", "in_file", "expected"),
+    [
+        ({"uri": "f"}, {"TOKEN": "e"}, {}, ("f", None)),
+        ({"uri": "f"}, {"URI": "e", "TOKEN": "e"}, {"TOKEN": "s"}, ("f", None)),
+        ({}, {"URI": "e"}, {"URI": "s", "TOKEN": "s"}, ("e", None)),
+        ({"token": "f"}, {"URI": "e", "TOKEN": "e"}, {}, ("e", "f")),
+        ({"token": "f"}, {}, {"URI": "s", "TOKEN": "s"}, ("s", "f")),
+        ({}, {"TOKEN": "e"}, {"URI": "s", "TOKEN": "s"}, ("s", "e")),
+        ({"uri": "f"}, {"URI": "", "TOKEN": ""}, {}, ("f", None)),
+    ],
+)
+def test_a_token_for_one_server_does_not_go_to_another(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: dict[str, str],
+    variables: dict[str, str],
+    in_file: dict[str, str],
+    expected: tuple[str | None, str | None],
+) -> None:
+    for name, text in variables.items():
+        monkeypatch.setenv(f"CIR_MILVUS_{name}", text)
+    file = secrets(tmp_path, **{f"CIR_MILVUS_{name}": text for name, text in in_file.items()})
+    assert shown(secrets_file=file, **flags)[:2] == expected
+
+
 def test_an_empty_variable_is_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = secrets(tmp_path, CIR_MILVUS_URI="http://s:1")
     monkeypatch.setenv("CIR_MILVUS_URI", "")

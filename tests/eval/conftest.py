@@ -2,17 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from eval.__main__ import app
+from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 HEADER = "query-id\tcorpus-id\tscore"
-
-WriteSet = Callable[..., Path]
 
 
 @pytest.fixture
@@ -66,3 +68,24 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_gallery(gallery: Path, tmp_path: Path) -> Path:
     """A copy of the gallery, to be changed."""
     return shutil.copytree(gallery, tmp_path / "photos")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One data folder for the module, so that Milvus Lite starts once."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def evaluate(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
+    """A function that runs `python -m eval run` with these arguments, in this process."""
+    for name in ("CIR_MILVUS_URI", "CIR_MILVUS_TOKEN", "CIR_ENCODER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CIR_DATA_DIR", str(data_dir))
+    return lambda *arguments: CliRunner().invoke(app, ["run", *map(str, arguments)])
+
+
+@pytest.fixture
+def labelled(write_set: WriteSet) -> Path:
+    """A labelled set of three queries over the drawn gallery."""
+    return write_set(QUERIES, QRELS)

@@ -1,9 +1,31 @@
 """AppTest as a running server behaves."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+from cir.jobs import JOBS
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The data folder of an app that starts anew, without an index; its jobs end with the test."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+    st.cache_resource.clear()
+    yield tmp_path / "data"
+    for job in JOBS.all():
+        job.cancel()
+        job.wait(SECONDS)
+        JOBS.forget(job.key)
+    st.cache_resource.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,12 @@ SECONDS = 60
 
 
 @pytest.fixture
-def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of six pictures and one broken file, which may be indexed; the app has no index."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+def album(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of six pictures and one broken file, which may be indexed."""
     monkeypatch.setenv("CIR_IMAGE_ROOTS", str(tmp_path))
     folder = draw_album(tmp_path / "album", kinds=1)
     (folder / "broken.png").write_bytes(b"no picture")
-    yield folder
-    for job in JOBS.all():
-        job.cancel()
-        job.wait(SECONDS)
-        JOBS.forget(job.key)
-    st.cache_resource.clear()
+    return folder
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -21,20 +19,6 @@ from tests.eval.uploads import FIGURES, TABLE, document, zipped
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
-    st.cache_resource.clear()
-    yield tmp_path / "data"
-    job = JOBS.get(KEY)
-    if job is not None:
-        job.cancel()
-        job.wait(SECONDS)
-        JOBS.forget(KEY)
-    st.cache_resource.clear()
 
 
 def put_run(data_dir: Path, name: str, content: bytes, table: str | None = TABLE) -> None:
@@ -176,7 +160,7 @@ def test_an_uploaded_run_is_shown_and_not_kept(data_dir: Path) -> None:
     app = open_page()
     upload(app, "mine.zip", zipped({"run.json": document(set="x"), "queries.csv": TABLE}))
     assert app.dataframe[0].value["Run"].tolist() == ["mine (opened)", "new"]
-    assert any(each.value.startswith("x, encoder") for each in app.subheader)
+    assert any(each.value.startswith("x, encoder") for each in app.header)
     assert sorted(path.name for path in (data_dir / "runs").iterdir()) == ["new"]
     closing = next(each for each in app.button if each.label == "Close the opened runs")
     closing.click().run()
@@ -194,7 +178,7 @@ def test_a_wrong_upload_is_one_sentence(data_dir: Path, content: bytes) -> None:
 def test_names_are_shown_as_they_are(data_dir: Path) -> None:
     put_run(data_dir, "*bold*", document(set="a [link](x)"))
     app = open_page()
-    assert app.subheader[1].value == "a \\[link\\]\\(x\\), encoder compact"
+    assert app.header[1].value == "a \\[link\\]\\(x\\), encoder compact"
     assert not app.error
 
 
@@ -203,7 +187,7 @@ def test_read_only_shows_runs_and_makes_none(
 ) -> None:
     monkeypatch.setenv("CIR_READ_ONLY", "true")
     app = open_page()
-    assert "set to change nothing" in words(app)
+    assert "This Recompose is read-only" in words(app)
     assert button(app, "Run") is None
     assert button(app, "Run the sample") is None
     upload(app, "mine.json", document())

@@ -1,11 +1,9 @@
 """Each page's logic, without a browser."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -16,16 +14,6 @@ from cir.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
-    for name in ("CIR_MILVUS_URI", "CIR_MILVUS_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    yield tmp_path / "data"
-    st.cache_resource.clear()
 
 
 @pytest.fixture
@@ -84,6 +72,30 @@ def test_a_broken_upload_is_one_sentence(index: str) -> None:
     app.file_uploader[0].upload("x.png", b"no picture", "image/png").run()
     assert not app.exception
     assert "not an image of a known format" in app.error[0].value
+    assert app.text_input[0].label == "Instruction", "the rest of the page stays"
+    assert not [button for button in app.button if button.label == "Search with this"]
+
+
+def test_an_index_of_an_absent_encoder_is_one_sentence(index: str) -> None:
+    settings = load_settings()
+    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store.create(
+        "other",
+        kind="index",
+        encoder="unheard",
+        fingerprint="f" * 64,
+        precision="exact",
+        weights=None,
+        dim=8,
+        source=None,
+        columns={},
+    ).update(state="ready")
+    store.close()
+    app = open_app()
+    app.selectbox[0].set_value("other").run()
+    app.text_input[0].set_value("a red one").run()
+    assert not app.exception
+    assert "“other” was made by the encoder unheard" in app.error[0].value
 
 
 def test_an_unreachable_server_is_one_sentence(
@@ -93,6 +105,10 @@ def test_an_unreachable_server_is_one_sentence(
     app = open_app()
     assert "127" in app.error[0].value
     assert "Traceback" not in app.error[0].value
+    assert len(app.error) == 1
+    assert not app.button, "nothing is offered that needs Milvus"
+    app.switch_page("pages/metrics.py").run()
+    assert "There is no run yet" in app.markdown[0].value
 
 
 def test_the_indexes_page_lists_indexes(index: str) -> None:

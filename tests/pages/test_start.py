@@ -23,6 +23,12 @@ def test_what_the_app_imports_is_light() -> None:
     assert loaded_after(f"import {modules}") == set()
 
 
+def test_the_menu_waits_for_nothing_of_ours() -> None:
+    # Until it is there, a new server shows every file of the folder as a page.
+    code = "import sys, pages.navigation; assert not {'cir', 'eval'} & set(sys.modules)"
+    assert loaded_after(code) == set()
+
+
 def test_an_empty_data_folder_is_listed_without_milvus(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,24 +11,16 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from cir.cores import usable_cores
-from cir.encoders.base import Embeddings, EncoderSpec
+from cir.encoders.base import Embeddings
 from cir.encoders.compact.preprocess import pixels
+from cir.encoders.remembered import Remembered
+from cir.encoders.specs import COMPACT
+from cir.encoders.texts import clean
 from cir.errors import EncoderError
 
 FOLDER = Path(__file__).resolve().parent
 FILES = ("image.onnx", "fusion.onnx", "tokenizer.json")
 BATCH = 32  # images at a time: more gain nothing on a CPU and cost memory
-REMEMBERED = 16  # images whose tokens are kept for the next instruction
-
-SPEC = EncoderSpec(
-    name="compact",
-    title="Compact: ships with Recompose, made for garments and accessories",
-    dim=256,
-    parameters=5_600_000,
-    download_bytes=0,
-    licence="MIT",
-    source="trained by this project; see MODEL_CARD.md beside its graphs",
-)
 
 
 class CompactEncoder:
@@ -39,23 +29,29 @@ class CompactEncoder:
     Safe to share between threads.
     """
 
-    spec = SPEC
+    spec = COMPACT
     precision = "exact"
+    tokenizer: str | None = None  # lies with the graphs
+    batch = BATCH
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        """Load graphs and tokenizer from the folder.
+    def __init__(self, weights: str | Path | None = None, precision: str = "auto") -> None:
+        """Load graphs and tokenizer from a folder; None takes those that ship with the project.
 
         Raises:
-            EncoderError: a file is missing or is not what it should be.
+            EncoderError: a file is missing or is not what it should be, or the precision is not one
+                of "auto", "fast" and "exact", which are the same here.
         """
+        if precision not in {"auto", "fast", "exact"}:
+            raise EncoderError(f"The encoder compact computes exactly, not in {precision!r}.")
+        self.weights = None if weights is None else str(Path(weights).expanduser().resolve())
+        folder = FOLDER if self.weights is None else Path(self.weights)
         contents = _read(folder)
         self.fingerprint = _fingerprint(contents)
         self._tokenizer = _load_tokenizer(contents["tokenizer.json"], folder)
         self._image = _session(contents["image.onnx"], folder / "image.onnx", ["images"])
         self._fusion = _session(contents["fusion.onnx"], folder / "fusion.onnx", ["image", "ids"])
         self._no_tokens = np.zeros((0, self._fusion.get_inputs()[0].shape[2]), np.float32)
-        self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._remembered: Remembered[NDArray[np.float32]] = Remembered()
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """`(n, 256)` float32 unit rows of `n` RGB images."""
@@ -83,7 +79,8 @@ class CompactEncoder:
             raise ValueError(f"{len(images)} images and {len(texts)} texts do not pair up")
         parts = []
         for start in range(0, len(images), BATCH):
-            tokens = self._tokens_by_content(pixels(images[start : start + BATCH]))
+            batch = pixels(images[start : start + BATCH])
+            tokens = np.stack(self._remembered.get(batch, self._tokens))
             parts.append(self._fuse(tokens, texts[start : start + BATCH]))
         return _joined(parts)
 
@@ -95,23 +92,6 @@ class CompactEncoder:
         tokens: NDArray[np.float32] = self._image.run(None, {"images": batch})[0]
         return tokens
 
-    def _tokens_by_content(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Tokens of a batch, those of recent pictures from memory."""
-        keys = [hashlib.sha256(row.tobytes()).digest() for row in batch]
-        with self._lock:
-            known = {key: self._remembered[key] for key in keys if key in self._remembered}
-        fresh = {key: at for at, key in enumerate(keys) if key not in known}
-        if fresh:
-            made = self._tokens(batch[list(fresh.values())])
-            known |= dict(zip(fresh, made, strict=True))
-        with self._lock:
-            for key in keys:
-                self._remembered[key] = known[key]
-                self._remembered.move_to_end(key)
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-        return np.stack([known[key] for key in keys])
-
     def _fuse(self, tokens: NDArray[np.float32], texts: Sequence[str] | None) -> Embeddings:
         encoded = self._encoded(texts or [""] * len(tokens))
         ids = np.array([each.ids for each in encoded], dtype=np.int64)
@@ -119,14 +99,12 @@ class CompactEncoder:
         return rows
 
     def _encoded(self, texts: Sequence[str]) -> Sequence[Any]:
-        # The tokenizer refuses lone surrogates: bytes of a command line that are not UTF-8.
-        valid = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encoded: Sequence[Any] = self._tokenizer.encode_batch(valid)
+        encoded: Sequence[Any] = self._tokenizer.encode_batch([clean(text) for text in texts])
         return encoded
 
 
 def _joined(parts: Sequence[Embeddings]) -> Embeddings:
-    return np.concatenate(parts) if parts else np.zeros((0, SPEC.dim), np.float32)
+    return np.concatenate(parts) if parts else np.zeros((0, COMPACT.dim), np.float32)
 
 
 def _read(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import pytest
 from PIL.Image import Image
 
 from cir.encoders.base import Embeddings
-from cir.encoders.compact.encoder import FILES, FOLDER, REMEMBERED, CompactEncoder
+from cir.encoders.compact.encoder import FILES, FOLDER, CompactEncoder
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, checked, solid, striped
 
@@ -79,7 +79,6 @@ def test_remembered_images_give_the_same_rows() -> None:
     require_close(encoder.encode_composed(PICTURES, texts), first)
     for image, row in zip(PICTURES, first, strict=True):
         require_close(encoder.encode_composed([image], ["in red"]), row[None])
-    assert len(encoder._remembered) == REMEMBERED
 
 
 def test_shapes_and_sizes_of_pictures_do_not_matter(compact: CompactEncoder) -> None:

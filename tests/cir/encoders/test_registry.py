@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cir.encoders.registry import SPECS, encoder_spec, is_ready, load_encoder
+from cir.encoders.registry import encoder_readiness, encoder_spec, load_encoder
+from cir.encoders.specs import SPECS
 from cir.errors import EncoderError, UsageError
 
 
@@ -16,13 +17,13 @@ def test_every_encoder_is_described(name: str) -> None:
 
 
 def test_an_unknown_encoder_is_told_the_known_ones() -> None:
-    for use in (encoder_spec, load_encoder, is_ready):
+    for use in (encoder_spec, load_encoder, encoder_readiness):
         with pytest.raises(UsageError, match=r"no encoder 'compcat'.*Did you mean compact"):
             use("compcat")
 
 
 def test_the_shipped_encoder_loads_without_a_download() -> None:
-    assert is_ready("compact")
+    assert encoder_readiness("compact") == "ready"
     encoder = load_encoder("compact")
     assert encoder.spec is SPECS["compact"] and encoder.precision == "exact"
     assert encoder.encode_texts(["red"]).shape == (1, encoder.spec.dim)

@@ -1,0 +1,106 @@
+"""Checkpoint files to tensors, checked against what a network expects."""
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cir.errors import EncoderError
+
+LISTED = 8  # names of an error message, of each kind
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Name -> tensor of a `.safetensors` file, or of one that `torch.save` wrote.
+
+    Nothing of the file is executed.
+
+    Raises:
+        EncoderError: the file is missing, damaged, or holds something other than tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            held = load_file(path)
+        else:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise EncoderError(f"There is no checkpoint {path}.") from error
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise _unreadable(path, str(error)) from error
+    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, "it holds more than tensors, or is no checkpoint at all") from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # the library's own, without a public base
+            raise
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(held, dict) or not all(isinstance(each, Tensor) for each in held.values()):
+        raise _unreadable(path, "it is not a table of named tensors")
+    return dict(held)
+
+
+def _unreadable(path: Path, why: str) -> EncoderError:
+    reason = why.strip().splitlines()[0].rstrip(".") if why.strip() else "no reason given"
+    return EncoderError(
+        f"The checkpoint {path} cannot be read: {reason}. Fetch it again, or name another file."
+    )
+
+
+def require_tensors(
+    found: Mapping[str, Tensor], expected: Shapes, path: Path, unused: Callable[[str], bool]
+) -> None:
+    """Check that a checkpoint holds the tensors that are expected and no others.
+
+    Args:
+        unused: whether a tensor of this name may be there although nothing reads it.
+
+    Raises:
+        EncoderError: a tensor is missing, surplus or of another shape; lists them.
+    """
+    missing = [name for name in expected if name not in found]
+    surplus = [name for name in found if name not in expected and not unused(name)]
+    misshapen = [
+        f"{name} is {tuple(found[name].shape)}, not {shape}"
+        for name, shape in expected.items()
+        if name in found and tuple(found[name].shape) != shape
+    ]
+    parts = [
+        f"{len(names)} {kind} ({_some(names)})"
+        for kind, names in (("missing", missing), ("surplus", surplus), ("misshapen", misshapen))
+        if names
+    ]
+    if parts:
+        raise EncoderError(
+            f"The checkpoint {path} is not that of this encoder. Tensors: {'; '.join(parts)}."
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def fill(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
+    """The network with these tensors as its own, in eval mode: none is copied.
+
+    `make` builds it; it is called so that its parameters take no memory.
+    """
+    with torch.device("meta"):
+        network = make()
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.requires_grad_(False).eval()
+
+
+def fingerprint(checkpoint: Path, *more: bytes) -> str:
+    """32 hex digits of a checkpoint file and of what else decides embeddings."""
+    with checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    for part in more:
+        digest.update(part)
+    return digest.hexdigest()[:32]
