@@ -34,11 +34,7 @@ def ingest(
     prune: bool = False,
     kind: IndexKind = "index",
     exact: bool = False,
-<<<<<<< HEAD
-    weights: str | None = None,
     only: Collection[str] | None = None,
-=======
->>>>>>> main
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
@@ -49,12 +45,8 @@ def ingest(
         prune: remove images whose file is gone.
         exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
             Milvus server is exact in any case.
-<<<<<<< HEAD
-        weights: where the encoder's weights were, to be kept with the index.
         only: relative paths of the images to take; None takes all. What the index holds beside
             them stays, also when pruning.
-=======
->>>>>>> main
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
             the same call later continues.
         on_failure: called for each image file that cannot be read, in this thread.

@@ -104,10 +104,7 @@ def run_command(
         print_document(document)
     else:
         print_tables(document, Console())
-<<<<<<< HEAD
     check_minimums(document["metrics"], minimums)
-=======
-    _check_minimums(document, minimums)
 
 
 @app.command("delete")
@@ -124,18 +121,6 @@ def delete_command(
         print_document({"deleted": name})
     else:
         typer.echo(f"Deleted the run {name!r}.")
-
-
-def _check_minimums(document: dict[str, Any], minimums: list[tuple[str, float]]) -> None:
-    missed = [
-        f"{name} is {document['metrics'][name]:.4f}, below {value:g}"
-        for name, value in minimums
-        if document["metrics"][name] < value
-    ]
-    if missed:
-        typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
-        raise typer.Exit(MISSED_MINIMUM)
->>>>>>> main
 
 
 @contextmanager
