@@ -33,6 +33,7 @@ from eval.commands import (
     add_commands,
     check_minimums,
 )
+from eval.run_commands import add_run_commands
 from eval.summary import parse_minimum, print_tables
 
 app = typer.Typer(
@@ -146,6 +147,7 @@ def _progress() -> Iterator[Any]:
 
 
 add_commands(app)
+add_run_commands(app)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""The commands of `python -m eval` that look at runs: comparing them, and a report of one."""
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cir.console import AsJson, command, print_document
+from cir.settings import load_settings
+from eval.compare import check_measure, compare, contender
+from eval.comparison import Comparison
+
+
+def add_run_commands(app: typer.Typer) -> None:
+    """Give the app these commands."""
+    app.command("compare")(_compare)
+
+
+def _compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Folders of runs, or their names; RUN:sum, RUN:image and RUN:text are a run's "
+            "ablations. The first is what the others are compared with.",
+        ),
+    ],
+    measure: Annotated[
+        str | None, typer.Option(help="What to draw conclusions about; else recall@10.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs of one labelled set: differences, intervals, and what may be chance."""
+    with command(as_json):
+        runs_dir = load_settings().runs_dir
+        compared = compare([contender(text, runs_dir) for text in runs], seed=seed)
+        chosen = check_measure(measure, compared.measures)
+    if as_json:
+        print_document(compared.document(chosen))
+    else:
+        _print_comparison(compared, chosen, Console())
+
+
+def _print_comparison(compared: Comparison, measure: str, console: Console) -> None:
+    first, *others = compared.contenders
+    for other, differences in zip(others, compared.differences, strict=True):
+        title = Text(f"{other.label} minus {first.label}, {compared.queries} queries")
+        table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        table.add_column("", no_wrap=True)
+        for heading in ("first", "this", "points", "interval", "+/-/=", "p"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        figures = compared.figures[compared.contenders.index(other)]
+        for name, it in differences.items():
+            table.add_row(
+                name,
+                f"{compared.figures[0][name]:.3f}",
+                f"{figures[name]:.3f}",
+                f"{100 * it.delta:+.1f}",
+                f"{100 * it.low:+.1f}, {100 * it.high:+.1f}",
+                f"{it.better}/{it.worse}/{it.same}",
+                f"{it.p_holm:.4f}",
+            )
+        console.print(table)
+    console.print("interval: 95 %. +/-/=: queries that got better, worse, and stayed the same.")
+    for line in (*compared.words(measure), *compared.notes):
+        console.print(Text(line), soft_wrap=True)
