@@ -1,5 +1,6 @@
 """The commands of `python -m eval` that look at runs: comparing them, and a report of one."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,15 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.console import AsJson, command, print_document
+from cir.console import AsJson, Token, Uri, command, print_document, read_token
 from cir.settings import load_settings
 from eval.compare import check_measure, compare, contender
 from eval.comparison import Comparison
+from eval.reading import open_run
 
 
 def add_run_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("compare")(_compare)
+    app.command("report")(_report)
 
 
 def _compare(
@@ -43,6 +46,29 @@ def _compare(
         print_document(compared.document(chosen))
     else:
         _print_comparison(compared, chosen, Console())
+
+
+def _report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or its name.")],
+    html: Annotated[Path, typer.Option(help="The page to write; it is replaced.")],
+    queries: Annotated[
+        int, typer.Option(min=0, max=1000, help="How many of the worst and best queries to show.")
+    ] = 10,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as one HTML page with pictures, to be opened anywhere, offline."""
+    # Here, so that --help does not wait for it.
+    from eval.report import write_report
+
+    with command(as_json):
+        settings = load_settings(uri=uri, token=read_token(token))
+        lacks = write_report(open_run(run, settings.runs_dir), html, settings, count=queries)
+    if as_json:
+        print_document({"report": str(html), "notes": lacks})
+    else:
+        typer.echo("\n".join([*lacks, str(html)]))
 
 
 def _print_comparison(compared: Comparison, measure: str, console: Console) -> None:

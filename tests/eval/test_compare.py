@@ -29,8 +29,8 @@ def column(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
 def mcnemar(better: int, worse: int) -> float:
     """Exact two-sided p of the sign test: what flipping equal differences comes to."""
     n = better + worse
-    tail = sum(comb(n, k) for k in range(min(better, worse) + 1)) / 2**n
-    return min(1.0, 2 * tail)
+    tail: float = sum(comb(n, k) for k in range(min(better, worse) + 1)) / 2**n
+    return min(1.0, 2.0 * tail)
 
 
 def test_few_differences_are_tried_with_every_pattern_of_signs() -> None:

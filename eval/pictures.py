@@ -1,0 +1,119 @@
+"""Small pictures of a run's gallery, and where else its images are indexed."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from cir.access import is_readable
+from cir.errors import ImageError, RecomposeError
+from cir.images import open_image, thumbnail
+from cir.settings import Settings
+from cir.store import Index, IndexInfo, Store, image_id
+from cir.stores import gallery_store, index_store
+from cir.walk import walk_images
+from eval.labelled_set import LabelledQuery
+from eval.protocols import NATIVE
+from eval.queries import asked_queries
+from eval.reading import Run
+from eval.sets import FORMATS, NATIVE_NAME, protocol_of
+
+
+class Pictures:
+    """The images of a run's gallery: thumbnails of its index, else files that may be shown.
+
+    Nothing of a run that was uploaded is opened: it could name any folder.
+    """
+
+    def __init__(self, run: Run, settings: Settings, *, local: bool) -> None:
+        """Open the gallery's index, where it is still there.
+
+        Args:
+            run: whose gallery.
+            settings: of the person who looks.
+            local: whether that person has the machine to themselves, see `cir.access`.
+        """
+        gallery = run.part("gallery") if run.folder is not None else {}
+        folder = gallery.get("folder")
+        self.folder = Path(folder) if isinstance(folder, str) else None
+        self._settings, self._local = settings, local
+        self._index = _opened(gallery.get("kind"), gallery.get("name"), settings)
+
+    def thumbnails(self, paths: Collection[str]) -> dict[str, bytes]:
+        """JPEG files of the paths of which there is a picture that may be shown."""
+        ids = {image_id(path): path for path in paths}
+        found: dict[str, bytes] = {}
+        if self._index is not None:
+            try:
+                stored = self._index.thumbnails(list(ids))
+                found = {ids[key]: jpeg for key, jpeg in stored.items()}
+            except RecomposeError:
+                self._index = None  # Milvus has gone: the files may still be there
+        for path in paths:
+            if path not in found and (jpeg := self._from_file(path)) is not None:
+                found[path] = jpeg
+        return found
+
+    def paths(self) -> Iterable[str]:
+        """Paths of the gallery's images; none where neither index nor folder is at hand."""
+        if self._index is not None:
+            return [record.path for record in self._index.iterate()]
+        if self.folder is not None and self._may_show(self.folder) and self.folder.is_dir():
+            return [found.path for found in walk_images(self.folder)]
+        return []
+
+    def _from_file(self, path: str) -> bytes | None:
+        if self.folder is None or not self._may_show(self.folder / path):
+            return None
+        try:
+            return thumbnail(open_image(self.folder / path))
+        except ImageError:
+            return None
+
+    def _may_show(self, path: Path) -> bool:
+        return is_readable(path, self._settings, local=self._local)
+
+
+def queries_of(run: Run, pictures: Pictures) -> dict[str, LabelledQuery]:
+    """The labelled queries of a run, their images named as `pictures` does.
+
+    Raises:
+        UsageError: as `eval.queries.asked_queries`.
+    """
+    name = run.part("settings").get("format", NATIVE_NAME)
+    by_path = name not in FORMATS or protocol_of(name) is NATIVE
+    return asked_queries(run, None if by_path else pictures.paths)
+
+
+def search_link(run: Run, query: LabelledQuery, store: Store) -> dict[str, str] | None:
+    """Index, reference and instruction with which the search page asks a query of a run.
+
+    None where the reference is in no index of the store: neither in the one that was searched, nor
+    in one of the same folder.
+    """
+    key = image_id(query.reference)
+    for info in _indexes(run, store):
+        if store.open(info.name).get([key]):
+            return {"index": info.name, "ref": key, "instruction": query.instruction}
+    return None
+
+
+def _indexes(run: Run, store: Store) -> list[IndexInfo]:
+    """Indexes that may hold the run's images, those of its encoder first."""
+    gallery, encoder = run.part("gallery"), run.document.get("encoder_fingerprint")
+    if run.folder is None:
+        return []
+    infos = store.list()
+    if gallery.get("kind") == "index":
+        return [info for info in infos if info.name == gallery.get("name")]
+    same = [info for info in infos if info.source and info.source == gallery.get("folder")]
+    return sorted(same, key=lambda info: info.fingerprint != encoder)
+
+
+def _opened(kind: object, name: object, settings: Settings) -> Index | None:
+    if not isinstance(name, str):
+        return None
+    try:
+        if kind == "gallery":
+            return gallery_store(settings).open(name, kind="gallery")
+        return index_store(settings).open(name) if kind == "index" else None
+    except RecomposeError:
+        return None
