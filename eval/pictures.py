@@ -1,6 +1,7 @@
 """Small pictures of a run's gallery, and where else its images are indexed."""
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from pathlib import Path
 
 from cir.access import is_readable
@@ -24,7 +25,7 @@ class Pictures:
     """
 
     def __init__(self, run: Run, settings: Settings, *, local: bool) -> None:
-        """Open the gallery's index, where it is still there.
+        """Name what to look at; the gallery's index is opened when it is needed.
 
         Args:
             run: whose gallery.
@@ -34,8 +35,12 @@ class Pictures:
         gallery = run.part("gallery") if run.folder is not None else {}
         folder = gallery.get("folder")
         self.folder = Path(folder) if isinstance(folder, str) else None
-        self._settings, self._local = settings, local
-        self._index = _opened(gallery.get("kind"), gallery.get("name"), settings)
+        self._gallery, self._settings, self._local = gallery, settings, local
+
+    @cached_property
+    def _index(self) -> Index | None:
+        """The gallery's index, where it is still there."""
+        return _opened(self._gallery.get("kind"), self._gallery.get("name"), self._settings)
 
     def thumbnails(self, paths: Collection[str]) -> dict[str, bytes]:
         """JPEG files of the paths of which there is a picture that may be shown."""
@@ -83,16 +88,15 @@ def queries_of(run: Run, pictures: Pictures) -> dict[str, LabelledQuery]:
     return asked_queries(run, None if by_path else pictures.paths)
 
 
-def search_link(run: Run, query: LabelledQuery, store: Store) -> dict[str, str] | None:
-    """Index, reference and instruction with which the search page asks a query of a run.
+def indexed_reference(run: Run, query: LabelledQuery, store: Store) -> tuple[str, str] | None:
+    """Name of an index that holds a query's reference image, and the image's id there.
 
-    None where the reference is in no index of the store: neither in the one that was searched, nor
-    in one of the same folder.
+    None where neither the index that was searched has it, nor one of the same folder.
     """
     key = image_id(query.reference)
     for info in _indexes(run, store):
         if store.open(info.name).get([key]):
-            return {"index": info.name, "ref": key, "instruction": query.instruction}
+            return info.name, key
     return None
 
 

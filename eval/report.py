@@ -71,8 +71,10 @@ def write_report(run: Run, file: Path, settings: Settings, *, count: int = 10) -
     return lacks
 
 
-def report_page(run: Run, settings: Settings, *, count: int = 10) -> tuple[str, list[str]]:
-    """The page, and what it lacks; see `write_report`."""
+def report_page(
+    run: Run, settings: Settings, *, count: int = 10, local: bool = True
+) -> tuple[str, list[str]]:
+    """The page, and what it lacks; see `write_report`, and `cir.access` for `local`."""
     table = rank_table(run)
     lacks: list[str] = []
     queries: list[dict[str, Any]] = []
@@ -80,7 +82,7 @@ def report_page(run: Run, settings: Settings, *, count: int = 10) -> tuple[str, 
         lacks.append("The run has no table of queries: curves and single queries are left out.")
     else:
         try:
-            queries = _queries(run, table, settings, count)
+            queries = _queries(run, table, Pictures(run, settings, local=local), count)
         except UsageError as error:
             lacks.append(f"Single queries are left out: {error}")
     environment = Environment(
@@ -166,9 +168,8 @@ def _groups(run: Run, table: RankTable | None) -> dict[str, Any] | None:
     return {"measure": measure, "rows": rows, "modes": list(table.ranks)}
 
 
-def _queries(run: Run, table: RankTable, settings: Settings, count: int) -> list[dict[str, Any]]:
+def _queries(run: Run, table: RankTable, pictures: Pictures, count: int) -> list[dict[str, Any]]:
     """Sections of queries: the worst and the best, none twice."""
-    pictures = Pictures(run, settings, local=True)
     asked = queries_of(run, pictures)
     worst = query_rows(table, asked, order="worst")[:count]
     taken = {row.id for row in worst}
