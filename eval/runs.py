@@ -37,6 +37,7 @@ from cir.errors import RecomposeError, UsageError
 SUBSET = "subset"
 """Part of the name of a run file that ranks candidates alone."""
 
+_ENCODED = re.compile(r"[\s%\x00-\x1f\udc80-\udcff]")
 _SCORE_DIGITS = 6
 _PACKAGES = (
     *("numpy", "pillow", "pymilvus", "milvus-lite", "onnxruntime", "tokenizers"),
@@ -53,7 +54,7 @@ def trec_id(text: str) -> str:
     def encoded(match: re.Match[str]) -> str:
         return quote(match[0], safe="", errors="surrogateescape")
 
-    return re.sub(r"[\s%\x00-\x1f\udc80-\udcff]", encoded, text)
+    return _ENCODED.sub(encoded, text) if _ENCODED.search(text) else text
 
 
 def plain_id(text: str) -> str:
@@ -221,11 +222,12 @@ def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) 
     """
     scale = 10**_SCORE_DIGITS
     last: int | None = None
+    start = f"{trec_id(query_id)} Q0 "
     for rank, (path, score) in enumerate(ranked, 1):
         units = round(score * scale)
         last = units if last is None else min(units, last - 1)
         value = f"{last / scale:.{_SCORE_DIGITS}f}"
-        yield f"{trec_id(query_id)} Q0 {trec_id(path)} {rank} {value} {tag}\n"
+        yield f"{start}{trec_id(path)} {rank} {value} {tag}\n"
 
 
 def _check_free(folder: Path) -> None:

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cir.errors import UsageError
-from cir.streams import batched
 from eval.labelled_set import Absent, LabelledSet
 from eval.metrics import Measure, RecallSubset, Values, mean
 from eval.protocols import NATIVE
@@ -17,7 +16,7 @@ from eval.ranks import composition_gain
 from eval.scoring import figures_of, measures_of
 
 _NAMED = 5
-_COLUMNS = 5  # measures that a table on a terminal holds
+_WIDTH = 56  # of a table's measures, on a terminal of 80 columns
 _GAIN_MEASURE = "recall@10"
 _BOTH = ("with", "without")
 
@@ -122,7 +121,7 @@ def print_figures(
     console: Console,
 ) -> None:
     """Tables of figures: a line each, and below them the groups."""
-    for part in batched(names, _COLUMNS):
+    for part in _parts(names):
         table = Table(title=Text(title), title_justify="left", box=SIMPLE)
         table.add_column("")
         for heading in ("queries", *part):
@@ -133,6 +132,16 @@ def print_figures(
             cells = [f"{values[name]:.4f}" for name in part]
             table.add_row(Text(label), str(queries), *cells)
         console.print(table)
+
+
+def _parts(names: Sequence[str]) -> list[list[str]]:
+    """The names in order, as many together as stand side by side."""
+    parts: list[list[str]] = [[]]
+    for name in names:
+        if parts[-1] and sum(len(each) + 2 for each in [*parts[-1], name]) > _WIDTH:
+            parts.append([])
+        parts[-1].append(name)
+    return parts
 
 
 def _notes(document: Mapping[str, Any]) -> list[str]:

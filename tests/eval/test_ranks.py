@@ -2,12 +2,13 @@
 
 import pytest
 
-from eval.metrics import score
+from eval.metrics import judge, mean, score
 from eval.ranks import RankTable, composition_gain, figures_of_ranks, recall_curve
 
 TABLE = RankTable(
-    ("colour", "", "colour", "type"),
+    (("colour",), (), ("colour",), ("type", "colour")),
     {"composed": (1, 3, None, 20), "image": (2, None, None, 80)},
+    {"composed": {"map@10": (1.0, 0.5, 0.0, 0.1)}},
 )
 
 
@@ -20,7 +21,7 @@ def test_a_curve_counts_the_queries_found_so_far() -> None:
 @pytest.mark.parametrize("rank", [1, 2, 5, 6, 10, 11, 50, 51, 100])
 def test_a_rank_gives_what_its_ranking_gives(rank: int) -> None:
     ranked = [str(place) for place in range(1, 101)]
-    assert figures_of_ranks([rank]) == score(ranked, {str(rank)})
+    assert figures_of_ranks([rank]) == mean(score(judge([ranked], [{str(rank): 1}])))
 
 
 def test_no_rank_counts_zero_and_no_query_too() -> None:
@@ -37,9 +38,11 @@ def test_a_curve_meets_the_figures() -> None:
 def test_groups_of_a_table() -> None:
     assert TABLE.group_names == ("colour", "(none)", "type")
     part = TABLE.of_group("colour")
-    assert part.ranks == {"composed": (1, None), "image": (2, None)}
+    assert part.ranks == {"composed": (1, None, 20), "image": (2, None, 80)}
+    assert part.figures()["composed"]["map@10"] == pytest.approx(1.1 / 3)
+    assert "map@10" not in part.figures()["image"]
     assert TABLE.of_group("(none)").ranks["composed"] == (3,)
-    assert RankTable(("", ""), {}).group_names == ()
+    assert RankTable(((), ()), {}).group_names == ()
 
 
 def test_the_gain_is_over_the_best_of_the_others() -> None:

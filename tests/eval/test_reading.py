@@ -35,8 +35,8 @@ def test_runs_are_listed_newest_first_and_damaged_ones_are_named(tmp_path: Path)
 
 def test_what_a_writer_leaves_is_read_back(tmp_path: Path) -> None:
     with RunWriter(tmp_path / "run", ["composed", "sum"]) as writer:
-        for query_id, group, rank in (("a", "colour", 1), ("b", "", None)):
-            writer.add_query(query_id, group)
+        for query_id, groups, rank in (("a", ["colour"], 1), ("b", [], None)):
+            writer.add_query(query_id, groups)
             writer.add_ranking(query_id, "composed", [("x.png", 0.5)], rank)
         writer.finish(DOCUMENT)
     (run,), damaged = list_runs(tmp_path)
@@ -46,7 +46,7 @@ def test_what_a_writer_leaves_is_read_back(tmp_path: Path) -> None:
     assert list(run.modes) == ["composed", "sum"]
     table = rank_table(run)
     assert table is not None
-    assert table.groups == ("colour", "")
+    assert table.groups == (("colour",), ())
     assert table.ranks == {"composed": (1, None), "sum": (None, None)}
 
 

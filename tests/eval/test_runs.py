@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from cir.errors import RecomposeError, UsageError
-from eval.runs import RunWriter, new_name, package_versions, plain_id, trec_id, trec_lines
+from eval.runs import (
+    RunWriter,
+    groups_of,
+    new_name,
+    package_versions,
+    plain_id,
+    trec_id,
+    trec_lines,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +64,11 @@ def test_names_hold_set_time_in_utc_and_something_unique() -> None:
 
 def write(folder: Path, document: dict[str, object] | None = None) -> Path:
     with RunWriter(folder, ["composed", "image"]) as writer:
-        writer.add_query("q1", "colour")
-        writer.add_query("q2", "")
+        writer.add_query("q1", ("colour", "a|b"))
+        writer.add_query("q2", ())
         writer.add_ranking("q1", "composed", [("a.jpg", 0.9), ("b.jpg", 0.8)], 2)
         writer.add_ranking("q1", "image", [("b.jpg", 0.7)], 1)
+        writer.add_values("composed", {"map@10": [0.5, 0.0]})
         return writer.finish(document or {"set": "s"})
 
 
@@ -71,8 +80,9 @@ def test_a_finished_run_holds_its_files_and_nothing_else_is_left(tmp_path: Path)
     assert json.loads((folder / "run.json").read_text()) == {"set": "s"}
     with (folder / "queries.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    head = ["id", "group", "composed", "image"]
-    assert rows == [head, ["q1", "colour", "2", "1"], ["q2", "", "", ""]]
+    head = ["id", "group", "composed", "image", "composed map@10"]
+    assert rows == [head, ["q1", "colour|a%7Cb", "2", "1", "0.5"], ["q2", "", "", "", "0"]]
+    assert groups_of(rows[1][1]) == ("colour", "a|b")
     ranks = [line.split()[2:4] for line in (folder / "composed.trec").open()]
     assert ranks == [["a.jpg", "1"], ["b.jpg", "2"]]
 
@@ -80,7 +90,7 @@ def test_a_finished_run_holds_its_files_and_nothing_else_is_left(tmp_path: Path)
 def test_nothing_stands_under_the_final_name_before_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     with RunWriter(folder, ["composed"]) as writer:
-        writer.add_query("q", "")
+        writer.add_query("q", ())
         assert not folder.exists()
         writer.finish({})
         assert folder.is_dir()
@@ -89,12 +99,21 @@ def test_nothing_stands_under_the_final_name_before_the_end(tmp_path: Path) -> N
 def test_a_broken_run_leaves_nothing(tmp_path: Path) -> None:
     def broken() -> None:
         with RunWriter(tmp_path / "one", ["composed"]) as writer:
-            writer.add_query("q", "")
+            writer.add_query("q", ())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         broken()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rankings_of_candidates_have_files_of_their_own(tmp_path: Path) -> None:
+    with RunWriter(tmp_path / "one", ["composed"], candidates=True) as writer:
+        writer.add_query("q", ())
+        writer.add_candidates("q", "composed", [("a.jpg", 0.5)])
+        writer.finish({})
+    line = (tmp_path / "one" / "composed.subset.trec").read_text()
+    assert line == "q Q0 a.jpg 1 0.500000 composed.subset\n"
 
 
 def test_a_filled_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

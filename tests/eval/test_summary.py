@@ -1,11 +1,15 @@
-"""The document's figures, and the minimums that a person may demand."""
+"""Figures of a run as a document, and the minimum that somebody demands."""
+
+import io
 
 import pytest
+from rich.console import Console
 
 from cir.errors import UsageError
 from eval.labelled_set import LabelledQuery, LabelledSet
-from eval.metrics import score
-from eval.summary import figures, parse_minimum
+from eval.metrics import Values, judge, score
+from eval.protocols import CIRR
+from eval.summary import depth_notes, figures, parse_minimum, print_figures
 
 
 def labelled(*groups: str) -> LabelledSet:
@@ -16,11 +20,12 @@ def labelled(*groups: str) -> LabelledSet:
     return LabelledSet("set", "test", queries, "0")
 
 
-HIT, MISS = score(["t"], {"t"}), score(["x"], {"t"})
+def values(*hits: bool) -> dict[str, Values]:
+    return score(judge(["t" if hit else "x" for hit in hits], [{"t": 1}] * len(hits)))
 
 
 def test_figures_are_means_over_all_and_over_each_group() -> None:
-    scores = {"composed": {"0": HIT, "1": MISS, "2": HIT, "3": MISS}}
+    scores = {"composed": values(True, False, True, False)}
     document = figures(labelled("colour", "colour", "type", ""), scores)
     assert (document["queries"], document["metrics"]["recall@1"]) == (4, 0.5)
     counts = {name: group["queries"] for name, group in document["groups"].items()}
@@ -30,18 +35,57 @@ def test_figures_are_means_over_all_and_over_each_group() -> None:
 
 
 def test_a_set_without_groups_has_none() -> None:
-    assert figures(labelled("", ""), {"composed": {"0": HIT, "1": HIT}})["groups"] == {}
+    assert figures(labelled("", ""), {"composed": values(True, True)})["groups"] == {}
 
 
-def test_ablations_are_given_by_mode() -> None:
-    document = figures(labelled(""), {"composed": {"0": HIT}, "text": {"0": MISS}})
+def test_a_query_of_several_groups_counts_in_each() -> None:
+    queries = (
+        LabelledQuery("0", "a.jpg", "", {"t": 1}, aspects=("negation", "addition")),
+        LabelledQuery("1", "a.jpg", "", {"t": 1}, aspects=("addition",)),
+    )
+    groups = figures(LabelledSet("set", "val", queries, "0"), {"composed": values(True, False)})[
+        "groups"
+    ]
+    assert {name: each["recall@1"] for name, each in groups.items()} == {
+        "negation": 1.0,
+        "addition": 0.5,
+    }
+
+
+def test_ablations_are_given_by_mode_with_the_gain_over_the_best_of_them() -> None:
+    scores = {
+        "composed": values(True, True),
+        "text": values(False, True),
+        "sum": values(False, False),
+    }
+    document = figures(labelled("", ""), scores)
     assert document["modes"]["composed"] == document["metrics"]
-    assert document["modes"]["text"]["recall@50"] == 0.0
+    assert document["modes"]["sum"]["recall@50"] == 0.0
+    gain = document["composition_gain"]["recall@10"]
+    assert gain == {"best": 0.5, "mode": "text", "points": 50.0}
+
+
+def test_measures_that_look_beyond_a_gallery_are_named() -> None:
+    (note,) = depth_notes(labelled(""), 12)
+    assert "12 images" in note
+    assert "recall@50" in note
+    assert "recall@10" not in note
+    assert depth_notes(labelled(""), 50) == []
+
+
+def test_wide_figures_are_printed_in_several_tables() -> None:
+    text = io.StringIO()
+    names = [f"recall@{k}" for k in range(1, 8)]
+    figures_of = dict(zip(names, [0.1 * k for k in range(7)], strict=True))
+    print_figures("a run", names, [("all", 3, figures_of)], [], Console(file=text, width=80))
+    assert text.getvalue().count("a run") == 2
+    assert all(name in text.getvalue() for name in names)
 
 
 def test_a_minimum_is_a_measure_and_a_number() -> None:
     assert parse_minimum("recall@10=0.7") == ("recall@10", 0.7)
     assert parse_minimum("mrr=1") == ("mrr", 1.0)
+    assert parse_minimum("recall_subset@1=0.3", CIRR.measures) == ("recall_subset@1", 0.3)
 
 
 @pytest.mark.parametrize("text", ["recall@10", "recall@3=0.5", "mrr=x", "mrr=nan", "mrr=70", "="])
