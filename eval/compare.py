@@ -65,7 +65,7 @@ def compare(
     Raises:
         UsageError: they cannot be compared; the message says why.
     """
-    _check(contenders)
+    check_comparable(contenders)
     tables = [_table(each) for each in contenders]
     ids = tables[0].ids
     pairs = list(zip(contenders, tables, strict=True))
@@ -125,7 +125,12 @@ def _differences(
     return found
 
 
-def _check(contenders: Sequence[Contender]) -> None:
+def check_comparable(contenders: Sequence[Contender]) -> None:
+    """Refuse contenders that did not ask the same labelled set in the same images.
+
+    Raises:
+        UsageError: they do not compare, or there are fewer than two.
+    """
     labels = [each.label for each in contenders]
     if len(labels) < 2:
         raise UsageError("Name two runs at least, or a run and its sum: RUN RUN:sum.")

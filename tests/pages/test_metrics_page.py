@@ -145,7 +145,7 @@ def test_runs_of_two_sets_are_not_compared(data_dir: Path) -> None:
     put_run(data_dir, "old", document(date=None, set="other"))
     app = open_page()
     choose(app, [0, 1])
-    assert "did not ask the same queries (dev, other)" in words(app)
+    assert "new and old did not ask the same labelled set (dev, other" in words(app)
     assert "Run" not in app.table[0].value
 
 
