@@ -144,6 +144,11 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
     return notes
 
 
+def points(value: float) -> str:
+    """A difference in percentage points, with its sign; never a negative zero."""
+    return f"{round(100 * value, 1) + 0.0:+.1f}"
+
+
 def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
     if not it.better and not it.worse:
         return (
@@ -153,7 +158,7 @@ def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
     ahead = "ahead of" if it.delta > 0 else "behind" if it.delta < 0 else "level with"
     facts = (
         f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
-        f"interval of the difference {100 * it.low:+.1f} to {100 * it.high:+.1f}; {it.better} "
+        f"interval of the difference {points(it.low)} to {points(it.high)}; {it.better} "
         f"queries got better, {it.worse} worse, {it.same} stayed; p = {it.p_holm:.2g})."
     )
     if it.p_holm < LEVEL:

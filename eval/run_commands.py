@@ -12,7 +12,7 @@ from rich.text import Text
 from cir.console import AsJson, Token, Uri, command, print_document, read_token
 from cir.settings import load_settings
 from eval.compare import check_measure, compare, contender
-from eval.comparison import Comparison
+from eval.comparison import Comparison, points
 from eval.reading import open_run
 
 
@@ -85,8 +85,8 @@ def _print_comparison(compared: Comparison, measure: str, console: Console) -> N
                 name,
                 f"{compared.figures[0][name]:.3f}",
                 f"{figures[name]:.3f}",
-                f"{100 * it.delta:+.1f}",
-                f"{100 * it.low:+.1f}, {100 * it.high:+.1f}",
+                points(it.delta),
+                f"{points(it.low)}, {points(it.high)}",
                 f"{it.better}/{it.worse}/{it.same}",
                 f"{it.p_holm:.4f}",
             )

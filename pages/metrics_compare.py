@@ -8,7 +8,7 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.compare import check_comparable, compare, usual_measure
-from eval.comparison import Comparison, Contender
+from eval.comparison import Comparison, Contender, points
 from eval.ranks import COMPOSED, recall_curve
 from eval.reading import Run, rank_table
 from eval.tables import comparison_csv
@@ -38,7 +38,7 @@ def show_comparison(runs: Sequence[Run]) -> bool:
     )
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _statistics(runs)
+        compared = _statistics(runs)
     with right:
         curves = _curves(runs)
         if curves:
@@ -46,10 +46,13 @@ def show_comparison(runs: Sequence[Run]) -> bool:
                 curves_chart(curves),
                 alt="recall at k of the composed query over k, a line for each chosen run",
             )
+    if compared is not None:
+        with st.expander("Every measure", icon=":material/table_rows:"):
+            _tables(compared)
     return True
 
 
-def _statistics(runs: Sequence[Run]) -> None:
+def _statistics(runs: Sequence[Run]) -> Comparison | None:
     """Differences from one of the runs, and how far they can be chance."""
     # The oldest to begin with: what was there before is what a new run is held against.
     name = st.selectbox(
@@ -63,7 +66,7 @@ def _statistics(runs: Sequence[Run]) -> None:
         compared = _compared(ordered, _key(ordered))
     except UsageError as error:
         st.info(plain(f"There are no statistics: {error}"), icon=":material/info:")
-        return
+        return None
     names = list(compared.measures)
     measure = st.selectbox(
         "Conclude by",
@@ -75,10 +78,9 @@ def _statistics(runs: Sequence[Run]) -> None:
     )
     for words in compared.words(measure):
         st.markdown(plain(words))
-    with st.expander("Every measure", icon=":material/table_rows:"):
-        _tables(compared)
     st.caption(plain(" ".join(compared.notes)))
     download("Comparison (CSV)", comparison_csv(compared), f"{name}-comparison.csv", "text/csv")
+    return compared
 
 
 def _tables(compared: Comparison) -> None:
@@ -88,11 +90,9 @@ def _tables(compared: Comparison) -> None:
             [
                 {
                     "Measure": heading(name),
-                    "Points": f"{100 * it.delta:+.1f}",
-                    "95 % interval": f"{100 * it.low:+.1f} to {100 * it.high:+.1f}",
-                    "Better": it.better,
-                    "Worse": it.worse,
-                    "Same": it.same,
+                    "Points": points(it.delta),
+                    "95 % interval": f"{points(it.low)} to {points(it.high)}",
+                    "Better / worse / same": f"{it.better} / {it.worse} / {it.same}",
                     "p": f"{it.p_holm:.2g}",
                 }
                 for name, it in differences.items()

@@ -11,6 +11,7 @@ from cir.errors import UsageError
 from cir.jobs import JOBS
 from cir.store import IndexInfo
 from eval.kept_sets import MAX_BYTES, kept_sets
+from eval.own_sets import export_set
 from eval.runner import Request
 from pages.common import (
     INDEX_KEY,
@@ -22,6 +23,7 @@ from pages.common import (
     why_locked,
 )
 from pages.metrics_delete import SET_KEY, offer_delete
+from pages.metrics_downloads import download
 from pages.metrics_progress import KEY, is_running, watch
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
@@ -109,12 +111,19 @@ def _pick_set() -> _Set:
     kind = st.selectbox(
         "Labelled set",
         [*_SETS, *kept],
-        format_func=lambda option: _SETS.get(option, f"{option} (uploaded)"),
+        format_func=lambda option: _SETS.get(option, f"{option} (kept here)"),
         help="Composed queries with the images that are right answers.",
         key=SET_KEY,
     )
     if kind in kept and kind not in _SETS:
-        offer_delete("set", kind, "Delete this set …")
+        with st.container(horizontal=True, gap="small"):
+            download(
+                "Download this set",
+                lambda: export_set(kind, settings().data_dir),
+                f"{kind}.zip",
+                "application/zip",
+            )
+            offer_delete("set", kind, "Delete this set …")
         return _Set(_FOLDER, kind, kept[kind])
     if kind == _FOLDER:
         typed = st.text_input(

@@ -17,6 +17,7 @@ from eval.reading import Run, rank_table
 from eval.tables import queries_csv
 from pages.common import INDEX_KEY, is_local, plain, session_settings, store
 from pages.metrics_downloads import download
+from pages.navigation import SEARCH_FILE
 from pages.search_query import REFERENCE_PARAMETER
 
 RESULTS = 20
@@ -203,7 +204,7 @@ def _asked_words(query: LabelledQuery, run: Run, small: Mapping[str, bytes]) -> 
         if st.button("Open in search", icon=":material/search:", on_click=_choose, args=(name,)):
             asked = {"instruction": query.instruction} if query.instruction else {}
             st.switch_page(
-                "pages/search.py",
+                SEARCH_FILE,
                 query_params={INDEX_KEY: name, REFERENCE_PARAMETER: key, **asked},
             )
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.compare import usual_measure
-from eval.comparison import LEVEL, Difference
+from eval.comparison import LEVEL, Difference, points
 from eval.metrics import MEASURES
 from eval.ranks import MODE_NAMES, RankTable, composition_gain
 from eval.reading import Figures, Run, rank_table
@@ -154,7 +154,7 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
 def _certainty(it: Difference) -> str:
     """How far a difference can be chance."""
     facts = (
-        f"95 % interval {100 * it.low:+.1f} to {100 * it.high:+.1f} points; {it.better} queries "
+        f"95 % interval {points(it.low)} to {points(it.high)} points; {it.better} queries "
         f"got better, {it.worse} worse"
     )
     return facts if it.p < LEVEL else f"{facts}: this may be chance"

@@ -235,7 +235,7 @@ def test_an_uploaded_set_is_run_over_an_index_and_offered_again(
     wait_for_job(app)
     assert app.dataframe[0].value["Set"].tolist() == ["uploaded"]
     assert "3 images of the index colours" in words(app)
-    assert "uploaded (uploaded)" in app.selectbox(key="metrics_set").options
+    assert "uploaded (kept here)" in app.selectbox(key="metrics_set").options
 
 
 def test_folders_elsewhere_are_refused(
