@@ -180,7 +180,7 @@ def _block_parts(tower: TowerSizes, ours: str, theirs: str) -> Iterator[Part]:
 
 def _embedding_parts(text: TextSizes) -> Iterator[Part]:
     ours, theirs, width = "text.embeddings.", "bge_embeddings.", text.width
-    yield Part(ours + "words.weight", {theirs + "word_embeddings.weight": (text.vocabulary, width)})
+    yield Part(ours + "words", {theirs + "word_embeddings.weight": (text.vocabulary, width)})
     yield Part(ours + "position", {theirs + "position_embeddings.weight": (text.positions, width)})
     yield Part(ours + "token_type", {theirs + "token_type_embeddings.weight": (text.types, width)})
     yield from _norm(ours + "norm", theirs + "LayerNorm", width)

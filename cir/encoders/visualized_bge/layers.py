@@ -14,6 +14,9 @@ class Linear(nn.Linear):
     The residual stream stays float32 while the matrices may be bfloat16 or float16.
     """
 
+    def reset_parameters(self) -> None:
+        """Nothing: a checkpoint gives the values. Random ones would take seconds of imports."""
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 

@@ -44,7 +44,7 @@ class VisualizedBge(nn.Module):
         is none.
         """
         embeddings, count = self.text.embeddings, image.shape[1]
-        words = embeddings.words(ids) + embeddings.token_type[0]
+        words = functional.embedding(ids, embeddings.words) + embeddings.token_type[0]
         words[:, 0] += embeddings.position[0]
         words[:, 1:] += embeddings.position[count + 1 : count + ids.shape[1]]
         pictured = image + embeddings.position[1 : count + 1]
@@ -57,7 +57,7 @@ class VisualizedBge(nn.Module):
     def texts(self, ids: Tensor, seen: Tensor | None = None) -> Tensor:
         """Unit rows `(b, width)` of token ids `(b, n)` alone; `seen` as in `composed`."""
         embeddings, start = self.text.embeddings, self.text.sizes.start
-        words = embeddings.words(ids) + embeddings.token_type[0]
+        words = functional.embedding(ids, embeddings.words) + embeddings.token_type[0]
         words += embeddings.position[start : start + ids.shape[1]]
         return self._unit_rows(words, seen)
 

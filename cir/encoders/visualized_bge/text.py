@@ -47,7 +47,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, sizes: TextSizes) -> None:
         super().__init__()
-        self.words = nn.Embedding(sizes.vocabulary, sizes.width)
+        self.words = nn.Parameter(torch.zeros(sizes.vocabulary, sizes.width))
         self.position = nn.Parameter(torch.zeros(sizes.positions, sizes.width))
         self.token_type = nn.Parameter(torch.zeros(sizes.types, sizes.width))
         self.norm = nn.LayerNorm(sizes.width, sizes.eps)

@@ -41,7 +41,7 @@ class Tower(nn.Module):
     def __init__(self, sizes: TowerSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.patches = nn.Conv2d(3, sizes.width, sizes.patch, stride=sizes.patch)
+        self.patches = Patches(3, sizes.width, sizes.patch, stride=sizes.patch)
         self.cls = nn.Parameter(torch.zeros(1, 1, sizes.width))
         self.position = nn.Parameter(torch.zeros(1, sizes.tokens + 1, sizes.width))
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
@@ -64,6 +64,13 @@ class Tower(nn.Module):
             cosine, sine = rotation(self.sizes)
             self._rotations[device] = cosine.to(device), sine.to(device)
         return self._rotations[device]
+
+
+class Patches(nn.Conv2d):
+    """Pixels of each patch to its token."""
+
+    def reset_parameters(self) -> None:
+        """Nothing: see `layers.Linear`."""
 
 
 class Block(nn.Module):
