@@ -24,23 +24,34 @@ class Pictures:
     Nothing of a run that was uploaded is opened: it could name any folder.
     """
 
-    def __init__(self, run: Run, settings: Settings, *, local: bool) -> None:
+    def __init__(
+        self, run: Run, settings: Settings, *, local: bool, store: Store | None = None
+    ) -> None:
         """Name what to look at; the gallery's index is opened when it is needed.
 
         Args:
             run: whose gallery.
             settings: of the person who looks.
             local: whether that person has the machine to themselves, see `cir.access`.
+            store: that of galleries or of indexes, whichever `in_gallery` says; None makes one.
         """
         gallery = run.part("gallery") if run.folder is not None else {}
         folder = gallery.get("folder")
         self.folder = Path(folder) if isinstance(folder, str) else None
         self._gallery, self._settings, self._local = gallery, settings, local
+        self._store = store
 
     @cached_property
     def _index(self) -> Index | None:
         """The gallery's index, where it is still there."""
-        return _opened(self._gallery.get("kind"), self._gallery.get("name"), self._settings)
+        name, kind = self._gallery.get("name"), self._gallery.get("kind")
+        if not isinstance(name, str) or kind not in {"gallery", "index"}:
+            return None
+        make = gallery_store if kind == "gallery" else index_store
+        try:
+            return (self._store or make(self._settings)).open(name, kind=kind)
+        except RecomposeError:
+            return None
 
     def thumbnails(self, paths: Collection[str]) -> dict[str, bytes]:
         """JPEG files of the paths of which there is a picture that may be shown."""
@@ -77,6 +88,11 @@ class Pictures:
         return is_readable(path, self._settings, local=self._local)
 
 
+def in_gallery(run: Run) -> bool:
+    """Whether the run searched an evaluation gallery, not somebody's index."""
+    return run.part("gallery").get("kind") == "gallery"
+
+
 def queries_of(run: Run, pictures: Pictures) -> dict[str, LabelledQuery]:
     """The labelled queries of a run, their images named as `pictures` does.
 
@@ -110,14 +126,3 @@ def _indexes(run: Run, store: Store) -> list[IndexInfo]:
         return [info for info in infos if info.name == gallery.get("name")]
     same = [info for info in infos if info.source and info.source == gallery.get("folder")]
     return sorted(same, key=lambda info: info.fingerprint != encoder)
-
-
-def _opened(kind: object, name: object, settings: Settings) -> Index | None:
-    if not isinstance(name, str):
-        return None
-    try:
-        if kind == "gallery":
-            return gallery_store(settings).open(name, kind="gallery")
-        return index_store(settings).open(name) if kind == "index" else None
-    except RecomposeError:
-        return None

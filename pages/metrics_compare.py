@@ -1,7 +1,5 @@
 """Several runs beside each other on the metrics page."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import streamlit as st
@@ -15,7 +13,7 @@ from eval.tables import comparison_csv
 from pages.common import plain
 from pages.metrics_charts import curves_chart
 from pages.metrics_downloads import download
-from pages.metrics_run import NAMES, figure, heading
+from pages.metrics_run import NAMES, figure, heading, run_key
 
 
 def show_comparison(runs: Sequence[Run]) -> bool:
@@ -59,11 +57,11 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
         "Compare with",
         [run.name for run in runs],
         index=len(runs) - 1,
-        key=f"metrics_first {_key(runs)}",
+        key=f"metrics_first {run_key(runs)}",
     )
     ordered = sorted(runs, key=lambda run: run.name != name)
     try:
-        compared = _compared(ordered, _key(ordered))
+        compared = _compared(ordered, run_key(ordered))
     except UsageError as error:
         st.info(plain(f"There are no statistics: {error}"), icon=":material/info:")
         return None
@@ -74,7 +72,7 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
         index=names.index(usual_measure(names)),
         format_func=heading,
         help="The measure that the words are about. Choose it before you look at the table.",
-        key=f"metrics_conclude {_key(ordered)}",
+        key=f"metrics_conclude {run_key(ordered)}",
     )
     for words in compared.words(measure):
         st.markdown(plain(words))
@@ -106,12 +104,6 @@ def _tables(compared: Comparison) -> None:
 @st.cache_data(show_spinner="Comparing", max_entries=20)
 def _compared(_runs: Sequence[Run], key: str) -> Comparison:
     return compare([Contender(run) for run in _runs])
-
-
-def _key(runs: Sequence[Run]) -> str:
-    """The same for the same runs in the same order."""
-    documents = [[run.name, run.document] for run in runs]
-    return hashlib.sha256(json.dumps(documents, default=str).encode()).hexdigest()[:16]
 
 
 def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:

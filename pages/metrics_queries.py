@@ -10,12 +10,12 @@ import streamlit as st
 from cir.errors import RecomposeError, UsageError
 from eval.comparison import Contender
 from eval.labelled_set import LabelledQuery
-from eval.pictures import Pictures, indexed_reference, queries_of
+from eval.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
 from eval.ranks import MODE_NAMES, RankTable
 from eval.reading import Run, rank_table
 from eval.tables import queries_csv
-from pages.common import INDEX_KEY, is_local, plain, session_settings, store
+from pages.common import INDEX_KEY, galleries, is_local, plain, session_settings, store
 from pages.metrics_downloads import download
 from pages.navigation import SEARCH_FILE
 from pages.search_query import REFERENCE_PARAMETER
@@ -40,7 +40,8 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
     st.header("Queries")
     if not table.ids:
         return
-    pictures = Pictures(run, session_settings(), local=is_local())
+    where = galleries() if in_gallery(run) else store()
+    pictures = Pictures(run, session_settings(), local=is_local(), store=where)
     asked: Mapping[str, LabelledQuery] = {}
     try:
         asked = _asked(run, pictures, str(run.folder), str(run.document.get("set_fingerprint")))

@@ -1,5 +1,6 @@
 """One run on the metrics page: figures, what composing brings, curves, groups, a download."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
@@ -36,6 +37,12 @@ def heading(measure: str) -> str:
 def figure(values: Figures, measure: str) -> str:
     """A measure's value for people."""
     return f"{values[measure]:.3f}" if measure in values else "n/a"
+
+
+def run_key(runs: Sequence[Run]) -> str:
+    """The same for the same runs in the same order, for what is worked out of them once."""
+    documents = [[run.name, run.document] for run in runs]
+    return hashlib.sha256(json.dumps(documents, default=str).encode()).hexdigest()[:16]
 
 
 def show_run(run: Run, others: Sequence[Run] = ()) -> None:
@@ -138,7 +145,7 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
         f"In {heading(measure)} the composed query reaches {gain.composed:.1%}; the best of the "
         f"others, {words}, {gain.best:.1%}"
     )
-    difference = gain_difference(run, measure) if interval else None
+    difference = _gain_difference(run, run_key([run]), measure) if interval else None
     if difference is not None:
         compared += f". {_certainty(difference)}"
     if gain.points > 0:
@@ -149,6 +156,11 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
     else:
         loss = f"loses {-gain.points:.1f} points" if gain.points else "gains nothing"
         st.warning(f"**Composing {loss} here.** {compared}.", icon=":material/trending_down:")
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _gain_difference(_run: Run, key: str, measure: str) -> Difference | None:
+    return gain_difference(_run, measure)
 
 
 def _certainty(it: Difference) -> str:

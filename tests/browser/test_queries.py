@@ -68,6 +68,10 @@ def test_from_a_query_of_a_run_to_a_labelled_set_of_ones_own(tab: Page, own_data
     other = tab.get_by_alt_text(re.compile(r"^Result \d+: ")).first
     assert other.evaluate("image => getComputedStyle(image).outlineStyle") == "none"
 
+    with tab.expect_download() as report:
+        tab.get_by_role("button", name="Report (HTML)").click()
+    assert "data:image/jpeg;base64," in report.value.path().read_text(encoding="utf-8")
+
     tab.get_by_role("button", name="Open in search").click()
     expect(tab.get_by_role("heading", name="Search", exact=True)).to_be_visible()
     expect(tab.get_by_alt_text(f"Reference image: {RED}")).to_be_visible()
