@@ -140,13 +140,18 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
         "twenty will stand out by chance."
     )
     if queries < _FEW:
-        notes.append(f"With {queries} queries only large differences can show.")
+        notes.append(f"With {count_of(queries)} only large differences can show.")
     return notes
 
 
 def points(value: float) -> str:
     """A difference in percentage points, with its sign; never a negative zero."""
     return f"{round(100 * value, 1) + 0.0:+.1f}"
+
+
+def count_of(queries: int) -> str:
+    """A number of queries in words."""
+    return "1 query" if queries == 1 else f"{queries} queries"
 
 
 def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
@@ -158,8 +163,8 @@ def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
     ahead = "ahead of" if it.delta > 0 else "behind" if it.delta < 0 else "level with"
     facts = (
         f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
-        f"interval of the difference {points(it.low)} to {points(it.high)}; {it.better} "
-        f"queries got better, {it.worse} worse, {it.same} stayed; p = {it.p_holm:.2g})."
+        f"interval of the difference {points(it.low)} to {points(it.high)}; {count_of(it.better)} "
+        f"got better, {it.worse} worse, {it.same} stayed; p = {it.p_holm:.2g})."
     )
     if it.p_holm < LEVEL:
         return f"{facts} A difference like this is unlikely by chance."

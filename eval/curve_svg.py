@@ -20,7 +20,7 @@ def curves_svg(curves: Mapping[str, Sequence[float]]) -> str:
 
     Text and axes have the colour of the `svg` element, dark unless a page says otherwise.
     """
-    top = 8 + _ROW * len(curves)
+    top = 20 + _ROW * len(curves)
     height = _HEIGHT + top
     deepest = max(map(len, curves.values()), default=1)
 
@@ -45,11 +45,11 @@ def curves_svg(curves: Mapping[str, Sequence[float]]) -> str:
     for k in (tick for tick in TICKS if tick <= deepest):
         parts.append(_text(x(k), y(0) + 18, str(k), "middle"))
     parts.append(_text((_LEFT + _WIDTH) / 2, y(0) + 38, "k (logarithmic)", "middle"))
-    parts.append(_text(4, top - 1, "recall@k", "start"))
+    parts.append(_text(4, top - 4, "recall@k", "start"))
     for number, (name, values) in enumerate(curves.items()):
         points = " ".join(f"{x(k):.1f},{y(value):.1f}" for k, value in enumerate(values, 1))
         style = _style(number)
-        line = 6 + _ROW * number
+        line = 14 + _ROW * number
         parts.append(f'<polyline points="{points}" {style}/>')
         parts.append(f'<line x1="70" x2="110" y1="{line}" y2="{line}" {style}/>')
         parts.append(_text(118, line + 4, name, "start"))

@@ -16,7 +16,7 @@ from PIL import Image
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings
 from eval.compare import compare, usual_measure
-from eval.comparison import Contender, Difference
+from eval.comparison import LEVEL, Contender, Difference, count_of, points
 from eval.curve_svg import curves_svg
 from eval.labelled_set import LabelledQuery
 from eval.pictures import Pictures, queries_of
@@ -94,6 +94,9 @@ def report_page(
     )
     page = environment.get_template(_TEMPLATE).render(
         run=run,
+        count_of=count_of,
+        points=points,
+        level=LEVEL,
         names=MODE_NAMES,
         parts=_measure_parts(list(run.metrics)),
         gain=_gain(run),

@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
-from eval.comparison import Contender
+from eval.comparison import Contender, count_of
 from eval.labelled_set import LabelledQuery
 from eval.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
@@ -142,7 +142,7 @@ def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender |
         alt="Queries of the run: instruction, rank of the first target, group",
     )
     st.caption(
-        f"{len(rows)} queries. Rank: that of the first target, empty where the ranking has none. "
+        f"{count_of(len(rows))}. Rank: that of the first target, empty where the ranking has none. "
         "Tick one to see it."
     )
     picked = event.selection.rows

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.compare import usual_measure
-from eval.comparison import LEVEL, Difference, points
+from eval.comparison import LEVEL, Difference, count_of, points
 from eval.metrics import MEASURES
 from eval.ranks import MODE_NAMES, RankTable, composition_gain
 from eval.reading import Figures, Run, rank_table
@@ -72,7 +72,7 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
 
 
 def _made_of(run: Run) -> str:
-    parts = [f"{run.queries} queries"]
+    parts = [count_of(run.queries)]
     gallery = run.part("gallery")
     if gallery:
         where = f"the index {gallery.get('name')}" if gallery.get("kind") == "index" else "a folder"
@@ -165,9 +165,11 @@ def _gain_difference(_run: Run, key: str, measure: str) -> Difference | None:
 
 def _certainty(it: Difference) -> str:
     """How far a difference can be chance."""
+    if not it.better and not it.worse:
+        return "No query tells them apart"
     facts = (
-        f"95 % interval {points(it.low)} to {points(it.high)} points; {it.better} queries "
-        f"got better, {it.worse} worse"
+        f"95 % interval {points(it.low)} to {points(it.high)} points; "
+        f"{count_of(it.better)} got better, {it.worse} worse"
     )
     return facts if it.p < LEVEL else f"{facts}: this may be chance"
 

@@ -144,3 +144,15 @@ def test_runs_without_their_tables_have_figures_and_no_statistics(data_dir: Path
     choose(app, [0, 1])
     assert app.table[0].value["Run"].tolist() == ["new", "old"]
     assert "There are no statistics" in words(app)
+
+
+def test_a_public_host_shows_queries_by_their_thumbnails(
+    made: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for picture in pictures.iterdir():
+        picture.unlink()
+    monkeypatch.setenv("CIR_READ_ONLY", "true")
+    monkeypatch.setenv("CIR_IMAGE_ROOTS", str(tmp_path / "elsewhere"))
+    app = open_page()
+    assert any(alt.startswith("Reference image: ") for alt in images(app))
+    assert button(app, "Delete this run …") is None
