@@ -21,12 +21,14 @@ class Reference:
         name: what to call it, for people.
         content_hash: of its file.
         is_thumbnail: whether only the stored thumbnail was at hand.
+        path: in the index, None for an upload.
     """
 
     image: Image
     name: str
     content_hash: str
     is_thumbnail: bool = False
+    path: str | None = None
 
 
 def uploaded_reference(name: str, data: bytes) -> Reference:
@@ -54,11 +56,12 @@ def indexed_reference(index: Index, key: str, settings: Settings, *, local: bool
     record = found[0]
     original = _original(index, record, settings, local=local)
     if original is not None:
-        return Reference(original, record.path, record.content_hash)
+        return Reference(original, record.path, record.content_hash, path=record.path)
     jpeg = index.thumbnails([key]).get(key)
     if jpeg is None:
         raise ImageError(f"{record.path}: neither the file nor a thumbnail is there any more.")
-    return Reference(decode(jpeg).image, record.path, record.content_hash, is_thumbnail=True)
+    small = decode(jpeg).image
+    return Reference(small, record.path, record.content_hash, is_thumbnail=True, path=record.path)
 
 
 def _original(

@@ -37,6 +37,7 @@ from eval.commands import (
     add_commands,
     check_minimums,
 )
+from eval.run_commands import add_run_commands
 from eval.summary import parse_minimum, print_tables
 
 app = typer.Typer(
@@ -157,6 +158,7 @@ def _progress() -> Iterator[Any]:
 
 
 add_commands(app)
+add_run_commands(app)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Labelled sets that people upload, kept in the data folder."""
+"""Labelled sets that people upload or make (`eval.own_sets`), kept in the data folder."""
 
 import re
 import secrets
@@ -19,14 +19,42 @@ _FOLDER = "labelled_sets"
 
 
 def sets_dir(data_dir: Path) -> Path:
-    """Folder of the uploaded sets."""
+    """Folder of the kept sets."""
     return data_dir / _FOLDER
 
 
 def kept_sets(data_dir: Path) -> dict[str, Path]:
-    """Name and folder of each set that was uploaded, by name."""
+    """Name and folder of each set that is kept, by name."""
     found = sorted(sets_dir(data_dir).glob(f"*/{QUERIES}"))
     return {path.parent.name: path.parent for path in found if path.parent.name[0] != "."}
+
+
+def check_room(data_dir: Path) -> None:
+    """Refuse one more set where there are too many.
+
+    Raises:
+        UsageError: there are `MAX_SETS`.
+    """
+    if len(kept_sets(data_dir)) >= MAX_SETS:
+        raise UsageError(f"There are {MAX_SETS} labelled sets: remove some first.")
+
+
+def safe_name(name: str) -> str:
+    """The name as a file name on every system; empty where nothing of it is left."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]
+
+
+def check_set(folder: Path) -> None:
+    """Read every split of a set that is not in its place yet.
+
+    Raises:
+        UsageError: something is wrong; files are named without the folder, which is a passing one.
+    """
+    try:
+        for split in sorted((folder / "qrels").glob("*.tsv")):
+            load_native(folder, split.stem)
+    except UsageError as error:
+        raise UsageError(str(error).replace(f"{folder}/", "")) from error
 
 
 def keep_set(files: Sequence[tuple[str, bytes]], data_dir: Path) -> Path:
@@ -44,13 +72,12 @@ def keep_set(files: Sequence[tuple[str, bytes]], data_dir: Path) -> Path:
         UsageError: it is no labelled set, or too large, or there are too many. Nothing is kept.
     """
     name, content = _content(files)
-    if len(kept_sets(data_dir)) >= MAX_SETS:
-        raise UsageError(f"There are {MAX_SETS} uploaded labelled sets: remove some first.")
+    check_room(data_dir)
     place = sets_dir(data_dir)
     partial = place / f".partial-{secrets.token_hex(6)}"
     try:
         _write(content, partial)
-        _check(partial)
+        check_set(partial)
         return _put_in_place(partial, place, name)
     except OSError as error:
         raise UsageError(
@@ -83,7 +110,7 @@ def _content(files: Sequence[tuple[str, bytes]]) -> tuple[str, dict[str, bytes]]
             "This is no labelled set: upload a zip that holds queries.jsonl and qrels/test.tsv, or "
             "these two files together."
         )
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "uploaded", content
+    return safe_name(stem) or "uploaded", content
 
 
 def _is_wanted(path: PurePosixPath) -> bool:
@@ -95,23 +122,13 @@ def _place(path: PurePosixPath | str) -> str:
     name = PurePosixPath(path).name
     if name == QUERIES:
         return name
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(name).stem).strip("-.")[:60]
-    return f"qrels/{stem or 'test'}.tsv"
+    return f"qrels/{safe_name(PurePosixPath(name).stem) or 'test'}.tsv"
 
 
 def _write(content: Mapping[str, bytes], folder: Path) -> None:
     (folder / "qrels").mkdir(parents=True)
     for path, data in content.items():
         (folder / path).write_bytes(data)
-
-
-def _check(folder: Path) -> None:
-    try:
-        for split in sorted((folder / "qrels").glob("*.tsv")):
-            load_native(folder, split.stem)
-    except UsageError as error:
-        # The folder is a passing one: people know the files by their own names.
-        raise UsageError(str(error).replace(f"{folder}/", "")) from error
 
 
 def _put_in_place(partial: Path, place: Path, name: str) -> Path:

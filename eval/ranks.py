@@ -11,6 +11,14 @@ CURVE_DEPTH = 50
 
 COMPOSED = "composed"
 
+MODE_NAMES = {
+    "composed": "Composed",
+    "image": "Image only",
+    "text": "Text only",
+    "sum": "Sum",
+}
+"""What the ways to ask are called for people."""
+
 Ranks = Sequence[int | None]
 """Rank of the first target of each query, from 1; None where the ranking holds none."""
 

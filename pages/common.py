@@ -14,7 +14,7 @@ from cir.encoders.specs import SPECS
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store
-from cir.stores import index_store
+from cir.stores import gallery_store, index_store
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
@@ -66,6 +66,12 @@ def store() -> Store:
 @st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
 def _store(now: Settings) -> Store:
     return index_store(now)
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
+def galleries() -> Store:
+    """The store of evaluation galleries, to look at."""
+    return gallery_store(replace(settings(), read_only=True))
 
 
 def offer_unlock() -> None:

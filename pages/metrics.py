@@ -46,9 +46,10 @@ def _show_runs(runs: list[Run]) -> None:
     if len(chosen) == 1:
         show_run(chosen[0])
         return
-    show_comparison(chosen)
-    one = st.selectbox("Show in full", chosen, format_func=lambda run: run.name)
-    show_run(one)
+    comparable = show_comparison(chosen)
+    name = st.selectbox("Show in full", [run.name for run in chosen])
+    one = next(run for run in chosen if run.name == name)
+    show_run(one, chosen if comparable else ())
 
 
 def _pick_runs(runs: list[Run]) -> list[Run]:

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import streamlit as st
 
-_TICKS = [1, 2, 5, 10, 20, 50]
+from eval.curve_svg import COLOURS, DASHES, TICKS
+
 _BAR = 13
-# Okabe and Ito's, which most people can tell apart, those that stand out on white and on black.
-_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
 # Labels on a light and on a dark ground: Streamlit's own are too pale for WCAG AA on the light one.
 _INK = {"light": "#4b5452", "dark": "#bcc4c1"}
-_DASHES = [[1, 0], [7, 3], [2, 2], [9, 2, 2, 2]]
 
 
 def curves_chart(curves: Mapping[str, Sequence[float]]) -> alt.Chart:
@@ -30,7 +28,7 @@ def curves_chart(curves: Mapping[str, Sequence[float]]) -> alt.Chart:
                 "k:Q",
                 title="k",
                 scale=alt.Scale(type="log", domain=[1, deepest], nice=False),
-                axis=alt.Axis(values=_TICKS),
+                axis=alt.Axis(values=list(TICKS)),
             ),
             y=alt.Y("recall:Q", title="recall@k", scale=alt.Scale(domain=[0, 1])),
             color=_colour(names, "stroke"),
@@ -39,7 +37,7 @@ def curves_chart(curves: Mapping[str, Sequence[float]]) -> alt.Chart:
                 "name:N",
                 sort=names,
                 legend=_legend(names, "stroke"),
-                scale=alt.Scale(domain=names, range=_DASHES),
+                scale=alt.Scale(domain=names, range=[list(dash) for dash in DASHES]),
             ),
             strokeWidth=alt.condition(
                 alt.FieldEqualPredicate(field="name", equal=names[0]), alt.value(3.5), alt.value(2)
@@ -91,8 +89,8 @@ def _inked(chart: alt.Chart) -> alt.Chart:
 
 
 def _colour(names: Sequence[str], symbol: str) -> alt.Color:
-    scale = alt.Scale(domain=list(names), range=_COLOURS)
-    few = len(names) <= len(_COLOURS)
+    scale = alt.Scale(domain=list(names), range=list(COLOURS))
+    few = len(names) <= len(COLOURS)
     return alt.Color(
         "name:N",
         sort=list(names),

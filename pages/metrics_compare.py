@@ -5,31 +5,25 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cir.errors import UsageError
+from eval.compare import check_comparable, compare, usual_measure
+from eval.comparison import Comparison, Contender, points
 from eval.ranks import COMPOSED, recall_curve
 from eval.reading import Run, rank_table
+from eval.tables import comparison_csv
 from pages.common import plain
 from pages.metrics_charts import curves_chart
-from pages.metrics_run import NAMES, figure, heading
-
-_CONDITIONS = {
-    "split": "the split",
-    "keep_reference": "whether the reference stays in the ranking",
-    "allow_missing": "whether images may be absent",
-}
+from pages.metrics_downloads import download
+from pages.metrics_run import NAMES, figure, heading, run_key
 
 
-def show_comparison(runs: Sequence[Run]) -> None:
-    """The composed query's figures of runs of one labelled set, or why they do not compare."""
+def show_comparison(runs: Sequence[Run]) -> bool:
+    """The composed query's figures of runs side by side, or why not; gives whether they compare."""
     st.header("Side by side")
-    first, *others = runs
-    if not all(first.same_set(other) for other in others):
-        names = ", ".join(dict.fromkeys(run.set for run in runs))
-        st.info(
-            "These runs did not ask the same queries "
-            f"({plain(names)}), so their figures do not compare. Choose runs of one labelled set.",
-            icon=":material/difference:",
-        )
-        return
+    try:
+        check_comparable([Contender(run) for run in runs])
+    except UsageError as error:
+        st.info(plain(str(error)), icon=":material/difference:")
+        return False
     st.table(
         [
             {"Run": plain(run.name), "Encoder": plain(run.encoder)}
@@ -40,15 +34,76 @@ def show_comparison(runs: Sequence[Run]) -> None:
         border="horizontal",
         alt="The composed query's figures, a row for each chosen run",
     )
-    differing = _differing(runs)
-    if differing:
-        st.caption(f"The runs differ also in: {', '.join(differing)}.")
-    curves = _curves(runs)
-    if curves:
-        st.altair_chart(
-            curves_chart(curves),
-            alt="recall at k of the composed query over k, a line for each chosen run",
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        compared = _statistics(runs)
+    with right:
+        curves = _curves(runs)
+        if curves:
+            st.altair_chart(
+                curves_chart(curves),
+                alt="recall at k of the composed query over k, a line for each chosen run",
+            )
+    if compared is not None:
+        with st.expander("Every measure", icon=":material/table_rows:"):
+            _tables(compared)
+    return True
+
+
+def _statistics(runs: Sequence[Run]) -> Comparison | None:
+    """Differences from one of the runs, and how far they can be chance."""
+    # The oldest to begin with: what was there before is what a new run is held against.
+    name = st.selectbox(
+        "Compare with",
+        [run.name for run in runs],
+        index=len(runs) - 1,
+        key=f"metrics_first {run_key(runs)}",
+    )
+    ordered = sorted(runs, key=lambda run: run.name != name)
+    try:
+        compared = _compared(ordered, run_key(ordered))
+    except UsageError as error:
+        st.info(plain(f"There are no statistics: {error}"), icon=":material/info:")
+        return None
+    names = list(compared.measures)
+    measure = st.selectbox(
+        "Conclude by",
+        names,
+        index=names.index(usual_measure(names)),
+        format_func=heading,
+        help="The measure that the words are about. Choose it before you look at the table.",
+        key=f"metrics_conclude {run_key(ordered)}",
+    )
+    for words in compared.words(measure):
+        st.markdown(plain(words))
+    st.caption(plain(" ".join(compared.notes)))
+    download("Comparison (CSV)", comparison_csv(compared), f"{name}-comparison.csv", "text/csv")
+    return compared
+
+
+def _tables(compared: Comparison) -> None:
+    for other, differences in zip(compared.contenders[1:], compared.differences, strict=True):
+        st.markdown(f"**{plain(other.label)}** minus {plain(compared.contenders[0].label)}")
+        st.table(
+            [
+                {
+                    "Measure": heading(name),
+                    "Points": points(it.delta),
+                    "95 % interval": f"{points(it.low)} to {points(it.high)}",
+                    "Better / worse / same": f"{it.better} / {it.worse} / {it.same}",
+                    "p": f"{it.p_holm:.2g}",
+                }
+                for name, it in differences.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+            alt="Differences between two runs, a row for each measure",
         )
+
+
+@st.cache_data(show_spinner="Comparing", max_entries=20)
+def _compared(_runs: Sequence[Run], key: str) -> Comparison:
+    return compare([Contender(run) for run in _runs])
 
 
 def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:
@@ -61,15 +116,3 @@ def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:
         if table is not None:
             curves[run.name] = recall_curve(table.ranks[COMPOSED])
     return curves
-
-
-def _differing(runs: Sequence[Run]) -> list[str]:
-    """What, beside the encoder, was not the same for all."""
-    found = [
-        words
-        for name, words in _CONDITIONS.items()
-        if len({str(run.part("settings").get(name)) for run in runs}) > 1
-    ]
-    if len({str(run.part("gallery").get("fingerprint")) for run in runs}) > 1:
-        found.append("the images of the gallery")
-    return found

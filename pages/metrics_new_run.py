@@ -11,7 +11,9 @@ from cir.errors import UsageError
 from cir.jobs import JOBS
 from cir.store import IndexInfo
 from eval.kept_sets import MAX_BYTES, kept_sets
+from eval.own_sets import export_set
 from eval.runner import Request
+from eval.sets import NATIVE_NAME, Place, images_of, registered_sets
 from pages.common import (
     INDEX_KEY,
     is_local,
@@ -22,9 +24,12 @@ from pages.common import (
     why_locked,
 )
 from pages.metrics_delete import SET_KEY, offer_delete
+from pages.metrics_downloads import download
 from pages.metrics_progress import KEY, is_running, watch
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
+_OWN = "own"  # the folder that a registered set names
+_REGISTERED = "registered/"  # no name of a kept set holds a slash
 _SETS = {
     _SAMPLE: "Sample catalogue",
     _FOLDER: "A folder on the server",
@@ -32,6 +37,7 @@ _SETS = {
 }
 _PLACES = {
     _SAMPLE: "The sample's pictures",
+    _OWN: "Its images",
     _INDEX: "An index",
     _FOLDER: "A folder of images",
 }
@@ -45,6 +51,7 @@ class _Set:
     name: str
     folder: Path = Path()
     upload: tuple[tuple[str, bytes], ...] = ()
+    place: Place | None = None
 
 
 def show_new_run() -> None:
@@ -65,7 +72,7 @@ def show_new_run() -> None:
     with left:
         chosen = _pick_set()
     with right:
-        place, index, gallery, encoder = _pick_place(chosen.kind)
+        place, index, gallery, encoder = _pick_place(chosen)
     ablations = st.checkbox(
         "Compare with the image alone, the text alone and their sum",
         value=True,
@@ -75,15 +82,21 @@ def show_new_run() -> None:
     split, keep_reference, allow_missing = _more_options()
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="metrics_run"):
         _check_set(chosen)
+        images = _folder(gallery, "the images") if place == _FOLDER else None
+        if place == _OWN and chosen.place is not None:
+            images = images_of(chosen.place)
         request = Request(
             labelled_set=chosen.folder,
-            gallery=_folder(gallery, "the images") if place == _FOLDER else None,
+            gallery=images,
             index=index if place == _INDEX else None,
             encoder=encoder if place != _INDEX else None,
             split=split.strip() or None,
             ablations=ablations,
-            keep_reference=keep_reference,
+            # Unticked leaves it to the set's own protocol.
+            keep_reference=keep_reference or None,
             allow_missing=allow_missing,
+            format=chosen.place.format if chosen.place else NATIVE_NAME,
+            set_name=chosen.place.given_name if chosen.place else None,
         )
         _start(request, chosen)
 
@@ -106,15 +119,33 @@ def _start(request: Request, chosen: _Set) -> None:
 
 def _pick_set() -> _Set:
     kept = kept_sets(settings().data_dir)
+    registered = {
+        f"{_REGISTERED}{name}": place
+        for name, place in registered_sets(settings().data_dir).items()
+    }
+    labels = {name: f"{name} (kept here)" for name in kept} | {
+        option: f"{place.name} (registered)" for option, place in registered.items()
+    }
+    labels |= _SETS
     kind = st.selectbox(
         "Labelled set",
-        [*_SETS, *kept],
-        format_func=lambda option: _SETS.get(option, f"{option} (uploaded)"),
+        list(dict.fromkeys([*_SETS, *labels])),
+        format_func=labels.__getitem__,
         help="Composed queries with the images that are right answers.",
         key=SET_KEY,
     )
+    if kind in registered:
+        place = registered[kind]
+        return _Set(kind, place.name, place.root, place=place)
     if kind in kept and kind not in _SETS:
-        offer_delete("set", kind, "Delete this set …")
+        with st.container(horizontal=True, gap="small"):
+            download(
+                "Download this set",
+                lambda: export_set(kind, settings().data_dir),
+                f"{kind}.zip",
+                "application/zip",
+            )
+            offer_delete("set", kind, "Delete this set …")
         return _Set(_FOLDER, kind, kept[kind])
     if kind == _FOLDER:
         typed = st.text_input(
@@ -140,10 +171,10 @@ def _pick_set() -> _Set:
     return _Set(_SAMPLE, _SETS[_SAMPLE])
 
 
-def _pick_place(kind: str) -> tuple[str, str | None, str, str | None]:
+def _pick_place(chosen: _Set) -> tuple[str, str | None, str, str | None]:
     """Where to search: the kind of place, an index, a folder as typed, an encoder."""
     indexes = [info for info in store().list() if info.kind == "index"]
-    places = [place for place in _PLACES if _is_offered(place, kind, indexes)]
+    places = [place for place in _PLACES if _is_offered(place, chosen, indexes)]
     place = st.radio("Search in", places, format_func=_PLACES.__getitem__, horizontal=True)
     if place == _INDEX:
         names = [info.name for info in indexes]
@@ -162,9 +193,11 @@ def _pick_place(kind: str) -> tuple[str, str | None, str, str | None]:
     return place or _FOLDER, None, folder, st.selectbox("Encoder", names, index=at)
 
 
-def _is_offered(place: str, kind: str, indexes: list[IndexInfo]) -> bool:
+def _is_offered(place: str, chosen: _Set, indexes: list[IndexInfo]) -> bool:
     if place == _SAMPLE:
-        return kind == _SAMPLE
+        return chosen.kind == _SAMPLE
+    if place == _OWN:
+        return chosen.place is not None and chosen.place.images is not None
     return place != _INDEX or bool(indexes)
 
 
@@ -177,7 +210,8 @@ def _more_options() -> tuple[str, bool, bool]:
         )
         keep = st.checkbox(
             "Leave the reference image in the ranking",
-            help="It is removed otherwise: it would often be the first of all.",
+            help="It is removed otherwise, since it would often be the first of all; FashionIQ and "
+            "CIRCO keep it.",
             key="metrics_keep_reference",
         )
         missing = st.checkbox(

@@ -1,30 +1,26 @@
 """One run on the metrics page: figures, what composing brings, curves, groups, a download."""
 
-import csv
-import io
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from cir.errors import UsageError
+from eval.compare import usual_measure
+from eval.comparison import LEVEL, Difference, count_of, points
 from eval.metrics import MEASURES
-from eval.ranks import RankTable, composition_gain
+from eval.ranks import MODE_NAMES, RankTable, composition_gain
 from eval.reading import Figures, Run, rank_table
+from eval.report import gain_difference, made_with
+from eval.tables import by_group
 from pages.common import plain
 from pages.metrics_charts import bars_chart, curves_chart
 from pages.metrics_delete import offer_delete
-
-MODE_NAMES = {
-    "composed": "Composed",
-    "image": "Image only",
-    "text": "Text only",
-    "sum": "Sum",
-}
-"""What a query's modes are called on the page."""
+from pages.metrics_downloads import offer_downloads
+from pages.metrics_queries import show_queries
 
 NAMES = tuple(str(measure) for measure in MEASURES)
-GAIN = "recall@10"
 _ALL = "All queries"
 _MOST_GROUPS = 30  # that a chart shows
 _EXPLAINED = (
@@ -43,8 +39,14 @@ def figure(values: Figures, measure: str) -> str:
     return f"{values[measure]:.3f}" if measure in values else "n/a"
 
 
-def show_run(run: Run) -> None:
-    """Everything about one run."""
+def run_key(runs: Sequence[Run]) -> str:
+    """The same for the same runs in the same order, for what is worked out of them once."""
+    documents = [[run.name, run.document] for run in runs]
+    return hashlib.sha256(json.dumps(documents, default=str).encode()).hexdigest()[:16]
+
+
+def show_run(run: Run, others: Sequence[Run] = ()) -> None:
+    """Everything about one run; `others` are what its queries can be compared with."""
     st.header(f"{plain(run.set)}, encoder {plain(run.encoder)}")
     st.caption(plain(_made_of(run)))
     table = _ranks(run)
@@ -56,26 +58,21 @@ def show_run(run: Run) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _figures(modes)
-        _gain(modes)
+        _gain(run, modes, interval=group == _ALL)
         _notes(run)
-        st.download_button(
-            "Download the figures",
-            _as_csv(run, table),
-            file_name=f"{run.name}-figures.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
     with right:
         _curves(curves)
+    offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
     _groups(run, table)
+    if table is not None:
+        show_queries(run, table, others)
     _provenance(run)
     if run.folder is not None:
         offer_delete("run", run.folder.name, "Delete this run …")
 
 
 def _made_of(run: Run) -> str:
-    parts = [f"{run.queries} queries"]
+    parts = [count_of(run.queries)]
     gallery = run.part("gallery")
     if gallery:
         where = f"the index {gallery.get('name')}" if gallery.get("kind") == "index" else "a folder"
@@ -115,11 +112,28 @@ def _figures(modes: Mapping[str, Figures]) -> None:
         alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
     )
     st.caption(_EXPLAINED)
+    more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
+    if more:
+        # Folded where the measures above are the ones that the set is known by.
+        with st.expander("More measures", expanded=NAMES[0] not in modes["composed"]):
+            st.table(
+                [
+                    {"Measure": name} | {MODE_NAMES[m]: figure(v, name) for m, v in modes.items()}
+                    for name in more
+                ],
+                hide_index=True,
+                border="horizontal",
+                alt="Further measures, a row each, a column for each way to ask",
+            )
 
 
-def _gain(modes: Mapping[str, Figures]) -> None:
+def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
     """What composing brings, in words."""
-    gain = composition_gain(modes, GAIN)
+    if not run.metrics:
+        st.markdown("The targets of this split are not known: there are rankings and no figures.")
+        return
+    measure = usual_measure(list(run.metrics))
+    gain = composition_gain(modes, measure)
     if gain is None:
         st.markdown(
             "This run asked with the composed query alone, so it does not tell what composing "
@@ -128,9 +142,12 @@ def _gain(modes: Mapping[str, Figures]) -> None:
         return
     words = "the " + MODE_NAMES[gain.mode].lower()
     compared = (
-        f"Among the first 10 images the composed query finds a target for {gain.composed:.1%} of "
-        f"the queries; the best of the others, {words}, for {gain.best:.1%}"
+        f"In {heading(measure)} the composed query reaches {gain.composed:.1%}; the best of the "
+        f"others, {words}, {gain.best:.1%}"
     )
+    difference = _gain_difference(run, run_key([run]), measure) if interval else None
+    if difference is not None:
+        compared += f". {_certainty(difference)}"
     if gain.points > 0:
         st.success(
             f"**Composing gains {gain.points:.1f} points.** {compared}.",
@@ -139,6 +156,22 @@ def _gain(modes: Mapping[str, Figures]) -> None:
     else:
         loss = f"loses {-gain.points:.1f} points" if gain.points else "gains nothing"
         st.warning(f"**Composing {loss} here.** {compared}.", icon=":material/trending_down:")
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _gain_difference(_run: Run, key: str, measure: str) -> Difference | None:
+    return gain_difference(_run, measure)
+
+
+def _certainty(it: Difference) -> str:
+    """How far a difference can be chance."""
+    if not it.better and not it.worse:
+        return "No query tells them apart"
+    facts = (
+        f"95 % interval {points(it.low)} to {points(it.high)} points; "
+        f"{count_of(it.better)} got better, {it.worse} worse"
+    )
+    return facts if it.p < LEVEL else f"{facts}: this may be chance"
 
 
 def _notes(run: Run) -> None:
@@ -169,22 +202,24 @@ def _curves(curves: Mapping[str, list[float]]) -> None:
 
 def _groups(run: Run, table: RankTable | None) -> None:
     """The groups beside each other in one measure."""
-    groups = _by_group(run, table)
+    groups = by_group(run, table)
     if not groups:
         return
     st.header("By group")
-    given = [name for name in NAMES if all(name in v for m in groups.values() for v in m.values())]
+    values_of_all = [values for modes in groups.values() for values in modes.values()]
+    given = [name for name in run.metrics if all(name in values for values in values_of_all)]
     if not given:
         return
-    measure = st.segmented_control(
+    measure = st.selectbox(
         "Measure",
         given,
-        default=GAIN if GAIN in given else given[0],
+        index=given.index(usual_measure(given)),
         format_func=heading,
-        required=True,
+        width=320,
+        key="metrics_group_measure",
     )
     values = {
-        group: {MODE_NAMES[mode]: figures[measure or GAIN] for mode, figures in modes.items()}
+        group: {MODE_NAMES[mode]: figures[measure] for mode, figures in modes.items()}
         for group, modes in groups.items()
     }
     left, right = st.columns([3, 2], gap="medium")
@@ -201,45 +236,14 @@ def _groups(run: Run, table: RankTable | None) -> None:
     with right:
         first = dict(list(values.items())[:_MOST_GROUPS])
         st.altair_chart(
-            bars_chart(first, heading(measure or GAIN)),
+            bars_chart(first, heading(measure)),
             alt=f"Bars of {measure} by group; the table beside has the figures",
         )
 
 
-def _by_group(run: Run, table: RankTable | None) -> dict[str, Mapping[str, Figures]]:
-    if table is not None:
-        return {name: table.of_group(name).figures() for name in table.group_names}
-    return {name: {"composed": figures} for name, figures in run.groups.items()}
-
-
 def _provenance(run: Run) -> None:
     """What the figures were made with; addresses of files are left out."""
-    gallery = {k: v for k, v in run.part("gallery").items() if k not in {"folder", "name"}}
-    settings = {k: v for k, v in run.part("settings").items() if k != "set"}
-    known = {
-        "settings": settings,
-        "gallery": gallery,
-        **{key: run.document.get(key) for key in ("encoder_fingerprint", "precision")},
-        **{key: run.document.get(key) for key in ("set_fingerprint", "seconds", "versions")},
-    }
-    shown = {key: value for key, value in known.items() if value}
+    shown = made_with(run)
     if shown:
         with st.expander("What this run was made with", icon=":material/info:"):
             st.code(json.dumps(shown, indent=2), language="json")
-
-
-def _as_csv(run: Run, table: RankTable | None) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", "queries", "mode", *NAMES])
-    for group, mode, figures in _lines(run, table):
-        writer.writerow([run.name, group, mode, *(figures.get(name, "") for name in NAMES)])
-    return text.getvalue()
-
-
-def _lines(run: Run, table: RankTable | None) -> Iterator[tuple[str, str, Figures]]:
-    for mode, figures in run.modes.items():
-        yield "all", mode, figures
-    for group, modes in _by_group(run, table).items():
-        for mode, figures in modes.items():
-            yield group, mode, figures

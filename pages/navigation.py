@@ -6,6 +6,7 @@ import streamlit as st
 
 STARTED_KEY = "started by the app"
 METRICS = "metrics"
+SEARCH_FILE, METRICS_FILE = "pages/search.py", "pages/metrics.py"
 
 
 def navigation() -> Any:
@@ -16,11 +17,9 @@ def navigation() -> Any:
     """
     return st.navigation(
         [
-            st.Page("pages/search.py", title="Search", icon=":material/search:", default=True),
+            st.Page(SEARCH_FILE, title="Search", icon=":material/search:", default=True),
             st.Page("pages/indexes.py", title="Indexes", icon=":material/database:"),
-            st.Page(
-                "pages/metrics.py", title="Metrics", icon=":material/monitoring:", url_path=METRICS
-            ),
+            st.Page(METRICS_FILE, title="Metrics", icon=":material/monitoring:", url_path=METRICS),
         ]
     )
 

@@ -10,6 +10,7 @@ from cir.search import Query, search
 from cir.store import Hit, ImageRecord, Index
 from pages.common import chosen_index, encoder_of, people_errors, plain
 from pages.navigation import started_by_app
+from pages.search_mark import mark, offer_marking
 from pages.search_query import Asked, ask, use_as_reference
 from pages.welcome import welcome
 
@@ -73,7 +74,7 @@ def _answer(index: Index, asked: Asked) -> None:
     if note:
         st.info(plain(note))
     if hits:
-        _grid(index, hits, scored=True)
+        _grid(index, hits, scored=True, marking=offer_marking(index, asked, hits))
     elif asked.where:
         st.info("No image meets the filters. Take one of them away.", icon=":material/filter_alt:")
     else:
@@ -94,12 +95,14 @@ def _asked(reference: Reference | None, text: str, where: tuple[str, ...]) -> No
         st.caption("The original is not at hand: its small preview serves as the reference.")
 
 
-def _grid(index: Index, hits: list[Hit], *, scored: bool) -> None:
+def _grid(index: Index, hits: list[Hit], *, scored: bool, marking: str | None = None) -> None:
     thumbnails = index.thumbnails([hit.id for hit in hits])
     with st.grid(min_column_width=150):
         for rank, hit in enumerate(hits, start=1):
             with st.container():
                 _card(rank, hit, thumbnails.get(hit.id), scored=scored)
+                if marking is not None:
+                    mark(marking, hit, rank)
 
 
 def _card(rank: int, hit: Hit, jpeg: bytes | None, *, scored: bool) -> None:

@@ -22,7 +22,7 @@ from cir.errors import UsageError
 from eval.labelled_set import LabelledQuery, LabelledSet
 
 DEFAULT_SPLIT = "test"
-_HEADER = ["query-id", "corpus-id", "score"]
+HEADER = ["query-id", "corpus-id", "score"]
 _NAMED = 5
 
 # What one qrels file says: query id -> image path -> (score, place in the file).
@@ -176,13 +176,13 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
                 continue
             if header is None:
                 header = [field.strip() for field in row]
-                if header != _HEADER:
+                if header != HEADER:
                     raise UsageError(
-                        f"{place}: the first line must be {', '.join(_HEADER)}, tab-separated."
+                        f"{place}: the first line must be {', '.join(HEADER)}, tab-separated."
                     )
                 continue
-            if len(row) != len(_HEADER) or not all(row):
-                raise UsageError(f"{place}: not three tab-separated fields {', '.join(_HEADER)}.")
+            if len(row) != len(HEADER) or not all(row):
+                raise UsageError(f"{place}: not three tab-separated fields {', '.join(HEADER)}.")
             yield place, (row[0], row[1], row[2])
     except csv.Error as error:
         raise UsageError(

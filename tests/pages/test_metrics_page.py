@@ -145,7 +145,7 @@ def test_runs_of_two_sets_are_not_compared(data_dir: Path) -> None:
     put_run(data_dir, "old", document(date=None, set="other"))
     app = open_page()
     choose(app, [0, 1])
-    assert "did not ask the same queries (dev, other)" in words(app)
+    assert "new and old did not ask the same labelled set (dev, other" in words(app)
     assert "Run" not in app.table[0].value
 
 
@@ -235,7 +235,7 @@ def test_an_uploaded_set_is_run_over_an_index_and_offered_again(
     wait_for_job(app)
     assert app.dataframe[0].value["Set"].tolist() == ["uploaded"]
     assert "3 images of the index colours" in words(app)
-    assert "uploaded (uploaded)" in app.selectbox(key="metrics_set").options
+    assert "uploaded (kept here)" in app.selectbox(key="metrics_set").options
 
 
 def test_folders_elsewhere_are_refused(
