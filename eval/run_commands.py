@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cir.console import AsJson, Token, Uri, command, print_document, read_token
 from cir.settings import load_settings
+from eval.averaging import mean_of_runs
 from eval.compare import check_measure, compare, contender
 from eval.comparison import Comparison, points
 from eval.reading import open_run
@@ -19,6 +20,7 @@ from eval.reading import open_run
 def add_run_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("compare")(_compare)
+    app.command("mean")(_mean)
     app.command("report")(_report)
 
 
@@ -46,6 +48,28 @@ def _compare(
         print_document(compared.document(chosen))
     else:
         _print_comparison(compared, chosen, Console())
+
+
+def _mean(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or their names.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Average runs on different sets: FashionIQ is reported as the mean of three categories."""
+    with command(as_json):
+        runs_dir = load_settings().runs_dir
+        document = mean_of_runs([open_run(run, runs_dir) for run in runs])
+    if as_json:
+        print_document(document)
+        return
+    table = Table(title=Text(f"Mean of {', '.join(document['sets'])}"), box=SIMPLE)
+    measures = list(next(iter(document["modes"].values())))
+    for heading in ("", *measures):
+        table.add_column(heading, justify="right" if heading else "left")
+    for mode, figures in document["modes"].items():
+        table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
+    Console().print(table)
 
 
 def _report(
