@@ -34,12 +34,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    # Keeps `run` a command of its own while it is the only one.
-    pass
-
-
 @app.command("run")
 def run_command(
     labelled_set: Annotated[
@@ -105,6 +99,33 @@ def run_command(
     else:
         print_tables(document, Console())
     _check_minimums(document, minimums)
+
+
+@app.command("card")
+def card_command(
+    labelled_set: Annotated[
+        Path, typer.Option("--set", help="Folder of the labelled set: queries.jsonl and qrels/.")
+    ],
+    gallery: Annotated[Path, typer.Option(help="Folder of its images.")],
+    encoder: Annotated[str, typer.Option(help="Encoder.")] = "compact",
+    table: Annotated[
+        Path | None, typer.Option(help="Metadata: adds captions, same types, mistaken colours.")
+    ] = None,
+    yardstick: Annotated[
+        bool, typer.Option("--yardstick", help="Also what needs no training (needs torch).")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where to write the worst queries as a picture.")
+    ] = None,
+) -> None:
+    """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
+    from eval.card.report import report
+
+    with command(as_json=True):
+        document = report(
+            labelled_set, gallery, encoder, table=table, yardstick=yardstick, sheet=sheet
+        )
+    print_document(document)
 
 
 def _check_minimums(document: dict[str, Any], minimums: list[tuple[str, float]]) -> None:

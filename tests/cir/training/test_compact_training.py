@@ -21,6 +21,7 @@ def train(photos: Path, table: Path, out: Path, work: Path, steps: int) -> dict[
     command = [sys.executable, "-m", "cir.training", "compact"]
     command += ["--photos", str(photos), "--table", str(table)]
     command += ["--out", str(out), "--work", str(work), "--steps", str(steps), "--batch", "32"]
+    command += ["--no-drawings", "--epochs", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
@@ -53,8 +54,8 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     import torch
 
     from cir.encoders.compact.preprocess import pixels
-    from cir.training.features import imagenet_tower
-    from cir.training.model import Compact, Shape
+    from cir.training.compact import TrainingSettings, Trainer
+    from cir.training.products import read_products
 
     out, manifest = trained
     held = torch.load(out.parent / "work" / "checkpoint.pt", weights_only=True)
