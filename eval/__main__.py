@@ -115,7 +115,11 @@ def card_command(
         bool, typer.Option("--yardstick", help="Also what needs no training (needs torch).")
     ] = False,
     sheet: Annotated[
-        Path | None, typer.Option(help="Where to write the worst queries as a picture.")
+        Path | None, typer.Option(help="Where to write queries and results as a picture.")
+    ] = None,
+    shown: Annotated[
+        list[str] | None,
+        typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
     ] = None,
 ) -> None:
     """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
@@ -123,7 +127,13 @@ def card_command(
 
     with command(as_json=True):
         document = report(
-            labelled_set, gallery, encoder, table=table, yardstick=yardstick, sheet=sheet
+            labelled_set,
+            gallery,
+            encoder,
+            table=table,
+            yardstick=yardstick,
+            sheet=sheet,
+            shown=shown or (),
         )
     print_document(document)
 

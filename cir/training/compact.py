@@ -22,9 +22,11 @@ from cir.training.manifest import data_hash, write_manifest
 from cir.training.minilm import read_minilm
 from cir.training.model import Compact, Shape, contrastive_loss
 from cir.training.products import Products
-from cir.training.tower import imagenet_tower
+from cir.training.tower import CELLS, imagenet_tower
 from cir.training.triplets import REFERENCES_PER_GROUP, Batch, TripletMaker
 from cir.training.validation import recall_by_mode
+
+SEEN_CELLS = 15
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,13 @@ class TrainingSettings:
 
     `batch` is a multiple of `triplets.REFERENCES_PER_GROUP`; `held_out` is the share of products
     that training never sees and validation measures on; `drawn` that of batches of drawn designs;
-    `epochs` those in which the tower's late stages learn the attributes.
+    `epochs` those in which the tower's late stages learn the attributes; `masked` the share of the
+    steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023).
     """
 
     seed: int = 7
-    epochs: int = 6
-    steps: int = 1500
+    epochs: int = 5
+    steps: int = 2100
     batch: int = 256
     learning_rate: float = 1e-3
     pretrained_rate: float = 3e-4
@@ -47,6 +50,7 @@ class TrainingSettings:
     held_out: float = 0.06
     drawn: float = 0.2
     averaging: float = 0.995
+    masked: float = 0.6
 
     def __post_init__(self) -> None:
         if self.batch % REFERENCES_PER_GROUP or self.steps < 1:
@@ -136,7 +140,8 @@ class Trainer:
         queries = self._queries(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             empty = token_ids(self.tokenizer, [""] * len(batch.texts))
-            targets = self.model(self._varied(batch.targets), empty)
+            cells = self._cells()
+            targets = self.model(self._varied(batch.targets, cells), empty, cells=cells)
         scale = self.model.log_scale.exp().clamp(max=100.0)
         positive = torch.from_numpy(batch.positive).float()
         return contrastive_loss(queries, targets, positive, scale)
@@ -145,7 +150,8 @@ class Trainer:
         """The queries' rows; short and long texts go through apart, for less padding."""
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(batch.texts)]
         lengths = np.array([sum(each > 0 for each in row) for row in ids])
-        features = self._varied(batch.references)
+        cells = self._cells()
+        features = self._varied(batch.references, cells)
         order = np.argsort(lengths, kind="stable")
         parts = []
         for chosen in np.array_split(order, 3):
@@ -156,14 +162,22 @@ class Trainer:
                         features[chosen],
                         torch.tensor([ids[at][:longest] for at in chosen]),
                         torch.from_numpy(batch.has_image[chosen]),
+                        cells,
                     )
                 )
         return torch.cat(parts)[np.argsort(order)]
 
-    def _varied(self, rows: NDArray[np.int64]) -> Tensor:
-        """Each row's features in a variant drawn at random."""
+    def _cells(self) -> Tensor:
+        """Which cells are seen: some at first, which is quicker and forgives more; all at last."""
+        if self.step >= self.settings.masked * self.settings.steps:
+            return torch.arange(CELLS)
+        return torch.from_numpy(np.sort(self.random.permutation(CELLS)[:SEEN_CELLS]))
+
+    def _varied(self, rows: NDArray[np.int64], cells: Tensor) -> Tensor:
+        """Features of the rows' cells, each row in a variant drawn at random."""
         variants = self.random.integers(0, len(self.features), len(rows))
-        return torch.from_numpy(self.features[variants, rows]).float()
+        held = self.features[variants[:, None], rows[:, None], cells.numpy()[None]]
+        return torch.from_numpy(held.astype(np.float32))
 
     def _features(self) -> NDArray[np.float16]:
         settings = self.settings

@@ -124,5 +124,5 @@ def late_features(tower: Tower, deep: Half, shallow: Half) -> Half:
 
 def as_tensor(values: Half) -> Tensor:
     """float32, in the memory order that convolutions on a CPU like best where there are maps."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values)).float()
+    tensor = torch.from_numpy(values.astype(np.float32))
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

@@ -25,7 +25,7 @@ SMOOTHING = 0.1
 class Lessons:
     """How long and how fast the tower learns."""
 
-    epochs: int = 6
+    epochs: int = 5
     rate: float = 4e-4
     head_rate: float = 2e-3
     weight_decay: float = 0.05

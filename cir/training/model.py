@@ -43,7 +43,6 @@ class Block(nn.Module):
             nn.Linear(shape.width, shape.hidden), nn.GELU(), nn.Linear(shape.hidden, shape.width)
         )
         self.norm_mlp = nn.LayerNorm(shape.width, eps=1e-12)
-        self.drop = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         """`x` is `(n, s, width)`; `hidden` `(n, 1, 1, s)` is -1e4 on padding, else 0."""
@@ -52,8 +51,8 @@ class Block(nn.Module):
         # Written out: on a CPU its gradient takes half the time of the library's function.
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         mixed = (scores + hidden).softmax(dim=-1).to(value.dtype) @ value
-        x = self.norm_attention(x + self.drop(self.out(mixed.transpose(1, 2).flatten(2))))
-        return self.norm_mlp(x + self.drop(self.mlp(x)))
+        x = self.norm_attention(x + self.out(mixed.transpose(1, 2).flatten(2)))
+        return self.norm_mlp(x + self.mlp(x))
 
 
 class ImageTokens(nn.Module):
@@ -74,8 +73,10 @@ class ImageTokens(nn.Module):
         self.mean.copy_(mean)
         self.scale.copy_(1 / (std + 1e-3))
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self.norm(self.project((features - self.mean) * self.scale) + self.position)
+    def forward(self, features: Tensor, cells: Tensor | None = None) -> Tensor:
+        """`cells` `(t,)` are the cells that `features` `(n, t, channels)` are of; None: all."""
+        position = self.position if cells is None else self.position[cells]
+        return self.norm(self.project((features - self.mean) * self.scale) + position)
 
 
 class Words(nn.Module):
@@ -104,7 +105,8 @@ class Words(nn.Module):
 class Fusion(nn.Module):
     """Image tokens `(n, t, width)` and token ids `(n, l)` to unit rows `(n, dim)`.
 
-    The sequence is [CLS], image tokens, text, [SEP]; the embedding is read at [CLS]. `t` 0 is a
+    The sequence is [CLS], image tokens, text, [SEP]; the embedding is read at [CLS] and at the
+    mean of the tokens, to which the mean of the image tokens as they came is added. `t` 0 is a
     query without an image; ids that are only [SEP] are one without a text.
     """
 
@@ -116,7 +118,8 @@ class Fusion(nn.Module):
         self.start = nn.Parameter(torch.randn(1, 1, shape.width) * 0.02)
         self.drop = nn.Dropout(shape.dropout)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
-        self.out = nn.Linear(shape.width, shape.dim, bias=False)
+        self.out = nn.Linear(2 * shape.width, shape.dim, bias=False)
+        self.short = nn.Linear(shape.width, shape.dim, bias=False)
 
     def forward(self, image: Tensor, ids: Tensor, image_seen: Tensor | None = None) -> Tensor:
         """`image_seen` `(n,)` False hides the row's image tokens, as if there were none."""
@@ -131,7 +134,9 @@ class Fusion(nn.Module):
         hidden = (~seen).to(torch.float32)[:, None, None, :] * -1e4
         for block in self.blocks:
             x = block(x, hidden)
-        return functional.normalize(self.out(x[:, 0]).to(torch.float32), dim=-1)
+        read = torch.cat([x[:, 0], _mean(x, seen)], dim=-1)
+        row = self.out(read) + self.short(_mean(image, ones))
+        return functional.normalize(row.to(torch.float32), dim=-1)
 
     def begin_with(self, weights: Mapping[str, Tensor]) -> None:
         """Take embeddings and first layers of a BERT model of the same width."""
@@ -147,7 +152,12 @@ class Fusion(nn.Module):
         for number in range(len(self.blocks)):
             state |= _layer(weights, f"encoder.layer.{number}", f"blocks.{number}")
         missing, unexpected = self.load_state_dict(state, strict=False)
-        assert not unexpected and set(missing) == {"words.table", "words.scale", "out.weight"}
+        assert not unexpected and set(missing) == {
+            "words.table",
+            "words.scale",
+            "out.weight",
+            "short.weight",
+        }
         self.words.fill(weights["embeddings.word_embeddings.weight"])
         with torch.no_grad():
             self.start.copy_(self.norm_words(self.start))
@@ -163,8 +173,14 @@ class Compact(nn.Module):
         self.fusion = Fusion(shape)
         self.log_scale = nn.Parameter(torch.tensor(3.0))
 
-    def forward(self, features: Tensor, ids: Tensor, image_seen: Tensor | None = None) -> Tensor:
-        return self.fusion(self.image_tokens(features), ids, image_seen)
+    def forward(
+        self,
+        features: Tensor,
+        ids: Tensor,
+        image_seen: Tensor | None = None,
+        cells: Tensor | None = None,
+    ) -> Tensor:
+        return self.fusion(self.image_tokens(features, cells), ids, image_seen)
 
     def parameter_groups(self, rate: float, pretrained_rate: float) -> list[dict[str, object]]:
         """For an optimiser: what comes from the text model changes more slowly than what is new."""
@@ -185,6 +201,12 @@ class ImageGraph(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.image_tokens(self.tower(images))
+
+
+def _mean(x: Tensor, seen: Tensor) -> Tensor:
+    """`(n, width)`: the mean of those tokens of `(n, s, width)` that are seen, 0 for none."""
+    shares = seen.to(x.dtype)[..., None]
+    return (x * shares).sum(dim=1) / shares.sum(dim=1).clamp(min=1.0)
 
 
 def contrastive_loss(queries: Tensor, targets: Tensor, positive: Tensor, scale: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The report behind a model card, as one document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cir.encoders.registry import encoder_spec, load_encoder
+from cir.errors import UsageError
 from cir.images import open_image
 from eval.card.attributes import attributes_of, caption_recall, mistaken_colours, same_type_rate
 from eval.card.embedded import Embedded, Ranks, embed, recalls
@@ -28,6 +29,7 @@ def report(
     table: Path | None = None,
     yardstick: bool = False,
     sheet: Path | None = None,
+    shown: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Figures of an encoder on a labelled set.
 
@@ -36,7 +38,8 @@ def report(
         encoder: name of the encoder.
         table: metadata of the images: adds captions, same types and mistaken colours.
         yardstick: whether to run what needs no training beside it.
-        sheet: where to write the worst queries as a picture.
+        sheet: where to write queries with their first results as a picture.
+        shown: ids of the queries in the picture; none are the worst.
 
     Returns:
         `modes` (mode -> group -> measure -> value), `robustness`, `speed`, `worst` (instruction and
@@ -73,13 +76,30 @@ def report(
         for row in worst
     ]
     if sheet is not None:
-        contact_sheet(embedded, order, worst).save(sheet, quality=85)
+        _write_sheet(embedded, order, _rows_of(embedded, shown) or worst, sheet)
     return document
 
 
 def worst_queries(ranks: Ranks, most: int = WORST) -> list[int]:
     """Rows of the queries whose first target stands deepest, the deepest first."""
     return [int(row) for row in np.argsort(-ranks, kind="stable")[:most]]
+
+
+def _rows_of(embedded: Embedded, ids: Sequence[str]) -> list[int]:
+    places = {query.id: row for row, query in enumerate(embedded.labelled.queries)}
+    for each in ids:
+        if each not in places:
+            raise UsageError(f"The labelled set {embedded.labelled.name} has no query {each!r}.")
+    return [places[each] for each in ids]
+
+
+def _write_sheet(
+    embedded: Embedded, order: NDArray[np.int64], rows: Sequence[int], path: Path
+) -> None:
+    try:
+        contact_sheet(embedded, order, rows).save(path, quality=85)
+    except (OSError, ValueError) as error:  # a folder that is not there, an unknown ending
+        raise UsageError(f"The picture {path} cannot be written: {error}.") from error
 
 
 def _yardstick_ranks(embedded: Embedded) -> Ranks:

@@ -80,8 +80,11 @@ def test_what_is_not_wanted_is_not_among_the_right_answers(
 
 def test_captions_count_all_that_fulfils_what_they_say(maker: TripletMaker) -> None:
     batch = maker.batch(512, np.random.default_rng(7))
-    counts = [row.sum() for row, kind in zip(batch.positive, batch.kinds, strict=True)
-              if kind == "caption"]
+    counts = [
+        row.sum()
+        for row, kind in zip(batch.positive, batch.kinds, strict=True)
+        if kind == "caption"
+    ]
     assert max(counts) > min(counts) >= 1
 
 
