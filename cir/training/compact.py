@@ -41,14 +41,14 @@ class TrainingSettings:
 
     seed: int = 7
     epochs: int = 5
-    steps: int = 2100
+    steps: int = 2200
     batch: int = 256
     learning_rate: float = 1e-3
     pretrained_rate: float = 3e-4
     weight_decay: float = 0.05
     warmup: float = 0.1
     held_out: float = 0.06
-    drawn: float = 0.2
+    drawn: float = 0.1
     averaging: float = 0.995
     masked: float = 0.6
 
