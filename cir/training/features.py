@@ -48,7 +48,8 @@ def _placed(image: Image.Image, random: np.random.Generator) -> Image.Image:
     scale = random.uniform(1.05, 1.5)
     ground = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
     room = (ground.width - width, ground.height - height)
-    ground.paste(image, tuple(int(random.integers(0, each + 1)) for each in room))
+    left, top = (int(random.integers(0, each + 1)) for each in room)
+    ground.paste(image, (left, top))
     if random.random() < 0.5:
         ground = ImageOps.mirror(ground)
     values = np.asarray(ground, dtype=np.float32)

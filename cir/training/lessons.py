@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,9 @@ def teach(
     torch.manual_seed(seed)
     heads = Heads(products, tower.channels, lessons.dropout)
     late = tower.late.requires_grad_(True)
-    late.to(memory_format=torch.channels_last)
+    for weights in late.parameters():
+        if weights.dim() == 4:
+            weights.data = weights.data.contiguous(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         [
             {"params": list(late.parameters()), "lr": lessons.rate},
@@ -90,7 +93,12 @@ def teach(
         total_steps=lessons.epochs * steps,
         pct_start=0.15,
     )
-    parts = {"late": late, "heads": heads, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {
+        "late": late,
+        "heads": heads,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
     start = 0
     if held := load_checkpoint(checkpoint, identity):
         start = held["epoch"]

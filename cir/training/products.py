@@ -141,7 +141,8 @@ def slot_features(frame: pd.DataFrame) -> NDArray[np.bool_]:
 def _encode(
     frame: pd.DataFrame,
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, list[str]]]:
-    codes, values = {}, {}
+    codes: dict[str, NDArray[np.int64]] = {}
+    values: dict[str, list[str]] = {}
     for attribute in ATTRIBUTES:
         if attribute not in frame.columns:
             codes[attribute], values[attribute] = np.full(len(frame), -1, np.int64), []

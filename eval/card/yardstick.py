@@ -30,7 +30,8 @@ def yardstick_rows(images: Sequence[Image.Image]) -> Rows:
     for start in range(0, len(images), BATCH):
         batch = pixels(images[start : start + BATCH])
         parts.append(np.concatenate([colour_rows(batch), tower.summary(batch)], axis=1))
-    return np.concatenate(parts) / np.float32(np.sqrt(2))
+    rows: Rows = (np.concatenate(parts) / np.sqrt(2)).astype(np.float32)
+    return rows
 
 
 def colour_rows(batch: NDArray[np.uint8]) -> Rows:

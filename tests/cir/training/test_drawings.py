@@ -18,7 +18,7 @@ def test_no_design_is_kept_aside_or_has_a_number_of_the_catalogue() -> None:
 def test_a_design_becomes_a_row_with_a_picture(tmp_path: Path) -> None:
     design = next(each for each in training_designs() if each.neckline == "hood")
     frame = drawn_frame(tmp_path, [design])
-    picture = Path(frame.loc[0, "photo"])
+    picture = Path(str(frame.loc[0, "photo"]))
     before = picture.stat().st_mtime_ns
     assert frame.loc[0, "articleType"] == "Sweatshirts"
     stated = slot_features(frame)[0]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from cir.training.drawings import drawn_frame, training_designs
+from cir.training.kinds import CHANGED, KEPT
 from cir.training.products import FEATURES, SLOTS, Products, read_products
-from cir.training.triplets import CHANGED, KEPT, TripletMaker
+from cir.training.triplets import TripletMaker
 from tests.cir.training.drawn_products import draw_products
 
 

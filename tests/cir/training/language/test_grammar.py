@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from cir.training.kinds import DRAWN_KINDS, PHOTO_KINDS
 from cir.training.language import lexicon
 from cir.training.language.grammar import caption, instruction, with_article
 from cir.training.language.slips import disturb, slip
-from cir.training.triplets import DRAWN_KINDS, PHOTO_KINDS
 
 VALUES = {
     "c": "Navy Blue", "C": "Red", "t": "Tshirts", "T": "Shirts", "g": "Women", "G": "Men",
