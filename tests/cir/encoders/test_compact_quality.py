@@ -14,11 +14,11 @@ QUERIES = sample_queries()[::25]
 
 @pytest.fixture(scope="module")
 def gallery() -> tuple[Design, ...]:
-    """References and targets of the queries, and every eighth other design."""
+    """References and targets of the queries, and every third design."""
     wanted = {query.reference for query in QUERIES} | {
         target for query in QUERIES for target in query.targets
     }
-    wanted |= set(catalogue()[::8])
+    wanted |= set(catalogue()[::3])
     return tuple(sorted(wanted, key=lambda design: design.id))
 
 
@@ -35,18 +35,17 @@ def test_composed_queries_find_their_targets_and_halves_do_not(
     texts = [query.text for query in QUERIES]
 
     def found(queries: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
-        """Share of the queries with a target among the first three."""
+        """Share of the queries whose first result is a target."""
         hits = []
         for query, row in zip(QUERIES, queries, strict=True):
             places = others(query, gallery)
-            best = np.argsort(-(rows[places] @ row))[:3]
-            first = [gallery[places[place]] for place in best]
-            hits.append(any(fulfils(each, query.reference, query.changes) for each in first))
+            first = gallery[places[int(np.argmax(rows[places] @ row))]]
+            hits.append(fulfils(first, query.reference, query.changes))
         return float(np.mean(hits))
 
-    assert found(compact.encode_composed(references, texts)) >= 0.9
+    assert found(compact.encode_composed(references, texts)) >= 0.75
     assert found(compact.encode_images(references)) < 0.5
-    assert found(compact.encode_texts(texts)) < 0.75
+    assert found(compact.encode_texts(texts)) < 0.5
 
 
 @pytest.mark.parametrize(
