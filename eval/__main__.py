@@ -135,6 +135,43 @@ def delete_command(
         typer.echo(f"Deleted the run {name!r}.")
 
 
+@app.command("card")
+def card_command(
+    labelled_set: Annotated[
+        Path, typer.Option("--set", help="Folder of the labelled set: queries.jsonl and qrels/.")
+    ],
+    gallery: Annotated[Path, typer.Option(help="Folder of its images.")],
+    encoder: Annotated[str, typer.Option(help="Encoder.")] = "compact",
+    table: Annotated[
+        Path | None, typer.Option(help="Metadata: adds captions, same types, mistaken colours.")
+    ] = None,
+    yardstick: Annotated[
+        bool, typer.Option("--yardstick", help="Also what needs no training (needs torch).")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where to write queries and results as a picture.")
+    ] = None,
+    shown: Annotated[
+        list[str] | None,
+        typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
+    ] = None,
+) -> None:
+    """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
+    from eval.card.report import report
+
+    with command(as_json=True):
+        document = report(
+            labelled_set,
+            gallery,
+            encoder,
+            table=table,
+            yardstick=yardstick,
+            sheet=sheet,
+            shown=shown or (),
+        )
+    print_document(document)
+
+
 @contextmanager
 def _progress() -> Iterator[Any]:
     """A function for `eval.runner.run` that shows a bar a stage, on a terminal's stderr alone."""

@@ -26,19 +26,30 @@ def compact(
     work: Annotated[
         Path, typer.Option(help="Feature cache and checkpoint; a second call continues.")
     ] = Path("training-work"),
+    drawings: Annotated[bool, typer.Option(help="Also train on drawn designs.")] = True,
+    epochs: Annotated[
+        int | None, typer.Option(help="Times the tower sees every photo's attributes.", min=0)
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Triplets a step, a multiple of 16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
 ) -> None:
-    """Train the compact encoder on product photos and write its graphs and manifest."""
+    """Train the compact encoder on product photos and write its graphs and manifest.
+
+    A call that was stopped is continued by the same call and gives the same files.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     from cir.training.compact import TrainingSettings, train
+    from cir.training.drawings import drawn_frame
     from cir.training.products import read_products
 
-    given = {"steps": steps, "batch": batch, "seed": seed}
+    given = {"epochs": epochs, "steps": steps, "batch": batch, "seed": seed}
     try:
         settings = TrainingSettings(**{k: v for k, v in given.items() if v is not None})
-        manifest = train(read_products(photos, table), out, work, settings)
+        products = read_products(photos, table)  # wrong paths are told before anything is drawn
+        if drawings:
+            products = read_products(photos, table, drawn_frame(work / "drawn"))
+        manifest = train(products, out, work, settings)
     except (RecomposeError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -1,6 +1,5 @@
 """Training of the compact encoder: cached features, composed triplets, one contrastive loss."""
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,18 +10,23 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.export import export
-from cir.training.features import cached_features, imagenet_tower
+from cir.training.features import VARIANTS, cached_early, late_features
+from cir.training.language.lexicon import every_word
+from cir.training.lessons import Lessons, teach
 from cir.training.manifest import data_hash, write_manifest
+from cir.training.minilm import read_minilm
 from cir.training.model import Compact, Shape, contrastive_loss
 from cir.training.products import Products
-from cir.training.tokens import make_tokenizer
+from cir.training.tower import CELLS, imagenet_tower
 from cir.training.triplets import REFERENCES_PER_GROUP, Batch, TripletMaker
 from cir.training.validation import recall_by_mode
 
-log = logging.getLogger(__name__)
+SEEN_CELLS = 15
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,23 @@ class TrainingSettings:
     """What a training run is made of; written to the manifest.
 
     `batch` is a multiple of `triplets.REFERENCES_PER_GROUP`; `held_out` is the share of products
-    that training never sees and validation measures on.
+    that training never sees and validation measures on; `drawn` that of batches of drawn designs;
+    `epochs` those in which the tower's late stages learn the attributes; `masked` the share of the
+    steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023).
     """
 
     seed: int = 7
-    steps: int = 800
+    epochs: int = 5
+    steps: int = 2200
     batch: int = 256
     learning_rate: float = 1e-3
+    pretrained_rate: float = 3e-4
     weight_decay: float = 0.05
     warmup: float = 0.1
-    held_out: float = 0.08
-    tokenizer_batches: int = 60
+    held_out: float = 0.06
+    drawn: float = 0.1
+    averaging: float = 0.995
+    masked: float = 0.6
 
     def __post_init__(self) -> None:
         if self.batch % REFERENCES_PER_GROUP or self.steps < 1:
@@ -48,32 +58,42 @@ class TrainingSettings:
 
 
 class Trainer:
-    """One training run; its work folder holds the feature cache and the checkpoint."""
+    """One training run; its work folder holds cached features and checkpoints.
+
+    Attributes:
+        model: what is trained. averaged: the running mean of its weights, which is shipped.
+    """
 
     def __init__(self, products: Products, work: Path, settings: TrainingSettings) -> None:
         self.products = products
         self.work = work
         self.settings = settings
         work.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(settings.seed)
-        self.random = np.random.default_rng(settings.seed)
         self.data_hash = data_hash(products)
+        self.train_rows, self.held_rows = split_rows(products, settings)
         self.tower = imagenet_tower()
         self.features = self._features()
-        self.train_rows, self.held_rows = split_rows(products, settings)
-        self.maker = TripletMaker(products, self.train_rows)
-        self.tokenizer = self._tokenizer()
+        torch.manual_seed(settings.seed)
+        self.random = np.random.default_rng(settings.seed)
+        self.makers = self._makers()
+        names = [products.names[row] for row in self.train_rows]
+        text_model = read_minilm([*every_word(), *names], Shape.text_length)
+        self.tokenizer = text_model.tokenizer
         self.shape = Shape(self.tokenizer.get_vocab_size(), self.features.shape[-1])
-        self.model = self._model()
+        self.model = Compact(self.shape)
+        self.model.fusion.begin_with(text_model.weights)
+        plain = torch.from_numpy(self.features[0, self.train_rows]).float().flatten(0, 1)
+        self.model.image_tokens.standardise(plain.mean(dim=0), plain.std(dim=0))
+        self.averaged = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
+        )
+        groups = self.model.parameter_groups(settings.learning_rate, settings.pretrained_rate)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            betas=(0.9, 0.98),
+            groups, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser,
-            settings.learning_rate,
+            [settings.learning_rate, settings.pretrained_rate],
             total_steps=settings.steps,
             pct_start=settings.warmup,
         )
@@ -94,54 +114,94 @@ class Trainer:
                 saved = time.monotonic()
         progress.close()
         self._save()
-        self.model.eval()
+        self.averaged.eval()
+
+    @property
+    def trained(self) -> Compact:
+        """The averaged model."""
+        module = self.averaged.module
+        assert isinstance(module, Compact)
+        return module
 
     def _one_step(self) -> float:
-        batch = self.maker.batch(self.settings.batch, self.random)
+        drawn = len(self.makers) > 1 and self.random.random() < self.settings.drawn
+        batch = self.makers[int(drawn)].batch(self.settings.batch, self.random)
         loss = self._loss(batch)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.schedule.step()
+        self.averaged.update_parameters(self.model)
         self.step += 1
         return float(loss.detach())
 
     def _loss(self, batch: Batch) -> Tensor:
+        queries = self._queries(batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            queries = self.model(
-                self._varied(batch.references),
-                token_ids(self.tokenizer, batch.texts),
-                torch.from_numpy(batch.has_image),
-            )
             empty = token_ids(self.tokenizer, [""] * len(batch.texts))
-            targets = self.model(self._varied(batch.targets), empty)
+            cells = self._cells()
+            targets = self.model(self._varied(batch.targets, cells), empty, cells=cells)
         scale = self.model.log_scale.exp().clamp(max=100.0)
         positive = torch.from_numpy(batch.positive).float()
-        return contrastive_loss(queries.float(), targets.float(), positive, scale)
+        return contrastive_loss(queries, targets, positive, scale)
 
-    def _varied(self, rows: NDArray[np.int64]) -> Tensor:
-        """Each row's features in a variant drawn at random."""
+    def _queries(self, batch: Batch) -> Tensor:
+        """The queries' rows; short and long texts go through apart, for less padding."""
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(batch.texts)]
+        lengths = np.array([sum(each > 0 for each in row) for row in ids])
+        cells = self._cells()
+        features = self._varied(batch.references, cells)
+        order = np.argsort(lengths, kind="stable")
+        parts = []
+        for chosen in np.array_split(order, 3):
+            longest = int(lengths[chosen].max())
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                parts.append(
+                    self.model(
+                        features[chosen],
+                        torch.tensor([ids[at][:longest] for at in chosen]),
+                        torch.from_numpy(batch.has_image[chosen]),
+                        cells,
+                    )
+                )
+        return torch.cat(parts)[np.argsort(order)]
+
+    def _cells(self) -> Tensor:
+        """Which cells are seen: some at first, which is quicker and forgives more; all at last."""
+        if self.step >= self.settings.masked * self.settings.steps:
+            return torch.arange(CELLS)
+        return torch.from_numpy(np.sort(self.random.permutation(CELLS)[:SEEN_CELLS]))
+
+    def _varied(self, rows: NDArray[np.int64], cells: Tensor) -> Tensor:
+        """Features of the rows' cells, each row in a variant drawn at random."""
         variants = self.random.integers(0, len(self.features), len(rows))
-        return torch.from_numpy(self.features[variants, rows]).float()
+        held = self.features[variants[:, None], rows[:, None], cells.numpy()[None]]
+        return torch.from_numpy(held.astype(np.float32))
 
     def _features(self) -> NDArray[np.float16]:
-        cache = self.work / f"features-{self.data_hash[:16]}.npy"
-        held = cached_features(self.tower, self.products.photos, cache, seed=self.settings.seed)
-        return np.array(held)  # in memory: random access to the file is the slower by far
+        settings = self.settings
+        folder = self.work / f"features-{self.data_hash[:16]}-{len(VARIANTS)}"
+        early = cached_early(self.tower, self.products.photos, folder, seed=settings.seed)
+        lessons = Lessons(epochs=settings.epochs)
+        identity = {"data": self.data_hash, "seed": settings.seed, "held": settings.held_out}
+        teach(
+            self.tower,
+            self.products,
+            early,
+            self.train_rows,
+            lessons,
+            seed=settings.seed,
+            checkpoint=self.work / "lessons.pt",
+            identity=identity | asdict(lessons),
+        )
+        return late_features(self.tower, *early)
 
-    def _tokenizer(self) -> Tokenizer:
-        random = np.random.default_rng(self.settings.seed)
-        texts = [self.products.names[row] for row in self.train_rows]
-        for _ in range(self.settings.tokenizer_batches):
-            texts += self.maker.batch(self.settings.batch, random).texts
-        return make_tokenizer(texts, Shape.text_length)
-
-    def _model(self) -> Compact:
-        model = Compact(self.shape)
-        plain = torch.from_numpy(self.features[0, self.train_rows]).float().flatten(0, 1)
-        model.image_tokens.standardise(plain.mean(dim=0), plain.std(dim=0))
-        return model
+    def _makers(self) -> list[TripletMaker]:
+        makers = [TripletMaker(self.products, self.train_rows)]
+        if self.products.drawn.any():
+            makers.append(TripletMaker(self.products, self.train_rows, drawn=True))
+        return makers
 
     @property
     def _checkpoint(self) -> Path:
@@ -151,30 +211,24 @@ class Trainer:
         return asdict(self.settings) | {"data": self.data_hash, "shape": asdict(self.shape)}
 
     def _save(self) -> None:
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                "identity": self._identity(),
-                "step": self.step,
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "random": self.random.bit_generator.state,
-                "torch_random": torch.get_rng_state(),
-            },
-            partial,
-        )
-        partial.replace(self._checkpoint)
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.random.bit_generator.state,
+            "torch_random": torch.get_rng_state(),
+        }
+        save_checkpoint(self._checkpoint, self._identity(), state)
 
     def _resume(self) -> None:
-        if not self._checkpoint.exists():
-            return
-        held = torch.load(self._checkpoint, weights_only=True)
-        if held["identity"] != self._identity():
-            log.warning("%s belongs to other settings or data: starting anew", self._checkpoint)
+        held = load_checkpoint(self._checkpoint, self._identity())
+        if held is None:
             return
         self.step = held["step"]
         self.model.load_state_dict(held["model"])
+        self.averaged.load_state_dict(held["averaged"])
         self.optimiser.load_state_dict(held["optimiser"])
         self.schedule.load_state_dict(held["schedule"])
         self.random.bit_generator.state = held["random"]
@@ -190,14 +244,14 @@ def train(
     trainer.run()
     seconds = time.monotonic() - started
     metrics = recall_by_mode(
-        trainer.model,
+        trainer.trained,
         torch.from_numpy(trainer.features[0, trainer.held_rows]).float(),
         TripletMaker(products, trainer.held_rows),
         lambda texts: token_ids(trainer.tokenizer, texts),
         np.random.default_rng(settings.seed + 1),
     )
     out.mkdir(parents=True, exist_ok=True)
-    export(trainer.tower, trainer.model, trainer.tokenizer, out)
+    export(trainer.tower, trainer.trained, trainer.tokenizer, out)
     return write_manifest(
         out,
         data=trainer.data_hash,
@@ -210,8 +264,8 @@ def train(
 def split_rows(
     products: Products, settings: TrainingSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows held out; products of one name stay together."""
-    names = sorted(set(products.names))
+    """Rows to train on and photos held out; products of one name stay together."""
+    names = sorted(set(products.names) - {""})
     random = np.random.default_rng(settings.seed)
     held = set(random.permutation(names)[: round(len(names) * settings.held_out)].tolist())
     out = np.array([name in held for name in products.names])

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from cir.encoders.compact.preprocess import SIDE
-from cir.training.features import CELLS, Tower
 from cir.training.model import Compact, ImageGraph
+from cir.training.tower import CELLS, Tower
 
 OPSET = 18
 SMALLEST_HALVED = 1024  # values; small tensors (biases, norms) keep full precision

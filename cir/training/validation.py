@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cir.training.model import Compact
-from cir.training.triplets import TripletMaker, Wanted
+from cir.training.triplets import TripletMaker
 
 CUT = 10
 QUERIES = 600
@@ -37,8 +37,8 @@ def recall_by_mode(
     if not drawn:
         return {"queries": 0}
     place = {int(row): at for at, row in enumerate(maker.rows)}
-    references = torch.tensor([place[each[0]] for each in drawn])
-    texts = [each[2] for each in drawn]
+    references = torch.tensor([place[each.reference] for each in drawn])
+    texts = [each.text for each in drawn]
     with torch.inference_mode():
         gallery = model(features, token_ids([""] * len(features)))
         composed = model(features[references], token_ids(texts))
@@ -47,19 +47,15 @@ def recall_by_mode(
     image = gallery[references]
     rows = {"composed": composed, "image": image, "text": text}
     rows["sum"] = functional.normalize(image + text, dim=-1)
-    relevant = np.stack([_relevant(maker, each[4]) for each in drawn])
+    relevant = np.stack([maker.satisfies(each.wanted)[maker.rows] for each in drawn])
     hits = {name: _hits(each @ gallery.T, references, relevant) for name, each in rows.items()}
     kinds = defaultdict(list)
     for each, hit in zip(drawn, hits["composed"], strict=True):
-        kinds[each[5]].append(hit)
+        kinds[each.kind].append(hit)
     result: dict[str, object] = {"queries": len(drawn), "gallery": len(features)}
     result |= {f"recall@{CUT} {name}": round(float(hit.mean()), 4) for name, hit in hits.items()}
     result["kinds"] = {kind: round(float(np.mean(hit)), 4) for kind, hit in sorted(kinds.items())}
     return result
-
-
-def _relevant(maker: TripletMaker, wanted: Wanted) -> NDArray[np.bool_]:
-    return maker.satisfies(wanted, maker.rows)
 
 
 def _hits(scores: Tensor, references: Tensor, relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:

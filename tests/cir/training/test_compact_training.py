@@ -21,6 +21,7 @@ def train(photos: Path, table: Path, out: Path, work: Path, steps: int) -> dict[
     command = [sys.executable, "-m", "cir.training", "compact"]
     command += ["--photos", str(photos), "--table", str(table)]
     command += ["--out", str(out), "--work", str(work), "--steps", str(steps), "--batch", "32"]
+    command += ["--no-drawings", "--epochs", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
@@ -53,14 +54,15 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     import torch
 
     from cir.encoders.compact.preprocess import pixels
-    from cir.training.features import imagenet_tower
-    from cir.training.model import Compact, Shape
+    from cir.training.compact import Trainer, TrainingSettings
+    from cir.training.products import read_products
 
     out, manifest = trained
-    held = torch.load(out.parent / "work" / "checkpoint.pt", weights_only=True)
-    model = Compact(Shape(**held["identity"]["shape"]))
-    model.load_state_dict(held["model"])
-    model.eval()
+    folder = out.parent
+    products = read_products(folder / "photos", folder / "products.csv")
+    settings = TrainingSettings(steps=6, batch=32, epochs=1)
+    trainer = Trainer(products, folder / "work", settings)
+    trainer.run()  # nothing is left to do: it loads what was trained
     encoder = CompactEncoder(out)
     noise = np.random.default_rng(0).integers(0, 255, (4, 90, 70, 3), dtype=np.uint8)
     images = [Image.fromarray(each) for each in noise]
@@ -68,8 +70,8 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     encodings = encoder._tokenizer.encode_batch(texts)
     ids = torch.tensor([each.ids for each in encodings])
     with torch.inference_mode():
-        features = imagenet_tower()(torch.from_numpy(pixels(images)))
-        wanted = model(features, ids).numpy()
+        features = trainer.tower(torch.from_numpy(pixels(images)))
+        wanted = trainer.trained(features, ids).numpy()
     got = encoder.encode_composed(images, texts)
     assert (got * wanted).sum(axis=1).min() > 0.9999
     assert manifest["settings"]["steps"] == 6
@@ -94,6 +96,23 @@ def test_a_second_call_continues_from_the_checkpoint(
     )
     assert again["sha256"] == manifest["sha256"]
     assert again["data_sha256"] == manifest["data_sha256"]
+
+
+def test_a_stopped_training_continues_to_the_same_files(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from cir.training.compact import Trainer, TrainingSettings
+    from cir.training.products import read_products
+
+    out, manifest = trained
+    folder = out.parent
+    products = read_products(folder / "photos", folder / "products.csv")
+    stopped = Trainer(products, tmp_path, TrainingSettings(steps=6, batch=32, epochs=1))
+    for _ in range(3):
+        stopped._one_step()
+    stopped._save()
+    again = train(folder / "photos", folder / "products.csv", tmp_path / "out", tmp_path, steps=6)
+    assert again["sha256"] == manifest["sha256"]
 
 
 def test_the_committed_graphs_are_those_of_the_manifest() -> None:

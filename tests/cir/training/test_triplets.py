@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from cir.training.phrases import TEMPLATES, instruction
-from cir.training.products import Products, read_products
-from cir.training.triplets import CHANGED, KEPT, TripletMaker
+from cir.training.drawings import drawn_frame, training_designs
+from cir.training.kinds import CHANGED, KEPT
+from cir.training.products import FEATURES, SLOTS, Products, read_products
+from cir.training.triplets import TripletMaker
 from tests.cir.training.drawn_products import draw_products
 
 
@@ -23,7 +24,7 @@ def test_a_target_keeps_and_changes_what_its_kind_says(
     batch = maker.batch(512, np.random.default_rng(1))
     assert set(batch.kinds) >= {"baseColour", "articleType", "gender", "feature"}
     for reference, target, kind in zip(batch.references, batch.targets, batch.kinds, strict=True):
-        if kind == "caption":
+        if kind in {"caption", "image"}:
             continue
         for name in KEPT[kind]:
             assert products.codes[name][reference] == products.codes[name][target]
@@ -40,7 +41,7 @@ def test_every_query_has_its_own_target_among_the_positives(maker: TripletMaker)
 def test_only_image_only_queries_have_no_text(maker: TripletMaker) -> None:
     batch = maker.batch(512, np.random.default_rng(3))
     for text, kind, has_image in zip(batch.texts, batch.kinds, batch.has_image, strict=True):
-        assert (text == "") == (kind == "similar")
+        assert (text == "") == (kind == "image")
         assert has_image == (kind != "caption")
 
 
@@ -56,10 +57,60 @@ def test_rows_outside_the_given_ones_are_never_drawn(products: Products) -> None
     assert set(batch.references) | set(batch.targets) <= set(rows.tolist())
 
 
-@pytest.mark.parametrize("kind", TEMPLATES)
-def test_every_template_can_be_filled(kind: str) -> None:
-    values = {"c": "Red", "t": "Shirts", "g": "Men", "f": "striped", "u": "Casual", "s": "Fall"}
+def test_what_is_not_wanted_is_not_among_the_right_answers(
+    products: Products, maker: TripletMaker
+) -> None:
     random = np.random.default_rng(6)
-    texts = {instruction(kind, values, random) for _ in range(400)}
-    assert len(texts) >= len(TEMPLATES[kind])
-    assert not any("{" in text for text in texts)
+    stripes = list(FEATURES).index("striped")
+    seen = set()
+    for row in range(len(products)):
+        for kind in ("not colour", "no feature"):
+            triplet = maker.composed(row, random, kind)
+            if triplet is None:
+                continue
+            seen.add(kind)
+            right = maker.satisfies(triplet.wanted)
+            assert right[triplet.target]
+            if kind == "not colour":
+                own = products.codes["baseColour"][row]
+                assert not (products.codes["baseColour"][right] == own).any()
+            elif products.features[row, stripes]:
+                assert not products.features[right, stripes].any()
+    assert seen == {"not colour", "no feature"}
+
+
+def test_captions_count_all_that_fulfils_what_they_say(maker: TripletMaker) -> None:
+    batch = maker.batch(512, np.random.default_rng(7))
+    counts = [
+        row.sum()
+        for row, kind in zip(batch.positive, batch.kinds, strict=True)
+        if kind == "caption"
+    ]
+    assert max(counts) > min(counts) >= 1
+
+
+@pytest.fixture(scope="module")
+def designs(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    folder = tmp_path_factory.mktemp("designs")
+    chosen = [each for each in training_designs() if each.garment in {"skirt", "shorts"}]
+    rows = [each for each in chosen if each.colour in {"red", "blue", "green"}]
+    return read_products(*draw_products(folder), drawn_frame(folder / "drawn", rows))
+
+
+def test_a_drawn_target_keeps_all_that_is_not_changed(designs: Products) -> None:
+    maker = TripletMaker(designs, np.arange(len(designs)), drawn=True)
+    batch = maker.batch(256, np.random.default_rng(8))
+    assert {"baseColour", "feature", "articleType"} <= set(batch.kinds)
+    for reference, target, kind in zip(batch.references, batch.targets, batch.kinds, strict=True):
+        assert designs.drawn[reference] and designs.drawn[target]
+        if kind == "feature":
+            assert designs.codes["baseColour"][reference] == designs.codes["baseColour"][target]
+            changed = [
+                name
+                for name in SLOTS
+                if designs.codes[name][reference] != designs.codes[name][target]
+            ]
+            assert len(changed) == 1
+        if kind == "baseColour":
+            for name in ("articleType", *SLOTS):
+                assert designs.codes[name][reference] == designs.codes[name][target]

@@ -1,0 +1,1 @@
+"""The language of instructions: words, sentences and slips of the keyboard."""

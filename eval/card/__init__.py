@@ -1,0 +1,1 @@
+"""What a model card reports of an encoder, beyond the figures of one run."""
