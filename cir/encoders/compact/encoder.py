@@ -142,6 +142,8 @@ def _session(content: bytes, path: Path, inputs: list[str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3
+    # The arena would keep what the largest batch took, some 250 MB; without it, nothing is slower.
+    options.enable_cpu_mem_arena = False
     try:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # the runtime's error classes share no public base
