@@ -247,6 +247,9 @@ def _provenance(
         "settings": {
             "set": str(request.labelled_set.resolve()),
             "format": request.format,
+            "encoder": encoder.spec.name,
+            "weights": encoder.weights,
+            "tokenizer": encoder.tokenizer,
             **asdict(request.reading or Reading()),
             "split": labelled.split,
             "ablations": request.ablations,

@@ -43,6 +43,7 @@ def test_the_document_with_ablations_and_the_run_on_disk(
     assert document.items() <= kept.items()
     assert kept["gallery"]["images"] == 12
     assert kept["settings"]["split"] == "test"
+    assert (kept["settings"]["encoder"], kept["settings"]["weights"]) == ("compact", None)
     assert {"encoder_fingerprint", "set_fingerprint", "versions", "date"} <= set(kept)
     with (run / "queries.csv").open(newline="") as file:
         table = {row["id"]: row for row in csv.DictReader(file)}
