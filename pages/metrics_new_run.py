@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from cir.access import require_indexable
+from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.jobs import JOBS
@@ -188,9 +189,11 @@ def _pick_place(chosen: _Set) -> tuple[str, str | None, str, str | None]:
             help="A folder on the machine of this Recompose; the labelled set names images in it.",
             key="metrics_gallery",
         )
-    names = list(SPECS)
-    at = names.index(settings().encoder) if settings().encoder in names else 0
-    return place or _FOLDER, None, folder, st.selectbox("Encoder", names, index=at)
+    ready = [name for name in SPECS if encoder_readiness(name) == "ready"]
+    at = ready.index(settings().encoder) if settings().encoder in ready else 0
+    help_text = "Those that are ready here; an index can be built with others, which fetches them."
+    encoder = st.selectbox("Encoder", ready, index=at, help=help_text)
+    return place or _FOLDER, None, folder, encoder
 
 
 def _is_offered(place: str, chosen: _Set, indexes: list[IndexInfo]) -> bool:
