@@ -10,48 +10,46 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
+from cir.training.attributes import AttributeHeads, Scores, attribute_loss
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
-from cir.training.features import Half, as_tensor
-from cir.training.products import ATTRIBUTES, FEATURES, Products
+from cir.training.features import Half
+from cir.training.late import LateStages
+from cir.training.products import Products
 from cir.training.tower import Tower
 
 BATCH = 96
-SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """How long and how fast the tower learns."""
+    """How long and how fast the tower learns.
 
-    epochs: int = 5
+    `mixing` is the parameter of the beta distribution from which the shares of two pictures in one
+    are drawn (mixup, Zhang et al. 2018); 0 mixes nothing.
+    """
+
+    epochs: int = 16
     rate: float = 4e-4
     head_rate: float = 2e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
+    mixing: float = 0.4
 
 
-class Heads(nn.Module):
-    """One linear classifier an attribute, and one score a feature, on the mean of all cells."""
+class Reader(nn.Module):
+    """Attributes and features, read from the mean of all cells."""
 
     def __init__(self, products: Products, channels: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(channels)
         self.drop = nn.Dropout(dropout)
-        self.attributes = nn.ModuleDict(
-            {
-                name: nn.Linear(channels, len(products.values[name]))
-                for name in ATTRIBUTES
-                if products.values[name]
-            }
-        )
-        self.features = nn.Linear(channels, len(FEATURES))
+        self.heads = AttributeHeads(products, channels)
 
-    def forward(self, cells: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        pooled = self.drop(self.norm(cells.mean(dim=1)))
-        return {name: head(pooled) for name, head in self.attributes.items()}, self.features(pooled)
+    def forward(self, cells: Tensor) -> Scores:
+        scores: Scores = self.heads(self.drop(self.norm(cells.mean(dim=1))))
+        return scores
 
 
 def teach(
@@ -74,15 +72,13 @@ def teach(
         return
     random = np.random.default_rng([seed, 1])
     torch.manual_seed(seed)
-    heads = Heads(products, tower.channels, lessons.dropout)
+    reader = Reader(products, tower.channels, lessons.dropout)
     late = tower.late.requires_grad_(True)
-    for weights in late.parameters():
-        if weights.dim() == 4:
-            weights.data = weights.data.contiguous(memory_format=torch.channels_last)
+    stages = LateStages(tower)
     optimiser = torch.optim.AdamW(
         [
             {"params": list(late.parameters()), "lr": lessons.rate},
-            {"params": list(heads.parameters()), "lr": lessons.head_rate},
+            {"params": list(reader.parameters()), "lr": lessons.head_rate},
         ],
         weight_decay=lessons.weight_decay,
     )
@@ -95,7 +91,7 @@ def teach(
     )
     parts: dict[str, Any] = {
         "late": late,
-        "heads": heads,
+        "reader": reader,
         "optimiser": optimiser,
         "schedule": schedule,
     }
@@ -106,13 +102,14 @@ def teach(
             part.load_state_dict(held[name])
         random.bit_generator.state = held["random"]
         torch.set_rng_state(held["torch_random"])
-    heads.train()
+    reader.train()
     progress = tqdm(total=lessons.epochs * steps, initial=start * steps, desc="lessons")
     for epoch in range(start, lessons.epochs):
         order = random.permutation(rows)
         for step in range(steps):
             chosen = order[step * BATCH : (step + 1) * BATCH]
-            loss = _lesson(tower, heads, products, deep, shallow, chosen, random)
+            cells, mixture = _mixed(stages, deep, shallow, chosen, lessons.mixing, random)
+            loss = _loss(reader(cells), products, chosen, mixture)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -126,27 +123,38 @@ def teach(
     late.requires_grad_(False)
 
 
-def _lesson(
-    tower: Tower,
-    heads: Heads,
-    products: Products,
+@dataclass(frozen=True)
+class Mixture:
+    """Each picture's share, in 0.5..1, and which picture of the batch `(n,)` has the rest."""
+
+    share: float
+    partners: NDArray[np.int64]
+
+
+def _mixed(
+    stages: LateStages,
     deep: Half,
     shallow: Half,
     rows: NDArray[np.int64],
+    mixing: float,
     random: Generator,
-) -> Tensor:
+) -> tuple[Tensor, Mixture]:
+    """`(n, 25, channels)` of the rows in variants drawn at random, mixed after the early stages."""
+    share = float(random.beta(mixing, mixing)) if mixing else 1.0
+    mixture = Mixture(max(share, 1 - share), random.permutation(len(rows)))
     variants = random.integers(0, len(deep), len(rows))
-    cells = torch.cat(
-        [as_tensor(shallow[variants, rows]), tower.late_part(as_tensor(deep[variants, rows]))],
-        dim=-1,
-    )
-    attributes, features = heads(cells)
-    loss = torch.zeros(())
-    for name, scores in attributes.items():
-        codes = torch.from_numpy(products.codes[name][rows])
-        if (codes >= 0).any():
-            loss = loss + functional.cross_entropy(
-                scores, codes, ignore_index=-1, label_smoothing=SMOOTHING
-            )
-    stated = torch.from_numpy(products.features[rows]).float()
-    return loss + 10 * functional.binary_cross_entropy_with_logits(features, stated)
+
+    def mix(values: Half) -> Tensor:
+        whole = torch.from_numpy(values[variants, rows].astype(np.float32))
+        return torch.lerp(whole[mixture.partners], whole, mixture.share)
+
+    return torch.cat([mix(shallow), stages(mix(deep))], dim=-1), mixture
+
+
+def _loss(scores: Scores, products: Products, rows: NDArray[np.int64], mixture: Mixture) -> Tensor:
+    parts = []
+    for chosen in (rows, rows[mixture.partners]):
+        codes = {name: torch.from_numpy(each[chosen]) for name, each in products.codes.items()}
+        stated = torch.from_numpy(products.features[chosen]).float()
+        parts.append(attribute_loss(scores, codes, stated))
+    return mixture.share * parts[0] + (1 - mixture.share) * parts[1]

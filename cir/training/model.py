@@ -17,6 +17,7 @@ class Shape:
     """Sizes of the fusion transformer; `dim` is the length of an embedding.
 
     Width, heads, hidden are those of MiniLM, whose first `depth` layers it begins with.
+    `hidden_channels` is the share of the tower's channels that training hides of each picture.
     """
 
     vocabulary: int
@@ -28,6 +29,7 @@ class Shape:
     dim: int = 256
     text_length: int = 48
     dropout: float = 0.1
+    hidden_channels: float = 0.15
 
 
 class Block(nn.Module):
@@ -67,6 +69,7 @@ class ImageTokens(nn.Module):
         self.project = nn.Linear(shape.channels, shape.width)
         self.position = nn.Parameter(torch.randn(CELLS, shape.width) * 0.02)
         self.norm = nn.LayerNorm(shape.width)
+        self.hide = nn.Dropout1d(shape.hidden_channels)
 
     def standardise(self, mean: Tensor, std: Tensor) -> None:
         """Set the channels' mean and standard deviation over the training photos."""
@@ -76,7 +79,10 @@ class ImageTokens(nn.Module):
     def forward(self, features: Tensor, cells: Tensor | None = None) -> Tensor:
         """`cells` `(t,)` are the cells that `features` `(n, t, channels)` are of; None: all."""
         position = self.position if cells is None else self.position[cells]
-        return self.norm(self.project((features - self.mean) * self.scale) + position)
+        features = (features - self.mean) * self.scale
+        if self.training:
+            features = self.hide(features.transpose(1, 2)).transpose(1, 2)
+        return self.norm(self.project(features) + position)
 
 
 class Words(nn.Module):

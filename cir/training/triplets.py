@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from cir.training.batch import Batch, Triplet, Wanted
 from cir.training.kinds import CHANGED, DRAWN_KINDS, KEPT, LETTERS, PHOTO_KINDS
 from cir.training.language.grammar import caption, instruction
 from cir.training.language.lexicon import WITHOUT
@@ -17,53 +17,6 @@ FEATURE_NAMES = tuple(FEATURES)
 TEXT_ONLY_SHARE, IMAGE_ONLY_SHARE = 0.12, 0.05
 REFERENCES_PER_GROUP = 16  # products of one type and gender beside each other: hard negatives
 ONE_KIND_SHARE = 0.7  # of the groups: all wish the same kind of change
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`n` queries with their targets, and which targets of the batch satisfy which query.
-
-    Attributes:
-        references, targets: `(n,)` rows of the products.
-        texts: `n` instructions, "" for an image-only query.
-        has_image: `(n,)` False for a text-only query.
-        positive: `(n, n)` whether target j is a right answer to query i.
-        kinds: `n` names of the kinds of change.
-    """
-
-    references: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    texts: list[str]
-    has_image: NDArray[np.bool_]
-    positive: NDArray[np.bool_]
-    kinds: list[str]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a target must be, and what it must not be.
-
-    Attributes:
-        codes: attribute -> code; a slot counts as right where a product does not have it.
-        features: columns that must be stated. without_codes, without_features: must not be.
-    """
-
-    codes: Mapping[str, int]
-    features: tuple[int, ...] = ()
-    without_codes: Mapping[str, int] = field(default_factory=dict)
-    without_features: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Triplet:
-    """One query: reference, a target, text, whether the image is given, and what is wanted."""
-
-    reference: int
-    target: int
-    text: str
-    has_image: bool
-    wanted: Wanted
-    kind: str
 
 
 class TripletMaker:
@@ -103,6 +56,7 @@ class TripletMaker:
             texts=[each.text for each in drawn],
             has_image=np.array([each.has_image for each in drawn]),
             positive=np.stack([self.satisfies(each.wanted)[columns] for each in drawn]),
+            wanted=[each.wanted for each in drawn],
             kinds=[each.kind for each in drawn],
         )
 

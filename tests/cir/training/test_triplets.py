@@ -114,3 +114,9 @@ def test_a_drawn_target_keeps_all_that_is_not_changed(designs: Products) -> None
         if kind == "baseColour":
             for name in ("articleType", *SLOTS):
                 assert designs.codes[name][reference] == designs.codes[name][target]
+
+
+def test_each_target_is_what_its_query_wants(maker: TripletMaker) -> None:
+    batch = maker.batch(128, np.random.default_rng(6))
+    for target, wanted in zip(batch.targets, batch.wanted, strict=True):
+        assert maker.satisfies(wanted)[target]
