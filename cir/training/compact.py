@@ -24,7 +24,7 @@ from cir.training.manifest import data_hash, write_manifest
 from cir.training.minilm import read_minilm
 from cir.training.model import Compact, Shape, contrastive_loss
 from cir.training.products import Products
-from cir.training.tower import CELLS, imagenet_tower
+from cir.training.tower import CELLS, ROWS, imagenet_tower
 from cir.training.triplets import REFERENCES_PER_GROUP, TripletMaker
 from cir.training.validation import recall_by_mode
 
@@ -46,7 +46,7 @@ class TrainingSettings:
 
     seed: int = 7
     epochs: int = 16
-    steps: int = 1800
+    steps: int = 800
     batch: int = 256
     learning_rate: float = 1e-3
     pretrained_rate: float = 3e-4
@@ -57,7 +57,7 @@ class TrainingSettings:
     averaging: float = 0.995
     reading: float = 0.3
     reading_rate: float = 2e-3
-    masked: float = 0.7
+    masked: float = 0.8
 
     def __post_init__(self) -> None:
         if self.batch % REFERENCES_PER_GROUP or self.steps < 1:
@@ -89,8 +89,8 @@ class Trainer:
         self.shape = Shape(self.tokenizer.get_vocab_size(), self.features.shape[-1])
         self.model = Compact(self.shape)
         self.model.fusion.begin_with(text_model.weights)
-        plain = torch.from_numpy(self.features[0, self.train_rows]).float().flatten(0, 1)
-        self.model.image_tokens.standardise(plain.mean(dim=0), plain.std(dim=0))
+        plain = torch.from_numpy(self.features[0, self.train_rows]).float()
+        self.model.image_tokens.standardise(plain)
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
@@ -192,8 +192,9 @@ class Trainer:
     def _cells(self) -> Tensor:
         """Which cells are seen: some at first, which is quicker and forgives more; all at last."""
         if self.step >= self.settings.masked * self.settings.steps:
-            return torch.arange(CELLS)
-        return torch.from_numpy(np.sort(self.random.permutation(CELLS)[:SEEN_CELLS]))
+            return torch.arange(ROWS)
+        seen = np.sort(self.random.permutation(CELLS)[:SEEN_CELLS])
+        return torch.from_numpy(np.append(seen, CELLS))
 
     def _varied(self, rows: NDArray[np.int64], cells: Tensor) -> Tensor:
         """Features of the rows' cells, each row in a variant drawn at random."""
@@ -217,7 +218,7 @@ class Trainer:
             checkpoint=self.work / "lessons.pt",
             identity=identity | asdict(lessons),
         )
-        return late_features(self.tower, *early)
+        return late_features(self.tower, early)
 
     def _makers(self) -> list[TripletMaker]:
         makers = [TripletMaker(self.products, self.train_rows)]

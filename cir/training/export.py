@@ -11,7 +11,7 @@ from torch import nn
 
 from cir.encoders.compact.preprocess import SIDE
 from cir.training.model import Compact, ImageGraph
-from cir.training.tower import CELLS, Tower
+from cir.training.tower import ROWS, Tower
 
 OPSET = 18
 SMALLEST_HALVED = 1024  # values; small tensors (biases, norms) keep full precision
@@ -20,7 +20,7 @@ SMALLEST_HALVED = 1024  # values; small tensors (biases, norms) keep full precis
 def export(tower: Tower, model: Compact, tokenizer: Tokenizer, out: Path) -> None:
     """Write `image.onnx`, `fusion.onnx` and `tokenizer.json`."""
     image = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    tokens = torch.zeros(2, CELLS, model.shape.width)
+    tokens = torch.zeros(2, ROWS, model.shape.width)
     ids = torch.ones(2, 5, dtype=torch.int64)
     n, t = torch.export.Dim("n"), torch.export.Dim("t")
     length = torch.export.Dim("length", max=model.shape.text_length)

@@ -1,6 +1,7 @@
 """What the image tower's frozen stages see of every photo, cached in several variants."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,25 @@ from tqdm import tqdm
 
 from cir.encoders.compact.preprocess import pixels
 from cir.images import open_image
-from cir.training.tower import CELLS, Tower
+from cir.training.palette import BINS
+from cir.training.tower import CELLS, ROWS, Tower
 
 BATCH = 64
 Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Early:
+    """What the frozen stages give for `v` variants of `n` pictures.
+
+    Attributes:
+        deep: `(v, n, 80, 10, 10)`, for the late stages. shallow: `(v, n, 25, shallow channels)`.
+        palette: `(v, n, 486)`.
+    """
+
+    deep: Half
+    shallow: Half
+    palette: Half
 
 
 def _plain(image: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -64,19 +80,14 @@ VARIANTS: Sequence[Callable[[Image.Image, np.random.Generator], Image.Image]] = 
 )  # fmt: skip
 
 
-def cached_early(
-    tower: Tower, photos: Sequence[Path], folder: Path, *, seed: int
-) -> tuple[Half, Half]:
-    """What the frozen stages give for each variant of each photo, memory-mapped from the folder.
-
-    Returns `(variants, n, 80, 10, 10)` and `(variants, n, 25, shallow channels)`; computed where
-    absent.
-    """
+def cached_early(tower: Tower, photos: Sequence[Path], folder: Path, *, seed: int) -> Early:
+    """Of each variant of each photo, memory-mapped from the folder; computed where absent."""
     shapes = (
         (len(VARIANTS), len(photos), *tower.deep_shape),
         (len(VARIANTS), len(photos), CELLS, tower.shallow_channels),
+        (len(VARIANTS), len(photos), BINS),
     )
-    files = (folder / "deep.npy", folder / "shallow.npy")
+    files = [folder / f"{field.name}.npy" for field in fields(Early)]
     if not all(file.exists() for file in files):
         folder.mkdir(parents=True, exist_ok=True)
         partial = [file.with_suffix(".partial") for file in files]
@@ -84,20 +95,13 @@ def cached_early(
             np.lib.format.open_memmap(path, "w+", np.float16, shape)
             for path, shape in zip(partial, shapes, strict=True)
         ]
-        _fill(held[0], held[1], tower, photos, seed)
+        _fill(Early(*held), tower, photos, seed)
         for path, file in zip(partial, files, strict=True):
             path.replace(file)
-    deep, shallow = (np.load(file, mmap_mode="r") for file in files)
-    return deep, shallow
+    return Early(*(np.load(file, mmap_mode="r") for file in files))
 
 
-def _fill(
-    deep: NDArray[np.float16],
-    shallow: NDArray[np.float16],
-    tower: Tower,
-    photos: Sequence[Path],
-    seed: int,
-) -> None:
+def _fill(early: Early, tower: Tower, photos: Sequence[Path], seed: int) -> None:
     random = np.random.default_rng(seed)
     for start in tqdm(range(0, len(photos), BATCH), desc="features", unit="batch"):
         images = [open_image(path) for path in photos[start : start + BATCH]]
@@ -105,21 +109,23 @@ def _fill(
         for variant, vary in enumerate(VARIANTS):
             batch = pixels([vary(image, random) for image in images])
             with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-                x, cells = tower.early_part(torch.from_numpy(batch))
-            deep[variant, rows] = x.to(torch.float16).numpy()
-            shallow[variant, rows] = cells.to(torch.float16).numpy()
+                parts = tower.early_part(torch.from_numpy(batch))
+            for field, part in zip(fields(Early), parts, strict=True):
+                getattr(early, field.name)[variant, rows] = part.to(torch.float16).numpy()
 
 
-def late_features(tower: Tower, deep: Half, shallow: Half) -> Half:
-    """`(variants, n, 25, channels)`: the whole tower's output, from its cached early part."""
-    out = np.empty((*shallow.shape[:3], tower.channels), np.float16)
-    out[..., : tower.shallow_channels] = shallow
-    for variant in range(len(deep)):
-        for start in range(0, deep.shape[1], 4 * BATCH):
+def late_features(tower: Tower, early: Early) -> Half:
+    """`(variants, n, 26, channels)`: the whole tower's output, from its cached early part."""
+    variants, count = early.palette.shape[:2]
+    out = np.zeros((variants, count, ROWS, tower.channels), np.float16)
+    out[:, :, :CELLS, : tower.shallow_channels] = early.shallow
+    out[:, :, CELLS, :BINS] = early.palette
+    for variant in range(variants):
+        for start in range(0, count, 4 * BATCH):
             rows = slice(start, start + 4 * BATCH)
             with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-                cells = tower.late_part(as_tensor(deep[variant, rows]))
-            out[variant, rows, :, tower.shallow_channels :] = cells.to(torch.float16).numpy()
+                cells = tower.late_part(as_tensor(early.deep[variant, rows]))
+            out[variant, rows, :CELLS, tower.shallow_channels :] = cells.to(torch.float16).numpy()
     return out
 
 

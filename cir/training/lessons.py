@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from cir.training.attributes import AttributeHeads, Scores, attribute_loss
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
-from cir.training.features import Half
+from cir.training.features import Early, Half
 from cir.training.late import LateStages
+from cir.training.palette import BINS
 from cir.training.products import Products
 from cir.training.tower import Tower
 
@@ -39,23 +40,24 @@ class Lessons:
 
 
 class Reader(nn.Module):
-    """Attributes and features, read from the mean of all cells."""
+    """Attributes and features, read from the mean of all cells and the palette."""
 
     def __init__(self, products: Products, channels: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(channels)
+        self.norm = nn.BatchNorm1d(channels + BINS)
         self.drop = nn.Dropout(dropout)
-        self.heads = AttributeHeads(products, channels)
+        self.heads = AttributeHeads(products, channels + BINS)
 
-    def forward(self, cells: Tensor) -> Scores:
-        scores: Scores = self.heads(self.drop(self.norm(cells.mean(dim=1))))
+    def forward(self, cells: Tensor, palette: Tensor) -> Scores:
+        seen = torch.cat([cells.mean(dim=1), palette], dim=-1)
+        scores: Scores = self.heads(self.drop(self.norm(seen)))
         return scores
 
 
 def teach(
     tower: Tower,
     products: Products,
-    early: tuple[Half, Half],
+    early: Early,
     rows: NDArray[np.int64],
     lessons: Lessons,
     *,
@@ -67,7 +69,6 @@ def teach(
 
     A checkpoint is written after every epoch.
     """
-    deep, shallow = early
     if not lessons.epochs:
         return
     random = np.random.default_rng([seed, 1])
@@ -108,8 +109,8 @@ def teach(
         order = random.permutation(rows)
         for step in range(steps):
             chosen = order[step * BATCH : (step + 1) * BATCH]
-            cells, mixture = _mixed(stages, deep, shallow, chosen, lessons.mixing, random)
-            loss = _loss(reader(cells), products, chosen, mixture)
+            cells, palette, mixture = _mixed(stages, early, chosen, lessons.mixing, random)
+            loss = _loss(reader(cells, palette), products, chosen, mixture)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -133,22 +134,22 @@ class Mixture:
 
 def _mixed(
     stages: LateStages,
-    deep: Half,
-    shallow: Half,
+    early: Early,
     rows: NDArray[np.int64],
     mixing: float,
     random: Generator,
-) -> tuple[Tensor, Mixture]:
-    """`(n, 25, channels)` of the rows in variants drawn at random, mixed after the early stages."""
+) -> tuple[Tensor, Tensor, Mixture]:
+    """Cells and palettes of the rows in variants drawn at random, mixed after the early stages."""
     share = float(random.beta(mixing, mixing)) if mixing else 1.0
     mixture = Mixture(max(share, 1 - share), random.permutation(len(rows)))
-    variants = random.integers(0, len(deep), len(rows))
+    variants = random.integers(0, len(early.deep), len(rows))
 
     def mix(values: Half) -> Tensor:
         whole = torch.from_numpy(values[variants, rows].astype(np.float32))
         return torch.lerp(whole[mixture.partners], whole, mixture.share)
 
-    return torch.cat([mix(shallow), stages(mix(deep))], dim=-1), mixture
+    cells = torch.cat([mix(early.shallow), stages(mix(early.deep))], dim=-1)
+    return cells, mix(early.palette), mixture
 
 
 def _loss(scores: Scores, products: Products, rows: NDArray[np.int64], mixture: Mixture) -> Tensor:

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.training.tower import CELLS, Tower
+from cir.training.palette import BINS
+from cir.training.tower import CELLS, ROWS, Tower
 
 PAD = 0  # token id; the tokenizer is made so
+RARE = 0.02  # added to a bin's standard deviation: colours hardly seen shall not count for much
 
 
 @dataclass(frozen=True)
@@ -58,31 +60,39 @@ class Block(nn.Module):
 
 
 class ImageTokens(nn.Module):
-    """Grid features `(n, 25, channels)` to image tokens `(n, 25, width)`."""
+    """The tower's rows `(n, 26, channels)` to image tokens `(n, 26, width)`."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.mean: Tensor
         self.scale: Tensor
-        self.register_buffer("mean", torch.zeros(shape.channels))
-        self.register_buffer("scale", torch.ones(shape.channels))
+        self.register_buffer("mean", torch.zeros(2, shape.channels))
+        self.register_buffer("scale", torch.ones(2, shape.channels))
         self.project = nn.Linear(shape.channels, shape.width)
-        self.position = nn.Parameter(torch.randn(CELLS, shape.width) * 0.02)
+        self.palette = nn.Linear(BINS, shape.width)
+        self.position = nn.Parameter(torch.randn(ROWS, shape.width) * 0.02)
         self.norm = nn.LayerNorm(shape.width)
         self.hide = nn.Dropout1d(shape.hidden_channels)
 
-    def standardise(self, mean: Tensor, std: Tensor) -> None:
-        """Set the channels' mean and standard deviation over the training photos."""
-        self.mean.copy_(mean)
-        self.scale.copy_(1 / (std + 1e-3))
+    def standardise(self, features: Tensor) -> None:
+        """Take mean and standard deviation of the training photos' `(n, 26, channels)`."""
+        for part, values in enumerate((features[:, :CELLS].flatten(0, 1), features[:, CELLS])):
+            self.mean[part] = values.mean(dim=0)
+            self.scale[part] = 1 / (values.std(dim=0) + (RARE if part else 1e-3))
 
     def forward(self, features: Tensor, cells: Tensor | None = None) -> Tensor:
-        """`cells` `(t,)` are the cells that `features` `(n, t, channels)` are of; None: all."""
+        """`cells` `(t,)` are the rows that `features` `(n, t, channels)` are; None: all.
+
+        The last one is always the palette.
+        """
         position = self.position if cells is None else self.position[cells]
-        features = (features - self.mean) * self.scale
+        grid = (features[:, :-1] - self.mean[0]) * self.scale[0]
+        colours = ((features[:, -1:] - self.mean[1]) * self.scale[1])[..., :BINS]
         if self.training:
-            features = self.hide(features.transpose(1, 2)).transpose(1, 2)
-        return self.norm(self.project(features) + position)
+            grid = self.hide(grid.transpose(1, 2)).transpose(1, 2)
+            colours = self.hide(colours.transpose(1, 2)).transpose(1, 2)
+        tokens = torch.cat([self.project(grid), self.palette(colours)], dim=1)
+        return self.norm(tokens + position)
 
 
 class Words(nn.Module):

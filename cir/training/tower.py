@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cir.torchvision_compat import prepare_torchvision
+from cir.training.palette import BINS, palette
 
 GRID = 5
 CELLS = GRID * GRID
+ROWS = CELLS + 1  # the last one holds the palette
 COLOUR_SPLIT = 2  # colours are averaged over 2 x 2 parts of each cell
 FROZEN = 4  # stages of the network that keep their ImageNet weights
 
@@ -19,9 +21,10 @@ FROZEN = 4  # stages of the network that keep their ImageNet weights
 class Tower(nn.Module):
     """Bytes of a picture to a grid of features.
 
-    Input `(n, 160, 160, 3)` uint8; output `(n, 25, channels)` float32. Feature maps of strides 4,
+    Input `(n, 160, 160, 3)` uint8; output `(n, 26, channels)` float32. Feature maps of strides 4,
     8, 16 and 32 and the picture's own colours are pooled to one grid: colour and texture live in
-    the early maps, shape in the late ones.
+    the early maps, shape in the late ones. The last row is the palette of the whole picture, and
+    zeros.
     """
 
     mean, std = 0.498, 0.502  # of the ImageNet weights, on pixels in 0..1
@@ -46,8 +49,8 @@ class Tower(nn.Module):
         """The stages that training changes."""
         return nn.ModuleList(self.net.blocks[FROZEN:])
 
-    def early_part(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`(n, 80, 10, 10)` for the late stages, `(n, 25, shallow_channels)` early features."""
+    def early_part(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`(n, 80, 10, 10)` for the late stages; early features `(n, 25, 76)`; palette."""
         colours = images.permute(0, 3, 1, 2).to(torch.float32) / 255
         x = self.net.bn1(self.net.conv_stem((colours - self.mean) / self.std))
         cells = []
@@ -57,7 +60,7 @@ class Tower(nn.Module):
                 cells.append(_cells(x))
         fine = functional.avg_pool2d(colours, colours.shape[-1] // (GRID * COLOUR_SPLIT))
         cells.append(functional.pixel_unshuffle(fine, COLOUR_SPLIT).flatten(2).transpose(1, 2))
-        return x, torch.cat(cells, dim=-1)
+        return x, torch.cat(cells, dim=-1), palette(colours)
 
     def late_part(self, x: Tensor) -> Tensor:
         """`(n, 25, 432)` features of the late stages."""
@@ -68,14 +71,16 @@ class Tower(nn.Module):
     def summary(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`(n, 320)` unit rows: the mean of the last map."""
         with torch.inference_mode():
-            deep, _ = self.early_part(torch.from_numpy(images))
+            deep, _, _ = self.early_part(torch.from_numpy(images))
             rows = functional.normalize(self.late_part(deep)[..., 112:].mean(dim=1), dim=-1)
         found: NDArray[np.float32] = rows.numpy()
         return found
 
     def forward(self, images: Tensor) -> Tensor:
-        deep, shallow = self.early_part(images)
-        return torch.cat([shallow, self.late_part(deep)], dim=-1)
+        deep, shallow, colours = self.early_part(images)
+        cells = torch.cat([shallow, self.late_part(deep)], dim=-1)
+        last = functional.pad(colours, (0, self.channels - BINS))[:, None]
+        return torch.cat([cells, last], dim=1)
 
 
 def imagenet_tower() -> Tower:

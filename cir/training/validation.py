@@ -26,7 +26,7 @@ def recall_by_mode(
 ) -> dict[str, object]:
     """recall@10 of composed queries over a gallery of the maker's products, reference removed.
 
-    `features` `(n, 25, channels)` are those of `maker.rows`, in their order. Returns recall per
+    `features` `(n, 26, channels)` are those of `maker.rows`, in their order. Returns recall per
     mode, the queries' count and the composed recall per kind of change.
     """
     drawn = []

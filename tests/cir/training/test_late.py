@@ -23,7 +23,7 @@ def early(tower: Tower) -> torch.Tensor:
     random = np.random.default_rng(0)
     blocks = random.integers(0, 255, (4, 10, 10, 3)).repeat(16, axis=1).repeat(16, axis=2)
     with torch.inference_mode():
-        deep, _ = tower.early_part(torch.from_numpy(blocks.astype(np.uint8)))
+        deep, _, _ = tower.early_part(torch.from_numpy(blocks.astype(np.uint8)))
     return deep.clone()
 
 
