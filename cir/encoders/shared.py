@@ -4,9 +4,11 @@ Nothing is downloaded here: whoever may download calls `cir.encoders.registry.fe
 """
 
 import threading
+from contextlib import suppress
 from functools import lru_cache
 
 from cir.encoders.base import Encoder, MadeByEncoder
+from cir.encoders.specs import SPECS
 
 MAX_LOADED = 2
 _lock = threading.Lock()
@@ -46,6 +48,23 @@ def encoder_of_index(
         precision = supported_precision(precision, device)
     files = weights or index.weights, tokenizer or index.tokenizer
     return shared_encoder(index.encoder, *files, device, precision)
+
+
+def load_ahead(
+    name: str, weights: str | None = None, tokenizer: str | None = None, device: str = "auto"
+) -> None:
+    """Begin to load the encoder that an index was probably made by, while the index is looked up.
+
+    Only one that ships with the project, which is small. It loads in a thread, which the process
+    waits for at its end; what goes wrong there goes wrong again for whoever asks for the encoder.
+    """
+
+    def load() -> None:
+        with suppress(Exception):
+            shared_encoder(name, weights, tokenizer, device, "exact")
+
+    if name in SPECS and SPECS[name].hub is None:
+        threading.Thread(target=load, name=f"load {name}").start()
 
 
 def encoder_for(what: str | MadeByEncoder, device: str = "auto") -> Encoder:
