@@ -3,9 +3,9 @@
 import atexit
 import gc
 
-# Imports make hundreds of thousands of objects that all stay: to look through them for garbage, as
-# they are made and once more at the end, took a fifth of a search's time.
-gc.set_threshold(50_000)
+# Imports make some 200,000 objects that all stay. To look through them for garbage, again and again
+# and once more at the end, took a fifth of a search's time.
+gc.set_threshold(300_000)
 atexit.register(gc.freeze)
 
 from cir.cli import app  # noqa: E402

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from cir.encoders.base import Encoder, MadeByEncoder
-from cir.encoders.specs import SPECS
+from cir.encoders.specs import COMPACT
 
 MAX_LOADED = 2
 _lock = threading.Lock()
@@ -55,16 +55,24 @@ def load_ahead(
 ) -> None:
     """Begin to load the encoder that an index was probably made by, while the index is looked up.
 
-    Only one that ships with the project, which is small. It loads in a thread, which the process
-    waits for at its end; what goes wrong there goes wrong again for whoever asks for the encoder.
+    Only the compact one, which is small. It loads in a thread, which the process waits for at its
+    end; what goes wrong there goes wrong again for whoever asks for the encoder.
     """
+    if name != COMPACT.name:
+        return
+    try:
+        # Here, not in the thread: Ctrl-C amid an import keeps the lock of imports for ever, and a
+        # thread that imports would wait for it.
+        import cir.encoders.compact.encoder
+        import cir.encoders.registry  # noqa: F401
+    except ImportError:
+        return
 
     def load() -> None:
         with suppress(Exception):
             shared_encoder(name, weights, tokenizer, device, "exact")
 
-    if name in SPECS and SPECS[name].hub is None:
-        threading.Thread(target=load, name=f"load {name}").start()
+    threading.Thread(target=load, name=f"load {name}").start()
 
 
 def encoder_for(what: str | MadeByEncoder, device: str = "auto") -> Encoder:

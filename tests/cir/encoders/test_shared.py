@@ -1,5 +1,7 @@
 """Encoders that the process shares."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +43,20 @@ def test_what_goes_wrong_ahead_is_told_by_the_call_that_needs_it(
     assert capfd.readouterr() == ("", "")
     with pytest.raises(EncoderError, match="cannot be read"):
         shared_encoder("compact", str(tmp_path), None, "auto", "exact")
+
+
+def test_loading_imports_nothing_more() -> None:
+    """A thread that imports may wait for ever where Ctrl-C met the import of another."""
+    code = """
+import sys
+import cir.encoders.compact.encoder, cir.encoders.registry
+from cir.encoders.shared import shared_encoder
+before = set(sys.modules)
+shared_encoder("compact", None, None, "auto", "exact")
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("name", ["bge-vl-base", "none such"])
