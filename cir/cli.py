@@ -152,7 +152,7 @@ def search_command(
     from cir import report
 
     with command(as_json):
-        from cir.encoders.shared import encoder_of_index
+        from cir.encoders.shared import encoder_of_index, load_ahead
         from cir.errors import UsageError
         from cir.images import open_reference
         from cir.search import Query, search
@@ -164,6 +164,7 @@ def search_command(
             picture, content = open_reference(image)
             query = Query(picture, text, content)
         settings, store = _open(uri, token, device=device)
+        load_ahead(settings.encoder, weights, tokenizer, settings.device)
         index = store.open(name)
         engine = encoder_of_index(
             index.info, weights=weights, tokenizer=tokenizer, device=settings.device

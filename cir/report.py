@@ -3,22 +3,24 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cir.encoders.base import Encoder, precision_note
 from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
-from cir.folder_update import IngestReport
 from cir.progress import Progress
 from cir.search import Query
 from cir.store import Hit, IndexInfo
 
+if TYPE_CHECKING:
+    from cir.folder_update import IngestReport
+
 FAILURES_SHOWN = 20
 
 
-def ingest_document(report: IngestReport) -> dict[str, Any]:
+def ingest_document(report: "IngestReport") -> dict[str, Any]:
     """The `--json` document of `index`."""
     return {
         "index": report.index,
@@ -63,7 +65,7 @@ def encoder_documents() -> list[dict[str, Any]]:
     return [asdict(spec) | {"state": encoder_readiness(name)} for name, spec in SPECS.items()]
 
 
-def print_ingest(report: IngestReport) -> None:
+def print_ingest(report: "IngestReport") -> None:
     """Say what an ingest did, with the first failures."""
     typer.echo(
         f"Index {report.index!r} ({report.encoder}): {report.added} added, {report.updated} "

@@ -4,9 +4,11 @@ Nothing is downloaded here: whoever may download calls `cir.encoders.registry.fe
 """
 
 import threading
+from contextlib import suppress
 from functools import lru_cache
 
 from cir.encoders.base import Encoder, MadeByEncoder
+from cir.encoders.specs import COMPACT
 
 MAX_LOADED = 2
 _lock = threading.Lock()
@@ -46,6 +48,31 @@ def encoder_of_index(
         precision = supported_precision(precision, device)
     files = weights or index.weights, tokenizer or index.tokenizer
     return shared_encoder(index.encoder, *files, device, precision)
+
+
+def load_ahead(
+    name: str, weights: str | None = None, tokenizer: str | None = None, device: str = "auto"
+) -> None:
+    """Begin to load the encoder that an index was probably made by, while the index is looked up.
+
+    Only the compact one, which is small. It loads in a thread, which the process waits for at its
+    end; what goes wrong there goes wrong again for whoever asks for the encoder.
+    """
+    if name != COMPACT.name:
+        return
+    try:
+        # Here, not in the thread: Ctrl-C amid an import keeps the lock of imports for ever, and a
+        # thread that imports would wait for it.
+        import cir.encoders.compact.encoder
+        import cir.encoders.registry  # noqa: F401
+    except ImportError:
+        return
+
+    def load() -> None:
+        with suppress(Exception):
+            shared_encoder(name, weights, tokenizer, device, "exact")
+
+    threading.Thread(target=load, name=f"load {name}").start()
 
 
 def encoder_for(what: str | MadeByEncoder, device: str = "auto") -> Encoder:

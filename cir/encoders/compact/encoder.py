@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
+from tokenizers import Tokenizer
 
 from cir.cores import usable_cores
 from cir.encoders.base import Embeddings
@@ -17,6 +18,9 @@ from cir.encoders.remembered import Remembered
 from cir.encoders.specs import COMPACT
 from cir.encoders.texts import clean
 from cir.errors import EncoderError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import
+import onnxruntime
 
 FOLDER = Path(__file__).resolve().parent
 FILES = ("image.onnx", "fusion.onnx", "tokenizer.json")
@@ -125,8 +129,6 @@ def _fingerprint(contents: dict[str, bytes]) -> str:
 
 
 def _load_tokenizer(content: bytes, folder: Path) -> Any:
-    from tokenizers import Tokenizer
-
     try:
         return Tokenizer.from_str(content.decode("utf-8"))
     except Exception as error:  # the library raises bare Exception
@@ -136,9 +138,6 @@ def _load_tokenizer(content: bytes, folder: Path) -> Any:
 
 
 def _session(content: bytes, path: Path, inputs: list[str]) -> Any:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3
