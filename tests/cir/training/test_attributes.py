@@ -50,7 +50,7 @@ def test_heads_learn_what_rows_say(products: Products) -> None:
     for _ in range(80):
         loss = attribute_loss(heads(rows), codes, stated)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     attributes, features = heads(rows)
     assert (attributes["baseColour"].argmax(dim=1) == codes["baseColour"]).all()
