@@ -6,11 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.training.batch import Wanted
+from cir.training.batch import Batch, Wanted
 from cir.training.products import ATTRIBUTES, FEATURES, Products
 
 SMOOTHING = 0.1
 FEATURE_WEIGHT = 10  # the mean over features is small beside the attributes' losses
+
+READ_SCALE = 10.0  # unit rows give classifiers too little to go by
+UNSAID_WEIGHT = 0.02  # of features that a query does not speak of: they may be either
 
 Scores = tuple[Mapping[str, Tensor], Tensor]
 
@@ -70,3 +73,24 @@ def wanted_codes(
     for row, each in enumerate(wanted):
         features[row, list(each.features)] = 1
     return codes, features
+
+
+class EmbeddingReader(nn.Module):
+    """Loss of attributes read off unit rows: a target's own, and those that a query wants."""
+
+    def __init__(self, products: Products, dim: int) -> None:
+        super().__init__()
+        self.products = products
+        self.heads = AttributeHeads(products, dim)
+
+    def forward(self, queries: Tensor, targets: Tensor, batch: Batch) -> Tensor:
+        """`queries` and `targets` are the batch's `(n, dim)` rows."""
+        products, rows = self.products, batch.targets
+        codes = {name: torch.from_numpy(each[rows]) for name, each in products.codes.items()}
+        stated = torch.from_numpy(products.features[rows]).float()
+        of_targets = attribute_loss(self.heads(targets * READ_SCALE), codes, stated)
+        codes, stated = wanted_codes(batch.wanted, products.codes)
+        of_queries = attribute_loss(
+            self.heads(queries * READ_SCALE), codes, stated, stated + UNSAID_WEIGHT
+        )
+        return of_targets + of_queries

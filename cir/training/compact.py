@@ -1,4 +1,4 @@
-"""Training of the compact encoder: cached features, composed triplets, one contrastive loss."""
+"""Training of the compact encoder: cached features, composed triplets, two losses."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from cir.training.attributes import AttributeHeads, attribute_loss, wanted_codes
+from cir.training.attributes import EmbeddingReader
 from cir.training.batch import Batch
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.export import export
@@ -29,8 +29,6 @@ from cir.training.triplets import REFERENCES_PER_GROUP, TripletMaker
 from cir.training.validation import recall_by_mode
 
 SEEN_CELLS = 15
-READ_SCALE = 10.0  # unit rows give classifiers too little to go by
-UNSAID_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,9 @@ class Trainer:
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
-        self.heads = AttributeHeads(products, self.shape.dim)
+        self.reader = EmbeddingReader(products, self.shape.dim)
         groups = self.model.parameter_groups(settings.learning_rate, settings.pretrained_rate)
-        groups.append({"params": list(self.heads.parameters()), "lr": settings.reading_rate})
+        groups.append({"params": list(self.reader.parameters()), "lr": settings.reading_rate})
         self.optimiser = torch.optim.AdamW(
             groups, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
         )
@@ -154,19 +152,7 @@ class Trainer:
         scale = self.model.log_scale.exp().clamp(max=100.0)
         positive = torch.from_numpy(batch.positive).float()
         loss = contrastive_loss(queries, targets, positive, scale)
-        return loss + self.settings.reading * self._reading_loss(queries, targets, batch)
-
-    def _reading_loss(self, queries: Tensor, targets: Tensor, batch: Batch) -> Tensor:
-        """A target's attributes are read off its row; off a query's, those of what it wants."""
-        products, rows = self.products, batch.targets
-        codes = {name: torch.from_numpy(each[rows]) for name, each in products.codes.items()}
-        stated = torch.from_numpy(products.features[rows]).float()
-        wished, features = wanted_codes(batch.wanted, products.codes)
-        # What a query does not speak of may be either.
-        weight = features + UNSAID_WEIGHT
-        return attribute_loss(self.heads(targets * READ_SCALE), codes, stated) + attribute_loss(
-            self.heads(queries * READ_SCALE), wished, features, weight
-        )
+        return loss + self.settings.reading * self.reader(queries, targets, batch)
 
     def _queries(self, batch: Batch) -> Tensor:
         """The queries' rows; short and long texts go through apart, for less padding."""
@@ -237,7 +223,7 @@ class Trainer:
         state = {
             "step": self.step,
             "model": self.model.state_dict(),
-            "heads": self.heads.state_dict(),
+            "reader": self.reader.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -252,7 +238,7 @@ class Trainer:
             return
         self.step = held["step"]
         self.model.load_state_dict(held["model"])
-        self.heads.load_state_dict(held["heads"])
+        self.reader.load_state_dict(held["reader"])
         self.averaged.load_state_dict(held["averaged"])
         self.optimiser.load_state_dict(held["optimiser"])
         self.schedule.load_state_dict(held["schedule"])

@@ -31,7 +31,7 @@ class Lessons:
     are drawn (mixup, Zhang et al. 2018); 0 mixes nothing.
     """
 
-    epochs: int = 16
+    epochs: int
     rate: float = 4e-4
     head_rate: float = 2e-3
     weight_decay: float = 0.05

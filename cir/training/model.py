@@ -11,7 +11,7 @@ from cir.training.palette import BINS
 from cir.training.tower import CELLS, ROWS, Tower
 
 PAD = 0  # token id; the tokenizer is made so
-RARE = 0.02  # added to a bin's standard deviation: colours hardly seen shall not count for much
+BIN_STD_FLOOR = 0.02  # added to a palette bin's: colours hardly seen shall not count for much
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Shape:
     """Sizes of the fusion transformer; `dim` is the length of an embedding.
 
     Width, heads, hidden are those of MiniLM, whose first `depth` layers it begins with.
-    `hidden_channels` is the share of the tower's channels that training hides of each picture.
+    `channel_dropout` is the share of the tower's channels that training hides of each picture;
+    `dropout` that of the values of all tokens.
     """
 
     vocabulary: int
@@ -31,7 +32,7 @@ class Shape:
     dim: int = 256
     text_length: int = 48
     dropout: float = 0.1
-    hidden_channels: float = 0.15
+    channel_dropout: float = 0.15
 
 
 class Block(nn.Module):
@@ -72,13 +73,13 @@ class ImageTokens(nn.Module):
         self.palette = nn.Linear(BINS, shape.width)
         self.position = nn.Parameter(torch.randn(ROWS, shape.width) * 0.02)
         self.norm = nn.LayerNorm(shape.width)
-        self.hide = nn.Dropout1d(shape.hidden_channels)
+        self.drop = nn.Dropout1d(shape.channel_dropout)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and standard deviation of the training photos' `(n, 26, channels)`."""
         for part, values in enumerate((features[:, :CELLS].flatten(0, 1), features[:, CELLS])):
             self.mean[part] = values.mean(dim=0)
-            self.scale[part] = 1 / (values.std(dim=0) + (RARE if part else 1e-3))
+            self.scale[part] = 1 / (values.std(dim=0) + (BIN_STD_FLOOR if part else 1e-3))
 
     def forward(self, features: Tensor, cells: Tensor | None = None) -> Tensor:
         """`cells` `(t,)` are the rows that `features` `(n, t, channels)` are; None: all.
@@ -89,8 +90,8 @@ class ImageTokens(nn.Module):
         grid = (features[:, :-1] - self.mean[0]) * self.scale[0]
         colours = ((features[:, -1:] - self.mean[1]) * self.scale[1])[..., :BINS]
         if self.training:
-            grid = self.hide(grid.transpose(1, 2)).transpose(1, 2)
-            colours = self.hide(colours.transpose(1, 2)).transpose(1, 2)
+            grid = self.drop(grid.transpose(1, 2)).transpose(1, 2)
+            colours = self.drop(colours.transpose(1, 2)).transpose(1, 2)
         tokens = torch.cat([self.project(grid), self.palette(colours)], dim=1)
         return self.norm(tokens + position)
 

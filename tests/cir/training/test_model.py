@@ -7,7 +7,7 @@ import torch  # noqa: E402
 from cir.training.model import ImageTokens, Shape  # noqa: E402
 from cir.training.palette import BINS  # noqa: E402
 
-SHAPE = Shape(vocabulary=10, channels=BINS, width=16, hidden_channels=0.5)
+SHAPE = Shape(vocabulary=10, channels=BINS, width=16, channel_dropout=0.5)
 
 
 def test_training_hides_whole_channels_of_a_picture_and_use_hides_none() -> None:
