@@ -28,7 +28,7 @@ def compact(
     ] = Path("training-work"),
     drawings: Annotated[bool, typer.Option(help="Also train on drawn designs.")] = True,
     epochs: Annotated[
-        int | None, typer.Option(help="Times the tower sees every photo's attributes.", min=0)
+        int | None, typer.Option(help="Times the tower sees every photo's attributes.", min=1)
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Triplets a step, a multiple of 16.")] = None,
@@ -39,9 +39,10 @@ def compact(
     A call that was stopped is continued by the same call and gives the same files.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    from cir.training.compact import TrainingSettings, train
+    from cir.training.compact import train
     from cir.training.drawings import drawn_frame
     from cir.training.products import read_products
+    from cir.training.settings import TrainingSettings
 
     given = {"epochs": epochs, "steps": steps, "batch": batch, "seed": seed}
     try:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cir.training.batch import Batch, Wanted
+from cir.training.palette import BINS
 from cir.training.products import ATTRIBUTES, FEATURES, Products
 
 SMOOTHING = 0.1
@@ -18,18 +19,24 @@ UNSAID_WEIGHT = 0.02  # of features that a query does not speak of: they may be 
 Scores = tuple[Mapping[str, Tensor], Tensor]
 
 
+def attribute_sizes(products: Products) -> dict[str, int]:
+    """Attribute -> number of its values, for those that some product has."""
+    return {name: len(products.values[name]) for name in ATTRIBUTES if products.values[name]}
+
+
+def flat(scores: Scores) -> Tensor:
+    """`(n, sum of sizes)`: attributes in their order, then features."""
+    attributes, features = scores
+    return torch.cat([*attributes.values(), features], dim=-1)
+
+
 class AttributeHeads(nn.Module):
     """One linear classifier an attribute, and one score a feature, of rows `(n, size)`."""
 
-    def __init__(self, products: Products, size: int) -> None:
+    def __init__(self, sizes: Mapping[str, int], size: int) -> None:
+        """`sizes` are the attributes' numbers of values, as `attribute_sizes` gives them."""
         super().__init__()
-        self.attributes = nn.ModuleDict(
-            {
-                name: nn.Linear(size, len(products.values[name]))
-                for name in ATTRIBUTES
-                if products.values[name]
-            }
-        )
+        self.attributes = nn.ModuleDict({name: nn.Linear(size, n) for name, n in sizes.items()})
         self.features = nn.Linear(size, len(FEATURES))
 
     def forward(self, rows: Tensor) -> Scores:
@@ -75,22 +82,33 @@ def wanted_codes(
     return codes, features
 
 
-class EmbeddingReader(nn.Module):
-    """Loss of attributes read off unit rows: a target's own, and those that a query wants."""
+class Reader(nn.Module):
+    """Attributes and features of pictures, read from the mean of all cells and the palette."""
 
-    def __init__(self, products: Products, dim: int) -> None:
+    def __init__(self, sizes: Mapping[str, int], channels: int, dropout: float) -> None:
         super().__init__()
-        self.products = products
-        self.heads = AttributeHeads(products, dim)
+        self.norm = nn.BatchNorm1d(channels + BINS)
+        self.drop = nn.Dropout(dropout)
+        self.heads = AttributeHeads(sizes, channels + BINS)
 
-    def forward(self, queries: Tensor, targets: Tensor, batch: Batch) -> Tensor:
-        """`queries` and `targets` are the batch's `(n, dim)` rows."""
-        products, rows = self.products, batch.targets
-        codes = {name: torch.from_numpy(each[rows]) for name, each in products.codes.items()}
-        stated = torch.from_numpy(products.features[rows]).float()
-        of_targets = attribute_loss(self.heads(targets * READ_SCALE), codes, stated)
-        codes, stated = wanted_codes(batch.wanted, products.codes)
-        of_queries = attribute_loss(
-            self.heads(queries * READ_SCALE), codes, stated, stated + UNSAID_WEIGHT
-        )
-        return of_targets + of_queries
+    def forward(self, cells: Tensor, palette: Tensor) -> Scores:
+        """Of cells `(n, 25, channels)` and palettes `(n, 486)`."""
+        seen = torch.cat([cells.mean(dim=1), palette], dim=-1)
+        scores: Scores = self.heads(self.drop(self.norm(seen)))
+        return scores
+
+
+def embedding_loss(
+    heads: AttributeHeads, queries: Tensor, targets: Tensor, batch: Batch, products: Products
+) -> Tensor:
+    """Loss of attributes read off unit rows: a target's own, and those that a query wants.
+
+    `queries` and `targets` are the batch's `(n, dim)` rows.
+    """
+    rows = batch.targets
+    codes = {name: torch.from_numpy(each[rows]) for name, each in products.codes.items()}
+    stated = torch.from_numpy(products.features[rows]).float()
+    of_targets = attribute_loss(heads(targets * READ_SCALE), codes, stated)
+    codes, stated = wanted_codes(batch.wanted, products.codes)
+    of_queries = attribute_loss(heads(queries * READ_SCALE), codes, stated, stated + UNSAID_WEIGHT)
+    return of_targets + of_queries

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,53 +13,25 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from cir.training.attributes import EmbeddingReader
+from cir.training.attribute_space import ROOM, AttributeSpace
+from cir.training.attributes import Reader, attribute_sizes, embedding_loss
 from cir.training.batch import Batch
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
+from cir.training.contrastive import contrastive_loss
 from cir.training.export import export
 from cir.training.features import VARIANTS, cached_early, late_features
 from cir.training.language.lexicon import every_word
 from cir.training.lessons import Lessons, teach
 from cir.training.manifest import data_hash, write_manifest
 from cir.training.minilm import read_minilm
-from cir.training.model import Compact, Shape, contrastive_loss
+from cir.training.model import Compact, Shape
 from cir.training.products import Products
-from cir.training.tower import CELLS, ROWS, imagenet_tower
-from cir.training.triplets import REFERENCES_PER_GROUP, TripletMaker
+from cir.training.settings import TrainingSettings
+from cir.training.tower import CELLS, ROWS, SIDE, imagenet_tower
+from cir.training.triplets import TripletMaker
 from cir.training.validation import recall_by_mode
 
 SEEN_CELLS = 15
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What a training run is made of; written to the manifest.
-
-    `batch` is a multiple of `triplets.REFERENCES_PER_GROUP`; `held_out` is the share of products
-    that training never sees and validation measures on; `drawn` that of batches of drawn designs;
-    `epochs` those in which the tower's late stages learn the attributes; `masked` the share of the
-    steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023); `reading`
-    the weight of the loss of attributes read off the embeddings.
-    """
-
-    seed: int = 7
-    epochs: int = 16
-    steps: int = 800
-    batch: int = 256
-    learning_rate: float = 1e-3
-    pretrained_rate: float = 3e-4
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    held_out: float = 0.06
-    drawn: float = 0.1
-    averaging: float = 0.995
-    reading: float = 0.3
-    reading_rate: float = 2e-3
-    masked: float = 0.8
-
-    def __post_init__(self) -> None:
-        if self.batch % REFERENCES_PER_GROUP or self.steps < 1:
-            raise ValueError(f"batch must be a multiple of {REFERENCES_PER_GROUP}, steps positive")
 
 
 class Trainer:
@@ -70,6 +42,8 @@ class Trainer:
     """
 
     def __init__(self, products: Products, work: Path, settings: TrainingSettings) -> None:
+        sizes = attribute_sizes(products)
+        AttributeSpace(sizes)  # too many values are told before anything is computed
         self.products = products
         self.work = work
         self.settings = settings
@@ -77,30 +51,36 @@ class Trainer:
         self.data_hash = data_hash(products)
         self.train_rows, self.held_rows = split_rows(products, settings)
         self.tower = imagenet_tower()
-        self.features = self._features()
+        self.features, reader = self._features()
         torch.manual_seed(settings.seed)
         self.random = np.random.default_rng(settings.seed)
         self.makers = self._makers()
         names = [products.names[row] for row in self.train_rows]
         text_model = read_minilm([*every_word(), *names], Shape.text_length)
         self.tokenizer = text_model.tokenizer
-        self.shape = Shape(self.tokenizer.get_vocab_size(), self.features.shape[-1])
+        self.shape = Shape(
+            self.tokenizer.get_vocab_size(),
+            self.features.shape[-1],
+            attributes=sizes,
+        )
         self.model = Compact(self.shape)
         self.model.fusion.begin_with(text_model.weights)
         plain = torch.from_numpy(self.features[0, self.train_rows]).float()
         self.model.image_tokens.standardise(plain)
+        self.model.reader.load_state_dict(reader.state_dict())
+        self.model.space.fit(self.model.readings(plain))
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
-        self.reader = EmbeddingReader(products, self.shape.dim)
-        groups = self.model.parameter_groups(settings.learning_rate, settings.pretrained_rate)
-        groups.append({"params": list(self.reader.parameters()), "lr": settings.reading_rate})
+        rates = [settings.learning_rate, settings.pretrained_rate, settings.reading_rate]
         self.optimiser = torch.optim.AdamW(
-            groups, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+            self.model.parameter_groups(*rates),
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.98),
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser,
-            [settings.learning_rate, settings.pretrained_rate, settings.reading_rate],
+            rates,
             total_steps=settings.steps,
             pct_start=settings.warmup,
         )
@@ -152,7 +132,8 @@ class Trainer:
         scale = self.model.log_scale.exp().clamp(max=100.0)
         positive = torch.from_numpy(batch.positive).float()
         loss = contrastive_loss(queries, targets, positive, scale)
-        return loss + self.settings.reading * self.reader(queries, targets, batch)
+        read = embedding_loss(self.model.heads, queries, targets, batch, self.products)
+        return loss + self.settings.reading * read
 
     def _queries(self, batch: Batch) -> Tensor:
         """The queries' rows; short and long texts go through apart, for less padding."""
@@ -188,13 +169,18 @@ class Trainer:
         held = self.features[variants[:, None], rows[:, None], cells.numpy()[None]]
         return torch.from_numpy(held.astype(np.float32))
 
-    def _features(self) -> NDArray[np.float16]:
+    def _features(self) -> tuple[NDArray[np.float16], Reader]:
         settings = self.settings
-        folder = self.work / f"features-{self.data_hash[:16]}-{len(VARIANTS)}"
+        folder = self.work / f"features-{self.data_hash[:16]}-{len(VARIANTS)}-{SIDE}"
         early = cached_early(self.tower, self.products.photos, folder, seed=settings.seed)
         lessons = Lessons(epochs=settings.epochs)
-        identity = {"data": self.data_hash, "seed": settings.seed, "held": settings.held_out}
-        teach(
+        identity = {
+            "data": self.data_hash,
+            "side": SIDE,
+            "seed": settings.seed,
+            "held": settings.held_out,
+        }
+        reader = teach(
             self.tower,
             self.products,
             early,
@@ -204,7 +190,7 @@ class Trainer:
             checkpoint=self.work / "lessons.pt",
             identity=identity | asdict(lessons),
         )
-        return late_features(self.tower, early)
+        return late_features(self.tower, early), reader
 
     def _makers(self) -> list[TripletMaker]:
         makers = [TripletMaker(self.products, self.train_rows)]
@@ -223,7 +209,6 @@ class Trainer:
         state = {
             "step": self.step,
             "model": self.model.state_dict(),
-            "reader": self.reader.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -238,7 +223,6 @@ class Trainer:
             return
         self.step = held["step"]
         self.model.load_state_dict(held["model"])
-        self.reader.load_state_dict(held["reader"])
         self.averaged.load_state_dict(held["averaged"])
         self.optimiser.load_state_dict(held["optimiser"])
         self.schedule.load_state_dict(held["schedule"])
@@ -266,10 +250,19 @@ def train(
     return write_manifest(
         out,
         data=trainer.data_hash,
-        settings=asdict(settings) | asdict(trainer.shape),
+        settings=asdict(settings) | _description(trainer.shape),
         metrics=metrics,
         seconds=seconds,
     )
+
+
+def _description(shape: Shape) -> dict[str, object]:
+    """What the manifest says of the sizes; the attributes' order is that in an embedding."""
+    return asdict(shape) | {
+        "attributes": list(shape.attributes.items()),
+        "embedding": shape.dim + ROOM,
+        "side": SIDE,
+    }
 
 
 def split_rows(

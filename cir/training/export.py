@@ -9,9 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from torch import nn
 
-from cir.encoders.compact.preprocess import SIDE
-from cir.training.model import Compact, ImageGraph
-from cir.training.tower import ROWS, Tower
+from cir.training.model import Compact, FusionGraph, ImageGraph
+from cir.training.tower import ROWS, SIDE, Tower
 
 OPSET = 18
 SMALLEST_HALVED = 1024  # values; small tensors (biases, norms) keep full precision
@@ -21,24 +20,25 @@ def export(tower: Tower, model: Compact, tokenizer: Tokenizer, out: Path) -> Non
     """Write `image.onnx`, `fusion.onnx` and `tokenizer.json`."""
     image = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
     tokens = torch.zeros(2, ROWS, model.shape.width)
+    readings = torch.zeros(2, model.space.used)
     ids = torch.ones(2, 5, dtype=torch.int64)
     n, t = torch.export.Dim("n"), torch.export.Dim("t")
     length = torch.export.Dim("length", max=model.shape.text_length)
     _export(
-        ImageGraph(tower, model.image_tokens),
+        ImageGraph(tower, model),
         (image,),
         out / "image.onnx",
         ["images"],
-        "tokens",
+        ["tokens", "readings"],
         ({0: n},),
     )
     _export(
-        model.fusion,
-        (tokens, ids),
+        FusionGraph(model),
+        (tokens, readings, ids),
         out / "fusion.onnx",
-        ["image", "ids"],
-        "rows",
-        ({0: n, 1: t}, {0: n, 1: length}),
+        ["image", "readings", "ids"],
+        ["rows"],
+        ({0: n, 1: t}, {0: n}, {0: n, 1: length}),
     )
     tokenizer.save(str(out / "tokenizer.json"))
 
@@ -48,14 +48,14 @@ def _export(
     example: tuple[torch.Tensor, ...],
     path: Path,
     inputs: list[str],
-    output: str,
+    outputs: list[str],
     dynamic: tuple[dict[int, object], ...],
 ) -> None:
     program = torch.onnx.export(
         module.eval(),
         example,
         input_names=inputs,
-        output_names=[output],
+        output_names=outputs,
         dynamic_shapes=dynamic,
         opset_version=OPSET,
         dynamo=True,

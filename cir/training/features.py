@@ -14,7 +14,7 @@ from tqdm import tqdm
 from cir.encoders.compact.preprocess import pixels
 from cir.images import open_image
 from cir.training.palette import BINS
-from cir.training.tower import CELLS, ROWS, Tower
+from cir.training.tower import CELLS, ROWS, SIDE, Tower
 
 BATCH = 64
 Half = NDArray[np.float16]
@@ -25,7 +25,7 @@ class Early:
     """What the frozen stages give for `v` variants of `n` pictures.
 
     Attributes:
-        deep: `(v, n, 80, 10, 10)`, for the late stages. shallow: `(v, n, 25, shallow channels)`.
+        deep: `(v, n, 80, 14, 14)`, for the late stages. shallow: `(v, n, 25, shallow channels)`.
         palette: `(v, n, 486)`.
     """
 
@@ -107,7 +107,7 @@ def _fill(early: Early, tower: Tower, photos: Sequence[Path], seed: int) -> None
         images = [open_image(path) for path in photos[start : start + BATCH]]
         rows = slice(start, start + len(images))
         for variant, vary in enumerate(VARIANTS):
-            batch = pixels([vary(image, random) for image in images])
+            batch = pixels([vary(image, random) for image in images], SIDE)
             with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
                 parts = tower.early_part(torch.from_numpy(batch))
             for field, part in zip(fields(Early), parts, strict=True):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.training.tower import GRID, Tower
+from cir.training.tower import GRID, Tower, pooled
 
 _HALF = torch.bfloat16
 
@@ -16,7 +16,7 @@ class LateStages(nn.Module):
 
     Maps lie as `(channels, n, pixels)`. A pointwise convolution is then one product; a depthwise
     one is a product for each channel with its band matrix `(pixels in, pixels out)`, which costs
-    more arithmetic than a convolution and, for maps of 10 x 10 and less, far less time. Batch
+    more arithmetic than a convolution and, for maps of 14 x 14 and less, far less time. Batch
     normalisation keeps its running statistics and is folded into the products.
     """
 
@@ -26,16 +26,15 @@ class LateStages(nn.Module):
         self._bands: dict[tuple[int, int, int], Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(n, 80, 10, 10)` to `(n, 25, 432)` float32."""
+        """`(n, 80, 14, 14)` to `(n, 25, 432)` float32."""
         n, channels, side, _ = x.shape
         maps = x.to(_HALF).transpose(0, 1).reshape(channels, n, side * side)
         first, second, last = self.stages
         middle, side = self._stage(first, maps, side)
         end, end_side = self._stage(second, middle, side)
-        end, _ = self._stage(last, end, end_side)
-        part = side // GRID
-        pooled = middle.unflatten(2, (GRID, part, GRID, part)).float().mean(dim=(3, 5)).flatten(2)
-        return torch.cat([pooled, end.float()]).permute(1, 2, 0)
+        end, end_side = self._stage(last, end, end_side)
+        cells = [_cells(middle, side), _cells(end, end_side)]
+        return torch.cat(cells).permute(1, 2, 0)
 
     def _stage(self, stage: Any, x: Tensor, side: int) -> tuple[Tensor, int]:
         for block in stage:
@@ -53,6 +52,11 @@ class LateStages(nn.Module):
         weight, bias = _folded(conv, norm)
         each = (weight @ bands.flatten(1)).unflatten(1, bands.shape[1:])
         return torch.baddbmm(bias[:, None, None], x, each), -(-side // key[2])
+
+
+def _cells(maps: Tensor, side: int) -> Tensor:
+    """`(channels, n, pixels)` averaged to the grid: `(channels, n, 25)` float32."""
+    return pooled(maps.float().unflatten(2, (side, side)), GRID).flatten(2)
 
 
 def _pointwise(conv: Any, norm: Any, x: Tensor) -> Tensor:

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from cir.training.attributes import AttributeHeads, Scores, attribute_loss
+from cir.training.attributes import Reader, Scores, attribute_loss, attribute_sizes
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.features import Early, Half
 from cir.training.late import LateStages
-from cir.training.palette import BINS
 from cir.training.products import Products
 from cir.training.tower import Tower
 
@@ -39,21 +38,6 @@ class Lessons:
     mixing: float = 0.4
 
 
-class Reader(nn.Module):
-    """Attributes and features, read from the mean of all cells and the palette."""
-
-    def __init__(self, products: Products, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(channels + BINS)
-        self.drop = nn.Dropout(dropout)
-        self.heads = AttributeHeads(products, channels + BINS)
-
-    def forward(self, cells: Tensor, palette: Tensor) -> Scores:
-        seen = torch.cat([cells.mean(dim=1), palette], dim=-1)
-        scores: Scores = self.heads(self.drop(self.norm(seen)))
-        return scores
-
-
 def teach(
     tower: Tower,
     products: Products,
@@ -64,16 +48,14 @@ def teach(
     seed: int,
     checkpoint: Path,
     identity: Mapping[str, object],
-) -> None:
+) -> Reader:
     """Fit the late stages to the rows' attributes; continues from the checkpoint of an epoch.
 
-    A checkpoint is written after every epoch.
+    A checkpoint is written after every epoch. Returns what reads the attributes.
     """
-    if not lessons.epochs:
-        return
     random = np.random.default_rng([seed, 1])
     torch.manual_seed(seed)
-    reader = Reader(products, tower.channels, lessons.dropout)
+    reader = Reader(attribute_sizes(products), tower.channels, lessons.dropout)
     late = tower.late.requires_grad_(True)
     stages = LateStages(tower)
     optimiser = torch.optim.AdamW(
@@ -122,6 +104,7 @@ def teach(
         save_checkpoint(checkpoint, identity, states | {"torch_random": torch.get_rng_state()})
     progress.close()
     late.requires_grad_(False)
+    return reader.requires_grad_(False).eval()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """The fusion transformer: image tokens and text tokens in one sequence, as in Visualized BGE."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cir.training.attribute_space import LEARNED_WEIGHT, AttributeSpace
+from cir.training.attributes import READ_SCALE, AttributeHeads, Reader, flat
+from cir.training.bert import layer, linear
 from cir.training.palette import BINS
 from cir.training.tower import CELLS, ROWS, Tower
 
@@ -16,11 +19,12 @@ BIN_STD_FLOOR = 0.02  # added to a palette bin's: colours hardly seen shall not 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the fusion transformer; `dim` is the length of an embedding.
+    """Sizes of the fusion transformer; `dim` is the length of an embedding's learned part.
 
     Width, heads, hidden are those of MiniLM, whose first `depth` layers it begins with.
-    `channel_dropout` is the share of the tower's channels that training hides of each picture;
-    `dropout` that of the values of all tokens.
+    `attributes` are attributes with their numbers of values. `channel_dropout` is the share of the
+    tower's channels that training hides of each picture; `dropout` that of the values of all
+    tokens.
     """
 
     vocabulary: int
@@ -30,6 +34,7 @@ class Shape:
     heads: int = 12
     hidden: int = 1536
     dim: int = 256
+    attributes: Mapping[str, int] = field(default_factory=dict)
     text_length: int = 48
     dropout: float = 0.1
     channel_dropout: float = 0.15
@@ -165,16 +170,12 @@ class Fusion(nn.Module):
                 None, None
             ],
         }
-        state |= _linear("norm_words", weights, "embeddings.LayerNorm")
+        state |= linear("norm_words", weights, "embeddings.LayerNorm")
         for number in range(len(self.blocks)):
-            state |= _layer(weights, f"encoder.layer.{number}", f"blocks.{number}")
+            state |= layer(weights, f"encoder.layer.{number}", f"blocks.{number}")
         missing, unexpected = self.load_state_dict(state, strict=False)
-        assert not unexpected and set(missing) == {
-            "words.table",
-            "words.scale",
-            "out.weight",
-            "short.weight",
-        }
+        assert not unexpected
+        assert {name.split(".")[0] for name in missing} <= {"words", "out", "short"}
         self.words.fill(weights["embeddings.word_embeddings.weight"])
         with torch.no_grad():
             self.start.copy_(self.norm_words(self.start))
@@ -188,6 +189,9 @@ class Compact(nn.Module):
         self.shape = shape
         self.image_tokens = ImageTokens(shape)
         self.fusion = Fusion(shape)
+        self.reader = Reader(shape.attributes, shape.channels, 0.0).requires_grad_(False)
+        self.heads = AttributeHeads(shape.attributes, shape.dim)
+        self.space = AttributeSpace(shape.attributes)
         self.log_scale = nn.Parameter(torch.tensor(3.0))
 
     def forward(
@@ -197,67 +201,82 @@ class Compact(nn.Module):
         image_seen: Tensor | None = None,
         cells: Tensor | None = None,
     ) -> Tensor:
-        return self.fusion(self.image_tokens(features, cells), ids, image_seen)
+        """The learned part of the rows, `(n, dim)`: what training compares."""
+        rows: Tensor = self.fusion(self.image_tokens(features, cells), ids, image_seen)
+        return rows
 
-    def parameter_groups(self, rate: float, pretrained_rate: float) -> list[dict[str, object]]:
+    def train(self, mode: bool = True) -> "Compact":
+        """As ever, but what reads pictures has learned in the lessons and stays as it is."""
+        super().train(mode)
+        self.reader.eval()
+        return self
+
+    def readings(self, features: Tensor) -> Tensor:
+        """`(n, space.used)`: logits of what is seen in pictures."""
+        return flat(self.reader(features[:, :CELLS], features[:, CELLS, :BINS]))
+
+    def rows(self, features: Tensor | None, ids: Tensor) -> Tensor:
+        """`(n, dim + ROOM)` embeddings of queries or pictures, as the graphs give them."""
+        graph = FusionGraph(self)
+        if features is None:
+            none = torch.zeros(len(ids), 0, self.shape.width)
+            return graph(none, torch.zeros(len(ids), self.space.used), ids)
+        return graph(self.image_tokens(features), self.readings(features), ids)
+
+    def parameter_groups(
+        self, rate: float, pretrained_rate: float, heads_rate: float
+    ) -> list[dict[str, object]]:
         """For an optimiser: what comes from the text model changes more slowly than what is new."""
         held = [*self.fusion.blocks.parameters(), self.fusion.position]
         held += self.fusion.norm_words.parameters()
-        known = {id(each) for each in held}
-        new = [each for each in self.parameters() if id(each) not in known]
-        return [{"params": new, "lr": rate}, {"params": held, "lr": pretrained_rate}]
+        heads = list(self.heads.parameters())
+        known = {id(each) for each in [*held, *heads]}
+        learned = (each for each in self.parameters() if each.requires_grad)
+        new = [each for each in learned if id(each) not in known]
+        return [
+            {"params": new, "lr": rate},
+            {"params": held, "lr": pretrained_rate},
+            {"params": heads, "lr": heads_rate},
+        ]
 
 
 class ImageGraph(nn.Module):
-    """What the first ONNX graph holds: bytes `(n, 160, 160, 3)` to image tokens."""
+    """The first ONNX graph: bytes `(n, 224, 224, 3)` to image tokens and readings."""
 
-    def __init__(self, tower: Tower, image_tokens: ImageTokens) -> None:
+    def __init__(self, tower: Tower, model: Compact) -> None:
         super().__init__()
         self.tower = tower
-        self.image_tokens = image_tokens
+        self.model = model
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.image_tokens(self.tower(images))
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.tower(images)
+        return self.model.image_tokens(features), self.model.readings(features)
+
+
+class FusionGraph(nn.Module):
+    """The second ONNX graph: image tokens, readings and token ids to embeddings.
+
+    A row without a text is a picture, with what is read of it; one with a text is a query, with
+    the attributes of the target that its learned part speaks of.
+    """
+
+    def __init__(self, model: Compact) -> None:
+        super().__init__()
+        self.fusion, self.heads, self.space = model.fusion, model.heads, model.space
+
+    def forward(self, image: Tensor, readings: Tensor, ids: Tensor) -> Tensor:
+        learned = self.fusion(image, ids)
+        wishes = flat(self.heads(learned * READ_SCALE))
+        asks = (ids != PAD).sum(dim=1, keepdim=True) > 1  # an empty text is one [SEP]
+        seen = (readings != 0).any(dim=1, keepdim=True)  # without a picture they are zeros
+        shown = self.space.shown(readings) * seen
+        attributes = torch.where(asks, self.space.wished(wishes), shown)
+        return functional.normalize(
+            torch.cat([learned * LEARNED_WEIGHT**0.5, attributes], dim=-1), dim=-1
+        )
 
 
 def _mean(x: Tensor, seen: Tensor) -> Tensor:
     """`(n, width)`: the mean of those tokens of `(n, s, width)` that are seen, 0 for none."""
     shares = seen.to(x.dtype)[..., None]
     return (x * shares).sum(dim=1) / shares.sum(dim=1).clamp(min=1.0)
-
-
-def contrastive_loss(queries: Tensor, targets: Tensor, positive: Tensor, scale: Tensor) -> Tensor:
-    """Supervised contrastive loss (Khosla et al. 2020, L_out), queries to targets and back.
-
-    `queries`, `targets` are `(n, dim)` unit rows; `positive` `(n, n)` has at least one True in
-    each row and column.
-    """
-    logits = queries @ targets.T * scale
-    return (_one_way(logits, positive) + _one_way(logits.T, positive.T)) / 2
-
-
-def _one_way(logits: Tensor, positive: Tensor) -> Tensor:
-    shares = positive / positive.sum(dim=1, keepdim=True)
-    return -(logits.log_softmax(dim=1) * shares).sum(dim=1).mean()
-
-
-def _linear(ours: str, weights: Mapping[str, Tensor], *theirs: str) -> dict[str, Tensor]:
-    """Weight and bias of one layer, or of several put together."""
-    return {
-        f"{ours}.{part}": torch.cat([weights[f"{name}.{part}"] for name in theirs])
-        for part in ("weight", "bias")
-    }
-
-
-def _layer(weights: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
-    attention = [f"{theirs}.attention.self.{name}" for name in ("query", "key", "value")]
-    state = _linear(f"{ours}.qkv", weights, *attention)
-    for name, other in (
-        ("out", "attention.output.dense"),
-        ("norm_attention", "attention.output.LayerNorm"),
-        ("mlp.0", "intermediate.dense"),
-        ("mlp.2", "output.dense"),
-        ("norm_mlp", "output.LayerNorm"),
-    ):
-        state |= _linear(f"{ours}.{name}", weights, f"{theirs}.{other}")
-    return state

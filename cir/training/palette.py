@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SIDE = 40  # pixels a side that the colours are read from
+_SIDE = 32  # pixels a side that the colours are read from; that of a picture is a multiple
 LIGHTNESS, CHROMA = 6, 9
 BINS = LIGHTNESS * CHROMA**2
 _GROUND = 0.08  # distance from the border's colour, in 0..1 a channel, at which the subject begins
@@ -17,12 +17,12 @@ def palette(colours: Tensor) -> Tensor:
     A pixel counts by its distance from the mean colour of the border and from the middle, and is
     shared by the bins nearest to it in luma and in the signed roots of two colour differences.
     """
-    small = functional.avg_pool2d(colours, colours.shape[-1] // SIDE)
+    small = functional.avg_pool2d(colours, colours.shape[-1] // _SIDE)
     border = torch.cat(
         [small[:, :, 0], small[:, :, -1], small[:, :, :, 0], small[:, :, :, -1]], dim=-1
     ).mean(dim=-1)
     distance = (small - border[..., None, None]).abs().mean(dim=1)
-    line = torch.linspace(-0.5, 0.5, SIDE, device=colours.device)
+    line = torch.linspace(-0.5, 0.5, _SIDE, device=colours.device)
     middle = torch.exp(-((line / _SPREAD) ** 2))
     weight = torch.sigmoid((distance - _GROUND) * 50) * middle * middle[:, None] + 1e-4
     weight = weight.flatten(1)

@@ -14,6 +14,7 @@ from cir.training.palette import BINS, palette
 GRID = 5
 CELLS = GRID * GRID
 ROWS = CELLS + 1  # the last one holds the palette
+SIDE = 224  # pixels a side of what the tower sees
 COLOUR_SPLIT = 2  # colours are averaged over 2 x 2 parts of each cell
 FROZEN = 4  # stages of the network that keep their ImageNet weights
 
@@ -21,7 +22,7 @@ FROZEN = 4  # stages of the network that keep their ImageNet weights
 class Tower(nn.Module):
     """Bytes of a picture to a grid of features.
 
-    Input `(n, 160, 160, 3)` uint8; output `(n, 26, channels)` float32. Feature maps of strides 4,
+    Input `(n, 224, 224, 3)` uint8; output `(n, 26, channels)` float32. Feature maps of strides 4,
     8, 16 and 32 and the picture's own colours are pooled to one grid: colour and texture live in
     the early maps, shape in the late ones. The last row is the palette of the whole picture, and
     zeros.
@@ -29,7 +30,7 @@ class Tower(nn.Module):
 
     mean, std = 0.498, 0.502  # of the ImageNet weights, on pixels in 0..1
     shallow_channels = 24 + 40 + 3 * COLOUR_SPLIT**2
-    deep_shape = (80, 10, 10)
+    deep_shape = (80, SIDE // 16, SIDE // 16)
     channels = shallow_channels + 112 + 320
 
     net: Any  # timm has no types
@@ -50,7 +51,7 @@ class Tower(nn.Module):
         return nn.ModuleList(self.net.blocks[FROZEN:])
 
     def early_part(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`(n, 80, 10, 10)` for the late stages; early features `(n, 25, 76)`; palette."""
+        """`(n, 80, 14, 14)` for the late stages; early features `(n, 25, 76)`; palette."""
         colours = images.permute(0, 3, 1, 2).to(torch.float32) / 255
         x = self.net.bn1(self.net.conv_stem((colours - self.mean) / self.std))
         cells = []
@@ -58,7 +59,7 @@ class Tower(nn.Module):
             x = stage(x)
             if number in {1, 2}:
                 cells.append(_cells(x))
-        fine = functional.avg_pool2d(colours, colours.shape[-1] // (GRID * COLOUR_SPLIT))
+        fine = pooled(colours, GRID * COLOUR_SPLIT)
         cells.append(functional.pixel_unshuffle(fine, COLOUR_SPLIT).flatten(2).transpose(1, 2))
         return x, torch.cat(cells, dim=-1), palette(colours)
 
@@ -103,9 +104,16 @@ def imagenet_tower() -> Tower:
     return tower
 
 
+def pooled(maps: Tensor, parts: int) -> Tensor:
+    """`(n, c, side, side)` averaged over `parts` x `parts` windows of equal size.
+
+    Together they cover the map; where its side is no multiple of `parts`, they overlap.
+    """
+    side = maps.shape[-1]
+    stride = side // parts
+    return functional.avg_pool2d(maps, side - (parts - 1) * stride, stride)
+
+
 def _cells(feature_map: Tensor) -> Tensor:
     """`(n, c, h, w)` averaged to the grid: `(n, 25, c)`."""
-    if feature_map.shape[-1] == GRID:
-        return feature_map.flatten(2).transpose(1, 2)
-    pooled = functional.avg_pool2d(feature_map, feature_map.shape[-1] // GRID)
-    return pooled.flatten(2).transpose(1, 2)
+    return pooled(feature_map, GRID).flatten(2).transpose(1, 2)

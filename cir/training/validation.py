@@ -40,10 +40,9 @@ def recall_by_mode(
     references = torch.tensor([place[each.reference] for each in drawn])
     texts = [each.text for each in drawn]
     with torch.inference_mode():
-        gallery = model(features, token_ids([""] * len(features)))
-        composed = model(features[references], token_ids(texts))
-        none = torch.zeros(len(texts), 0, model.shape.width)
-        text = model.fusion(none, token_ids(texts))
+        gallery = model.rows(features, token_ids([""] * len(features)))
+        composed = model.rows(features[references], token_ids(texts))
+        text = model.rows(None, token_ids(texts))
     image = gallery[references]
     rows = {"composed": composed, "image": image, "text": text}
     rows["sum"] = functional.normalize(image + text, dim=-1)

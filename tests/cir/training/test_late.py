@@ -21,7 +21,7 @@ def tower() -> Tower:
 
 def early(tower: Tower) -> torch.Tensor:
     random = np.random.default_rng(0)
-    blocks = random.integers(0, 255, (4, 10, 10, 3)).repeat(16, axis=1).repeat(16, axis=2)
+    blocks = random.integers(0, 255, (4, 14, 14, 3)).repeat(16, axis=1).repeat(16, axis=2)
     with torch.inference_mode():
         deep, _, _ = tower.early_part(torch.from_numpy(blocks.astype(np.uint8)))
     return deep.clone()

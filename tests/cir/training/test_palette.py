@@ -9,8 +9,8 @@ from cir.training.palette import BINS, palette  # noqa: E402
 
 def picture(colour: tuple[float, float, float], ground: float = 1.0) -> torch.Tensor:
     """A field of the colour in the middle of a plain ground."""
-    image = torch.full((1, 3, 160, 160), ground)
-    image[0, :, 48:112, 48:112] = torch.tensor(colour)[:, None, None]
+    image = torch.full((1, 3, 224, 224), ground)
+    image[0, :, 67:157, 67:157] = torch.tensor(colour)[:, None, None]
     return image
 
 
@@ -19,7 +19,7 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def test_a_palette_is_roots_of_shares() -> None:
-    rows = palette(torch.rand(3, 3, 160, 160, generator=torch.Generator().manual_seed(0)))
+    rows = palette(torch.rand(3, 3, 224, 224, generator=torch.Generator().manual_seed(0)))
     assert rows.shape == (3, BINS)
     assert torch.allclose(rows.square().sum(dim=1), torch.ones(3), atol=1e-3)
 

@@ -97,7 +97,7 @@ def test_synonyms_replace_whole_words() -> None:
 def test_the_yardstick_knows_colours_apart_and_not_the_ground() -> None:
     on_white = Image.new("RGB", (80, 80), "white")
     on_white.paste(solid("red", (30, 30)), (20, 20))
-    rows = colour_rows(pixels([solid("red"), on_white, striped("red"), solid("blue")]))
+    rows = colour_rows(pixels([solid("red"), on_white, striped("red"), solid("blue")], 160))
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     near = rows @ rows.T
     assert near[0, 1] > 0.9 and near[0, 2] > 0.9 and near[0, 3] < 0.1
