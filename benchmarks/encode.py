@@ -67,7 +67,7 @@ def main(
 def _rows(network: VisualizedBge, pixels: Tensor, ids: Tensor, batch: int) -> Tensor:
     parts = [
         network.composed(network.image_tokens(part), ids.expand(len(part), -1))
-        for part in pixels.split(batch)
+        for part in torch.split(pixels, batch)
     ]
     return torch.cat(parts)
 

@@ -24,7 +24,7 @@ from cir.stores import gallery_store
 from cir.streams import batched
 from eval.gallery import Gallery, open_folder
 from eval.labelled_set import LabelledSet
-from eval.metrics import MEASURES, AveragePrecision, RecallSubset, judge, mean, score
+from eval.metrics import MEASURES, AveragePrecision, Measure, RecallSubset, judge, mean, score
 from eval.ranking import BATCH, DEPTH
 from eval.runner import Request, run
 from eval.sets import load_set
@@ -75,7 +75,7 @@ def _measures() -> float:
     rankings = [[f"dev-{n}" for n in random.permutation(2297)[:50]] for _ in range(4181)]
     targets = [{ranked[3]: 1, "another": 1} for ranked in rankings]
     subsets = [ranked[:5] for ranked in rankings]
-    measures = [
+    measures: list[Measure] = [
         *MEASURES,
         *(AveragePrecision(k) for k in (5, 10, 25, 50)),
         *(RecallSubset(k) for k in (1, 2, 3)),
