@@ -1,17 +1,17 @@
 """Attributes as vectors: what a picture shows and what a query wishes, for an inner product."""
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from cir.training.products import FEATURES
+from cir.training.products import FEATURES, SLOTS
 
 ROOM = 256  # numbers of an embedding that attributes may take; those left over are 0
-FLOOR = 0.01  # probabilities well below it count as none
-LEARNED_WEIGHT = 2.0  # of the embedding's other part, beside an attribute's 1
-_WEIGHTS = {"articleType": 1.0, "gender": 1.0, "baseColour": 1.0}
-_OTHER_WEIGHT = 0.2  # features too
+FLOOR = 0.003  # probabilities well below it count as none
+LEARNED_WEIGHT = 0.15  # of the embedding's other part, beside 1 of an attribute
+SLOT_WEIGHT = 0.5  # of what is known of drawings alone, and guessed of photos
 
 
 class AttributeSpace(nn.Module):
@@ -19,10 +19,11 @@ class AttributeSpace(nn.Module):
 
     With the probabilities p of a picture and q of what is wished, it is the sum over attributes a
     and their values v of w_a q_a(v) l(p_a(v)), where l(p) = log(1 + p / FLOOR), scaled to end at 1:
-    a log-likelihood that does not fall without bound where the picture was misread. Features are
-    attributes of one value. Pictures have one number more, which makes their lengths equal, so
-    that a cosine ranks as the inner product does (as in Bachrach et al. 2014, RecSys); a picture
-    longer than any that `fit` has seen stays a little longer.
+    a log-likelihood that does not fall without bound where the picture was misread. A wish below 0
+    takes away what it would have given. Features are attributes of one value. Pictures have one
+    number more, which makes their lengths equal, so that a query's cosine ranks as the inner
+    product does (as in Bachrach et al. 2014, RecSys); a picture longer than any that `fit` has seen
+    stays a little longer.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
@@ -34,34 +35,34 @@ class AttributeSpace(nn.Module):
                 f"The table's attributes have {self.used} values with the features; "
                 f"an embedding has room for {ROOM - 1}. Merge rare ones."
             )
-        each = [_WEIGHTS.get(name, _OTHER_WEIGHT) for name in (*sizes, "features")]
-        weights = torch.cat([torch.full((n,), w) for n, w in zip(self.sizes, each, strict=True)])
+        weights = [SLOT_WEIGHT if name in SLOTS else 1.0 for name in sizes]
+        each = torch.tensor([*weights, 1.0]).repeat_interleave(torch.tensor(self.sizes))
         self.weights: Tensor
         self.bound: Tensor
-        self.register_buffer("weights", weights.sqrt())
+        self.register_buffer("weights", each.sqrt())
         self.register_buffer("bound", torch.zeros(1))
 
-    def fit(self, readings: Tensor) -> None:
-        """Take the squared length that pictures get: that of the longest reading of `(n, used)`."""
-        self.bound.copy_(self._likelihoods(readings).square().sum(dim=1).max())
+    def fit(self, probabilities: Tensor) -> None:
+        """Take the squared length that pictures get: that of the longest of `(n, used)`."""
+        self.bound.copy_(self._likelihoods(probabilities).square().sum(dim=1).max())
 
-    def shown(self, readings: Tensor) -> Tensor:
-        """`(n, ROOM)` of what was read of pictures: logits `(n, used)`."""
-        rows = self._likelihoods(readings)
+    def shown(self, probabilities: Tensor) -> Tensor:
+        """`(n, ROOM)` of what was read of pictures: probabilities `(n, used)`."""
+        rows = self._likelihoods(probabilities)
         rest = (self.bound - rows.square().sum(dim=1, keepdim=True)).clamp(min=0).sqrt()
         return self._padded(torch.cat([rows, rest], dim=1))
 
     def wished(self, wishes: Tensor) -> Tensor:
-        """`(n, ROOM)` of what queries wish: logits `(n, used)`."""
-        return self._padded(self._probabilities(wishes) * self.weights)
+        """`(n, ROOM)` of what queries wish, `(n, used)` in -1..1."""
+        return self._padded(wishes * self.weights)
 
-    def _likelihoods(self, readings: Tensor) -> Tensor:
-        shares = torch.log1p(self._probabilities(readings) / FLOOR)
-        return shares / torch.log1p(torch.tensor(1 / FLOOR)) * self.weights
-
-    def _probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """`(n, used)` of `(n, used)`: softmax of each attribute, sigmoid of each feature."""
         *attributes, features = logits.split(self.sizes, dim=1)
         return torch.cat([*(each.softmax(dim=1) for each in attributes), features.sigmoid()], dim=1)
+
+    def _likelihoods(self, probabilities: Tensor) -> Tensor:
+        return torch.log1p(probabilities / FLOOR) / math.log1p(1 / FLOOR) * self.weights
 
     def _padded(self, rows: Tensor) -> Tensor:
         return nn.functional.pad(rows, (0, ROOM - rows.shape[1]))

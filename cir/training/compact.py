@@ -1,8 +1,8 @@
-"""Training of the compact encoder: cached features, composed triplets, two losses."""
+"""Training of the compact encoder: cached features, composed triplets, three losses."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +14,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from cir.training.attribute_space import ROOM, AttributeSpace
-from cir.training.attributes import Reader, attribute_sizes, embedding_loss
+from cir.training.attributes import attribute_sizes, embedding_loss
 from cir.training.batch import Batch
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.contrastive import contrastive_loss
 from cir.training.export import export
-from cir.training.features import VARIANTS, cached_early, late_features
+from cir.training.language.fillers import filler_words, with_fillers
 from cir.training.language.lexicon import every_word
-from cir.training.lessons import Lessons, teach
 from cir.training.manifest import data_hash, write_manifest
 from cir.training.minilm import read_minilm
-from cir.training.model import Compact, Shape
+from cir.training.model import PAD, Compact, Shape
 from cir.training.products import Products
+from cir.training.seen import look_at
 from cir.training.settings import TrainingSettings
-from cir.training.tower import CELLS, ROWS, SIDE, imagenet_tower
+from cir.training.tower import CELLS, ROWS, SIDE
 from cir.training.triplets import TripletMaker
 from cir.training.validation import recall_by_mode
 
@@ -50,14 +50,15 @@ class Trainer:
         work.mkdir(parents=True, exist_ok=True)
         self.data_hash = data_hash(products)
         self.train_rows, self.held_rows = split_rows(products, settings)
-        self.tower = imagenet_tower()
-        self.features, reader = self._features()
+        seen = look_at(products, self.train_rows, work, settings, self.data_hash)
+        self.tower, self.features, self.readings = seen.tower, seen.features, seen.readings
         torch.manual_seed(settings.seed)
         self.random = np.random.default_rng(settings.seed)
         self.makers = self._makers()
         names = [products.names[row] for row in self.train_rows]
         text_model = read_minilm([*every_word(), *names], Shape.text_length)
         self.tokenizer = text_model.tokenizer
+        self.fillers = filler_words(self.tokenizer.get_vocab(), names)
         self.shape = Shape(
             self.tokenizer.get_vocab_size(),
             self.features.shape[-1],
@@ -67,8 +68,8 @@ class Trainer:
         self.model.fusion.begin_with(text_model.weights)
         plain = torch.from_numpy(self.features[0, self.train_rows]).float()
         self.model.image_tokens.standardise(plain)
-        self.model.reader.load_state_dict(reader.state_dict())
-        self.model.space.fit(self.model.readings(plain))
+        self.model.reader.load_state_dict(seen.reader.state_dict())
+        self.model.space.fit(self.readings[:, self.train_rows].flatten(0, 1).float())
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
@@ -113,6 +114,7 @@ class Trainer:
     def _one_step(self) -> float:
         drawn = len(self.makers) > 1 and self.random.random() < self.settings.drawn
         batch = self.makers[int(drawn)].batch(self.settings.batch, self.random)
+        batch = replace(batch, texts=[self._disturbed(text) for text in batch.texts])
         loss = self._loss(batch)
         self.optimiser.zero_grad()
         loss.backward()
@@ -133,28 +135,53 @@ class Trainer:
         positive = torch.from_numpy(batch.positive).float()
         loss = contrastive_loss(queries, targets, positive, scale)
         read = embedding_loss(self.model.heads, queries, targets, batch, self.products)
-        return loss + self.settings.reading * read
+        return loss + self.settings.reading * (read + self._wish_loss(batch))
+
+    def _wish_loss(self, batch: Batch) -> Tensor:
+        """Of the queries with a text, and of as many imagined ones as settings say."""
+        imagined = [self.makers[0].imagined(self.random) for _ in range(self.settings.imagined)]
+        asks = np.flatnonzero([bool(text) for text in batch.texts])
+        texts = [batch.texts[at] for at in asks]
+        texts += [self._disturbed(each.text) for each in imagined]
+        wanted = [batch.wanted[at] for at in asks] + [each.wanted for each in imagined]
+        references = np.append(batch.references[asks], [each.reference for each in imagined])
+        has_image = np.append(batch.has_image[asks], [each.has_image for each in imagined])
+        read = self._by_length(texts, lambda _, ids: self.model.fusion.read_text(ids)).float()
+        variants = self.random.integers(0, len(self.readings), len(references))
+        shown = self.readings[variants, references].float()
+        shown = shown * torch.from_numpy(has_image)[:, None]
+        known = {
+            name: torch.from_numpy(self.products.codes[name][references] >= 0)
+            for name in self.shape.attributes
+        }
+        return self.model.wishes.loss(read, shown, wanted, known)
+
+    def _disturbed(self, text: str) -> str:
+        """The text, now and then with words in it that mean nothing here."""
+        if text and self.random.random() < self.settings.filled:
+            return with_fillers(text, self.fillers, self.random)
+        return text
 
     def _queries(self, batch: Batch) -> Tensor:
-        """The queries' rows; short and long texts go through apart, for less padding."""
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(batch.texts)]
-        lengths = np.array([sum(each > 0 for each in row) for row in ids])
+        """The queries' rows."""
         cells = self._cells()
         features = self._varied(batch.references, cells)
-        order = np.argsort(lengths, kind="stable")
-        parts = []
-        for chosen in np.array_split(order, 3):
-            longest = int(lengths[chosen].max())
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                parts.append(
-                    self.model(
-                        features[chosen],
-                        torch.tensor([ids[at][:longest] for at in chosen]),
-                        torch.from_numpy(batch.has_image[chosen]),
-                        cells,
-                    )
-                )
-        return torch.cat(parts)[np.argsort(order)]
+        has_image = torch.from_numpy(batch.has_image)
+        return self._by_length(
+            batch.texts, lambda at, ids: self.model(features[at], ids, has_image[at], cells)
+        )
+
+    def _by_length(self, texts: Sequence[str], part: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Rows of all texts; short and long ones go through apart, for less padding.
+
+        `part` gets places and token ids of some.
+        """
+        ids = token_ids(self.tokenizer, texts)
+        lengths = (ids != PAD).sum(dim=1)
+        order = lengths.argsort(stable=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rows = [part(at, ids[at, : int(lengths[at].max())]) for at in order.tensor_split(3)]
+        return torch.cat(rows)[order.argsort()]
 
     def _cells(self) -> Tensor:
         """Which cells are seen: some at first, which is quicker and forgives more; all at last."""
@@ -168,29 +195,6 @@ class Trainer:
         variants = self.random.integers(0, len(self.features), len(rows))
         held = self.features[variants[:, None], rows[:, None], cells.numpy()[None]]
         return torch.from_numpy(held.astype(np.float32))
-
-    def _features(self) -> tuple[NDArray[np.float16], Reader]:
-        settings = self.settings
-        folder = self.work / f"features-{self.data_hash[:16]}-{len(VARIANTS)}-{SIDE}"
-        early = cached_early(self.tower, self.products.photos, folder, seed=settings.seed)
-        lessons = Lessons(epochs=settings.epochs)
-        identity = {
-            "data": self.data_hash,
-            "side": SIDE,
-            "seed": settings.seed,
-            "held": settings.held_out,
-        }
-        reader = teach(
-            self.tower,
-            self.products,
-            early,
-            self.train_rows,
-            lessons,
-            seed=settings.seed,
-            checkpoint=self.work / "lessons.pt",
-            identity=identity | asdict(lessons),
-        )
-        return late_features(self.tower, early), reader
 
     def _makers(self) -> list[TripletMaker]:
         makers = [TripletMaker(self.products, self.train_rows)]

@@ -33,6 +33,10 @@ class Early:
     shallow: Half
     palette: Half
 
+    def part(self, variant: int, rows: NDArray[np.int64]) -> "Early":
+        """One variant of some rows, in memory."""
+        return Early(*(getattr(self, each.name)[variant, rows][None] for each in fields(self)))
+
 
 def _plain(image: Image.Image, random: np.random.Generator) -> Image.Image:
     return image

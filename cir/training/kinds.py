@@ -33,4 +33,9 @@ CHANGED = {
     "baseColour and feature": ("baseColour",),
     "not colour": ("baseColour",),
 }
+# Kinds for wishes that no product need satisfy.
+IMAGINED = (
+    "baseColour", "articleType", "gender", "feature", "baseColour and articleType",
+    "baseColour and feature",
+)  # fmt: skip
 LETTERS = {"articleType": "t", "gender": "g", "baseColour": "c", "season": "s", "usage": "u"}

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cir.training.attribute_space import LEARNED_WEIGHT, AttributeSpace
-from cir.training.attributes import READ_SCALE, AttributeHeads, Reader, flat
+from cir.training.attributes import AttributeHeads, Reader, flat
 from cir.training.bert import layer, linear
 from cir.training.palette import BINS
 from cir.training.tower import CELLS, ROWS, Tower
+from cir.training.wishes import Wishes
 
 PAD = 0  # token id; the tokenizer is made so
 BIN_STD_FLOOR = 0.02  # added to a palette bin's: colours hardly seen shall not count for much
@@ -145,20 +146,28 @@ class Fusion(nn.Module):
 
     def forward(self, image: Tensor, ids: Tensor, image_seen: Tensor | None = None) -> Tensor:
         """`image_seen` `(n,)` False hides the row's image tokens, as if there were none."""
-        words = self.norm_words(self.words(ids) + self.position[: ids.shape[1]])
-        start = self.start.expand(ids.shape[0], -1, -1)
-        x = self.drop(torch.cat([start, image, words], dim=1))
         ones = torch.ones_like(image[:, :, 0], dtype=torch.bool)
         if image_seen is not None:
             ones = ones & image_seen[:, None]
+        row = self.out(self.read(image, ids, ones)) + self.short(_mean(image, ones))
+        return functional.normalize(row.to(torch.float32), dim=-1)
+
+    def read_text(self, ids: Tensor) -> Tensor:
+        """`(n, 2 width)`: what the blocks make of the texts alone."""
+        none = self.start.new_zeros(ids.shape[0], 0, self.start.shape[-1])
+        return self.read(none, ids, torch.ones_like(none[:, :, 0], dtype=torch.bool))
+
+    def read(self, image: Tensor, ids: Tensor, image_seen: Tensor) -> Tensor:
+        """`(n, 2 width)`: [CLS] and the mean of all tokens; `image_seen` is `(n, t)`."""
+        words = self.norm_words(self.words(ids) + self.position[: ids.shape[1]])
+        start = self.start.expand(ids.shape[0], -1, -1)
+        x = self.drop(torch.cat([start, image, words], dim=1))
         first = torch.ones_like(ids[:, :1], dtype=torch.bool)
-        seen = torch.cat([first, ones, ids != PAD], dim=1)
+        seen = torch.cat([first, image_seen, ids != PAD], dim=1)
         hidden = (~seen).to(torch.float32)[:, None, None, :] * -1e4
         for block in self.blocks:
             x = block(x, hidden)
-        read = torch.cat([x[:, 0], _mean(x, seen)], dim=-1)
-        row = self.out(read) + self.short(_mean(image, ones))
-        return functional.normalize(row.to(torch.float32), dim=-1)
+        return torch.cat([x[:, 0], _mean(x, seen)], dim=-1)
 
     def begin_with(self, weights: Mapping[str, Tensor]) -> None:
         """Take embeddings and first layers of a BERT model of the same width."""
@@ -191,6 +200,7 @@ class Compact(nn.Module):
         self.fusion = Fusion(shape)
         self.reader = Reader(shape.attributes, shape.channels, 0.0).requires_grad_(False)
         self.heads = AttributeHeads(shape.attributes, shape.dim)
+        self.wishes = Wishes(shape.attributes, 2 * shape.width)
         self.space = AttributeSpace(shape.attributes)
         self.log_scale = nn.Parameter(torch.tensor(3.0))
 
@@ -229,7 +239,7 @@ class Compact(nn.Module):
         """For an optimiser: what comes from the text model changes more slowly than what is new."""
         held = [*self.fusion.blocks.parameters(), self.fusion.position]
         held += self.fusion.norm_words.parameters()
-        heads = list(self.heads.parameters())
+        heads = [*self.heads.parameters(), *self.wishes.parameters()]
         known = {id(each) for each in [*held, *heads]}
         learned = (each for each in self.parameters() if each.requires_grad)
         new = [each for each in learned if id(each) not in known]
@@ -257,20 +267,20 @@ class FusionGraph(nn.Module):
     """The second ONNX graph: image tokens, readings and token ids to embeddings.
 
     A row without a text is a picture, with what is read of it; one with a text is a query, with
-    the attributes of the target that its learned part speaks of.
+    what is wished of the target's attributes.
     """
 
     def __init__(self, model: Compact) -> None:
         super().__init__()
-        self.fusion, self.heads, self.space = model.fusion, model.heads, model.space
+        self.fusion, self.wishes, self.space = model.fusion, model.wishes, model.space
 
     def forward(self, image: Tensor, readings: Tensor, ids: Tensor) -> Tensor:
         learned = self.fusion(image, ids)
-        wishes = flat(self.heads(learned * READ_SCALE))
         asks = (ids != PAD).sum(dim=1, keepdim=True) > 1  # an empty text is one [SEP]
         seen = (readings != 0).any(dim=1, keepdim=True)  # without a picture they are zeros
-        shown = self.space.shown(readings) * seen
-        attributes = torch.where(asks, self.space.wished(wishes), shown)
+        shown = self.space.probabilities(readings) * seen
+        wished = self.space.wished(self.wishes(self.fusion.read_text(ids), shown))
+        attributes = torch.where(asks, wished, self.space.shown(shown) * seen)
         return functional.normalize(
             torch.cat([learned * LEARNED_WEIGHT**0.5, attributes], dim=-1), dim=-1
         )

@@ -13,7 +13,9 @@ class TrainingSettings:
     that training never sees and validation measures on; `drawn` that of batches of drawn designs;
     `epochs` those in which the tower's late stages learn the attributes; `masked` the share of the
     steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023); `reading`
-    the weight of the loss of attributes read off the embeddings.
+    the weight of the loss of attributes read off the embeddings and of that of wishes; `imagined`
+    the queries without a target in each batch, for the wishes alone;
+    `filled` the share of the texts that get words which mean nothing here.
     """
 
     seed: int = 7
@@ -30,6 +32,8 @@ class TrainingSettings:
     reading: float = 0.3
     reading_rate: float = 2e-3
     masked: float = 0.8
+    imagined: int = 64
+    filled: float = 0.2
 
     def __post_init__(self) -> None:
         if self.batch % REFERENCES_PER_GROUP or min(self.steps, self.epochs) < 1:

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from cir.training.batch import Batch, Triplet, Wanted
-from cir.training.kinds import CHANGED, DRAWN_KINDS, KEPT, LETTERS, PHOTO_KINDS
+from cir.training.kinds import CHANGED, DRAWN_KINDS, IMAGINED, KEPT, LETTERS, PHOTO_KINDS
 from cir.training.language.grammar import caption, instruction
 from cir.training.language.lexicon import WITHOUT
 from cir.training.products import ATTRIBUTES, FEATURES, SLOTS, Products
@@ -36,6 +36,9 @@ class TripletMaker:
         self._groups = [np.array(members) for members in groups.values() if len(members) > 1]
         weights = np.array([len(members) for members in self._groups]) ** 0.7
         self._weights = weights / weights.sum()
+        self._values = {
+            name: np.setdiff1d(products.codes[name][self.rows], [-1]) for name in ATTRIBUTES
+        }
 
     def batch(self, size: int, random: Generator) -> Batch:
         """A batch of `size` queries, `size` a multiple of `REFERENCES_PER_GROUP`."""
@@ -97,16 +100,9 @@ class TripletMaker:
         features = self._new_features(kind, chosen, reference, random)
         if features is None:
             return None
-        old = {
-            name: self._code(name, reference) for name in ("baseColour", "articleType", "gender")
-        }
-        letters = self._letters(changed, features) | {
-            letter.upper(): value for letter, value in self._letters(old, ()).items()
-        }
-        if self.drawn:
-            letters["cloth"] = "drawn"
+        letters = self._old_and_new(reference, changed, features)
         if kind == "not colour":
-            wanted = Wanted(kept, without_codes={"baseColour": old["baseColour"]})
+            wanted = Wanted(kept, without_codes={"baseColour": self._code("baseColour", reference)})
         else:
             slots = self._freed_slots(kept, chosen, features)
             wanted = Wanted(slots | changed, features)
@@ -115,6 +111,32 @@ class TripletMaker:
             return None
         text = instruction(kind, letters, random)
         return Triplet(reference, target, text, True, wanted, kind)
+
+    def imagined(self, random: Generator) -> Triplet:
+        """A photo's triplet that perhaps no product satisfies: rare values come as often as others.
+
+        Its target is the reference, for want of one.
+        """
+        group = self._groups[int(random.choice(len(self._groups), p=self._weights))]
+        reference = int(random.choice(group))
+        kinds = [kind for kind in IMAGINED if self._can_imagine(kind)]
+        kind = str(random.choice(kinds))
+        changed = {
+            name: int(random.choice(self._other_values(name, reference)))
+            for name in CHANGED.get(kind, ())
+        }
+        unstated = np.flatnonzero(~self.products.features[reference])
+        features = (int(random.choice(unstated)),) if "feature" in kind else ()
+        letters = self._old_and_new(reference, changed, features)
+        wanted = Wanted(self._kept(kind, reference) | changed, features)
+        text = instruction(kind, letters, random)
+        return Triplet(reference, reference, text, True, wanted, kind)
+
+    def _can_imagine(self, kind: str) -> bool:
+        return all(len(self._values[name]) > 1 for name in CHANGED.get(kind, ()))
+
+    def _other_values(self, name: str, reference: int) -> NDArray[np.int64]:
+        return np.setdiff1d(self._values[name], [self._code(name, reference)])
 
     def _triplet(
         self, reference: int, random: Generator, kind: str | None, example: int | None
@@ -234,17 +256,29 @@ class TripletMaker:
 
     def _text_only(self, row: int, random: Generator) -> Triplet:
         """A caption of the product, or its name; right is all that the text speaks of."""
+        stated = np.flatnonzero(self.products.features[row])
         if not self.drawn and random.random() < 0.25:
-            wanted = Wanted(self._kept("similar", row))
+            wanted = Wanted(self._kept("similar", row), tuple(stated.tolist()))
             return Triplet(row, row, self.products.names[row], False, wanted, "caption")
         codes = {name: self._code(name, row) for name in LETTERS}
         codes = {name: code for name, code in codes.items() if code >= 0}
-        stated = np.flatnonzero(self.products.features[row])
         features = (int(random.choice(stated)),) if len(stated) else ()
         text, spoken = caption(self._letters(codes, features), random)
         said = {name: code for name, code in codes.items() if LETTERS[name] in spoken}
         wanted = Wanted(said, features if "f" in spoken else ())
         return Triplet(row, row, text, False, wanted, "caption")
+
+    def _old_and_new(
+        self, reference: int, changed: Mapping[str, int], features: tuple[int, ...]
+    ) -> dict[str, str]:
+        """Letters of what is wished, and in capitals of what the reference is."""
+        old = {
+            name: self._code(name, reference) for name in ("baseColour", "articleType", "gender")
+        }
+        letters = self._letters(changed, features) | {
+            letter.upper(): value for letter, value in self._letters(old, ()).items()
+        }
+        return letters | {"cloth": "drawn"} if self.drawn else letters
 
     def _letters(self, codes: Mapping[str, int], features: tuple[int, ...]) -> dict[str, str]:
         letters = {

@@ -13,37 +13,54 @@ SIZES = {"articleType": 3, "season": 4}
 USED = 7 + len(FEATURES)
 
 
-def logits(garment: int, *, sure: float = 8.0) -> torch.Tensor:
-    """One row that reads the garment, no season and no feature."""
+def shown(garment: int, *, share: float = 0.98) -> torch.Tensor:
+    """One row that shows the garment, any season and no feature."""
     row = torch.zeros(1, USED)
-    row[0, garment] = sure
-    row[:, 7:] = -8.0
+    row[0, :3] = (1 - share) / 2
+    row[0, garment] = share
+    row[0, 3:7] = 0.25
+    return row
+
+
+def wish(garment: int) -> torch.Tensor:
+    row = torch.zeros(1, USED)
+    row[0, garment] = 1.0
     return row
 
 
 @pytest.fixture
 def space() -> AttributeSpace:
     space = AttributeSpace(SIZES)
-    space.fit(torch.cat([logits(0), logits(1, sure=1.0), torch.zeros(1, USED)]))
+    space.fit(torch.cat([shown(0), shown(1, share=0.4), torch.full((1, USED), 0.5)]))
     return space
 
 
 def test_pictures_are_of_one_length_and_fill_the_room(space: AttributeSpace) -> None:
-    rows = space.shown(torch.cat([logits(0), logits(2, sure=2.0), torch.zeros(1, USED)]))
+    rows = space.shown(torch.cat([shown(0), shown(2, share=0.5), torch.zeros(1, USED)]))
     assert rows.shape == (3, ROOM)
     assert torch.allclose(rows.norm(dim=1), rows.norm(dim=1)[:1].expand(3), atol=1e-5)
 
 
 def test_a_wish_prefers_what_shows_it_and_what_may_show_it(space: AttributeSpace) -> None:
-    pictures = torch.cat([logits(0), logits(0, sure=1.0), logits(1)])
-    fit = (space.wished(logits(0)) @ space.shown(pictures).T)[0]
+    pictures = torch.cat([shown(0), shown(0, share=0.5), shown(1)])
+    fit = (space.wished(wish(0)) @ space.shown(pictures).T)[0]
     assert fit[0] > fit[1] > fit[2]
 
 
-def test_an_open_wish_tells_pictures_apart_less(space: AttributeSpace) -> None:
-    pictures = space.shown(torch.cat([logits(0), logits(1)]))
-    sure, open_ = (space.wished(logits(0, sure=sure)) @ pictures.T for sure in (8.0, 0.5))
-    assert (sure[0, 0] - sure[0, 1]) > 3 * (open_[0, 0] - open_[0, 1]) > 0
+def test_what_is_known_of_drawings_alone_counts_half() -> None:
+    space = AttributeSpace({"gender": 2, "sleeve": 2})
+    wish = torch.zeros(2, 4 + len(FEATURES))
+    wish[0, 0] = wish[1, 2] = 1.0
+    fit = space.wished(wish) @ space.shown(wish).T
+    assert fit[1, 1] == pytest.approx(float(fit[0, 0]) / 2)
+
+
+def test_logits_become_shares_of_each_attribute_and_of_each_feature() -> None:
+    shares = AttributeSpace(SIZES).probabilities(torch.randn(5, USED))
+    assert torch.allclose(shares[:, :3].sum(dim=1), torch.ones(5))
+    assert torch.allclose(shares[:, 3:7].sum(dim=1), torch.ones(5))
+    assert shares.min() > 0
+    assert shares.max() < 1
 
 
 def test_more_values_than_there_is_room_for_are_refused() -> None:

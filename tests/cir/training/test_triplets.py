@@ -51,6 +51,35 @@ def test_the_same_seed_draws_the_same_batch(maker: TripletMaker) -> None:
     assert (first.targets == second.targets).all()
 
 
+def test_a_product_name_wishes_the_features_that_it_states(
+    products: Products, maker: TripletMaker
+) -> None:
+    batch = maker.batch(2048, np.random.default_rng(7))
+    named = [
+        (row, wanted)
+        for row, text, wanted in zip(batch.references, batch.texts, batch.wanted, strict=True)
+        if text == products.names[row]
+    ]
+    assert named
+    for row, wanted in named:
+        assert wanted.features == tuple(np.flatnonzero(products.features[row]))
+
+
+def test_imagined_triplets_wish_what_no_product_need_have(
+    products: Products, maker: TripletMaker
+) -> None:
+    random = np.random.default_rng(6)
+    drawn = [maker.imagined(random) for _ in range(200)]
+    for each in drawn:
+        for name in KEPT[each.kind]:
+            assert each.wanted.codes[name] == products.codes[name][each.reference]
+        for name in CHANGED.get(each.kind, ()):
+            assert each.wanted.codes[name] != products.codes[name][each.reference]
+        assert ("feature" in each.kind) == bool(each.wanted.features)
+        assert not any(products.features[each.reference, column] for column in each.wanted.features)
+    assert not all(maker.satisfies(each.wanted).any() for each in drawn)
+
+
 def test_rows_outside_the_given_ones_are_never_drawn(products: Products) -> None:
     rows = np.arange(0, len(products), 2)
     batch = TripletMaker(products, rows).batch(128, np.random.default_rng(5))
