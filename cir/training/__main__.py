@@ -33,6 +33,9 @@ def compact(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Triplets a step, a multiple of 16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")
+    ] = "auto",
 ) -> None:
     """Train the compact encoder on product photos and write its graphs and manifest.
 
@@ -40,13 +43,15 @@ def compact(
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     from cir.training.compact import train
+    from cir.training.device import training_device
     from cir.training.drawings import drawn_frame
     from cir.training.products import read_products
     from cir.training.settings import TrainingSettings
 
     given = {"epochs": epochs, "steps": steps, "batch": batch, "seed": seed}
     try:
-        settings = TrainingSettings(**{k: v for k, v in given.items() if v is not None})
+        chosen = {name: value for name, value in given.items() if value is not None}
+        settings = TrainingSettings(**chosen, device=training_device(device))
         products = read_products(photos, table)  # wrong paths are told before anything is drawn
         if drawings:
             products = read_products(photos, table, drawn_frame(work / "drawn"))

@@ -11,6 +11,8 @@ from cir.training.products import FEATURES, SLOTS
 ROOM = 256  # numbers of an embedding that attributes may take; those left over are 0
 FLOOR = 0.003  # probabilities well below it count as none
 LEARNED_WEIGHT = 0.15  # of the embedding's other part, beside 1 of an attribute
+STRANGE_WEIGHT = 20  # times more of it in a query whose picture is not of the known kind
+OF_ANYTHING = ("baseColour",)  # attributes that pictures of any kind have; features are so too
 SLOT_WEIGHT = 0.5  # of what is known of drawings alone, and guessed of photos
 
 
@@ -35,11 +37,15 @@ class AttributeSpace(nn.Module):
                 f"The table's attributes have {self.used} values with the features; "
                 f"an embedding has room for {ROOM - 1}. Merge rare ones."
             )
-        weights = [SLOT_WEIGHT if name in SLOTS else 1.0 for name in sizes]
-        each = torch.tensor([*weights, 1.0]).repeat_interleave(torch.tensor(self.sizes))
+        weights = [*(SLOT_WEIGHT if name in SLOTS else 1.0 for name in sizes), 1.0]
+        each = [weight for weight, n in zip(weights, self.sizes, strict=True) for _ in range(n)]
+        gated = [name not in OF_ANYTHING for name, n in sizes.items() for _ in range(n)]
         self.weights: Tensor
+        self.gated: Tensor
         self.bound: Tensor
-        self.register_buffer("weights", each.sqrt())
+        self.register_buffer("weights", torch.tensor(each).sqrt())
+        of_all = torch.tensor(gated + [False] * len(FEATURES))
+        self.register_buffer("gated", of_all, persistent=False)
         self.register_buffer("bound", torch.zeros(1))
 
     def fit(self, probabilities: Tensor) -> None:
@@ -60,6 +66,15 @@ class AttributeSpace(nn.Module):
         """`(n, used)` of `(n, used)`: softmax of each attribute, sigmoid of each feature."""
         *attributes, features = logits.split(self.sizes, dim=1)
         return torch.cat([*(each.softmax(dim=1) for each in attributes), features.sigmoid()], dim=1)
+
+    def read(self, logits: Tensor, known: Tensor) -> Tensor:
+        """`(n, used)` probabilities, those of other kinds' attributes times `known` `(n, 1)`."""
+        probabilities = self.probabilities(logits)
+        return torch.where(self.gated, probabilities * known, probabilities)
+
+    def strangeness(self, readings: Tensor) -> Tensor:
+        """`(n, 1)`: how likely pictures read as `(n, used)` are not of the known kind."""
+        return 1 - readings[:, : self.sizes[0]].sum(dim=1, keepdim=True)
 
     def _likelihoods(self, probabilities: Tensor) -> Tensor:
         return torch.log1p(probabilities / FLOOR) / math.log1p(1 / FLOOR) * self.weights

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cir.training.batch import Batch, Wanted
+from cir.training.device import on_device
 from cir.training.palette import BINS
 from cir.training.products import ATTRIBUTES, FEATURES, Products
 
@@ -59,12 +61,10 @@ def attribute_loss(
     attributes, features = scores
     loss = features.new_zeros(())
     for name, each in attributes.items():
-        known = codes[name] >= 0
-        if known.any():
-            whole = functional.cross_entropy(
-                each, codes[name], ignore_index=-1, label_smoothing=SMOOTHING, reduction="sum"
-            )
-            loss = loss + whole / len(known)
+        whole = functional.cross_entropy(
+            each, codes[name], ignore_index=-1, label_smoothing=SMOOTHING, reduction="sum"
+        )
+        loss = loss + whole / len(each)
     binary = functional.binary_cross_entropy_with_logits(features, stated, feature_weight)
     return loss + FEATURE_WEIGHT * binary
 
@@ -76,10 +76,15 @@ def wanted_codes(
     codes = {
         name: torch.tensor([each.codes.get(name, -1) for each in wanted]) for name in attributes
     }
-    features = torch.zeros(len(wanted), len(FEATURES))
-    for row, each in enumerate(wanted):
-        features[row, list(each.features)] = 1
-    return codes, features
+    return codes, feature_columns([each.features for each in wanted])
+
+
+def feature_columns(stated: Sequence[Sequence[int]]) -> Tensor:
+    """`(n, len(FEATURES))`, 1 in the columns of each."""
+    rows = np.zeros((len(stated), len(FEATURES)), np.float32)
+    for row, columns in zip(rows, stated, strict=True):
+        row[list(columns)] = 1
+    return on_device(rows)
 
 
 class Reader(nn.Module):
@@ -93,9 +98,13 @@ class Reader(nn.Module):
 
     def forward(self, cells: Tensor, palette: Tensor) -> Scores:
         """Of cells `(n, 25, channels)` and palettes `(n, 486)`."""
-        seen = torch.cat([cells.mean(dim=1), palette], dim=-1)
-        scores: Scores = self.heads(self.drop(self.norm(seen)))
+        scores: Scores = self.heads(self.drop(self.seen(cells, palette)))
         return scores
+
+    def seen(self, cells: Tensor, palette: Tensor) -> Tensor:
+        """`(n, channels + 486)`: what it reads from."""
+        rows: Tensor = self.norm(torch.cat([cells.mean(dim=1), palette], dim=-1))
+        return rows
 
 
 def embedding_loss(
@@ -106,8 +115,8 @@ def embedding_loss(
     `queries` and `targets` are the batch's `(n, dim)` rows.
     """
     rows = batch.targets
-    codes = {name: torch.from_numpy(each[rows]) for name, each in products.codes.items()}
-    stated = torch.from_numpy(products.features[rows]).float()
+    codes = {name: on_device(each[rows]) for name, each in products.codes.items()}
+    stated = on_device(products.features[rows]).float()
     of_targets = attribute_loss(heads(targets * READ_SCALE), codes, stated)
     codes, stated = wanted_codes(batch.wanted, products.codes)
     of_queries = attribute_loss(heads(queries * READ_SCALE), codes, stated, stated + UNSAID_WEIGHT)

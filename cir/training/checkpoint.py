@@ -21,7 +21,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, object]) -> dict[str, Any
     """What was saved, or None where there is nothing or it belongs to another training."""
     if not path.exists():
         return None
-    held: dict[str, Any] = torch.load(path, weights_only=True)
+    held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if held["identity"] != dict(identity):
         log.warning("%s belongs to other settings or data: starting anew", path)
         return None

@@ -18,6 +18,7 @@ from cir.training.attributes import attribute_sizes, embedding_loss
 from cir.training.batch import Batch
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.contrastive import contrastive_loss
+from cir.training.device import half_precision, on_device, random_state, set_random_state
 from cir.training.export import export
 from cir.training.language.fillers import filler_words, with_fillers
 from cir.training.language.lexicon import every_word
@@ -66,10 +67,11 @@ class Trainer:
         )
         self.model = Compact(self.shape)
         self.model.fusion.begin_with(text_model.weights)
-        plain = torch.from_numpy(self.features[0, self.train_rows]).float()
+        plain = on_device(self.features[0, self.train_rows]).float()
         self.model.image_tokens.standardise(plain)
         self.model.reader.load_state_dict(seen.reader.state_dict())
-        self.model.space.fit(self.readings[:, self.train_rows].flatten(0, 1).float())
+        self.model.gate.load_state_dict(seen.gate.state_dict())
+        self.model.space.fit(on_device(np.concatenate(self.readings[:, self.train_rows])).float())
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
@@ -127,12 +129,12 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         queries = self._queries(batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            empty = token_ids(self.tokenizer, [""] * len(batch.texts))
+        with half_precision():
+            empty = on_device(token_ids(self.tokenizer, [""] * len(batch.texts)))
             cells = self._cells()
-            targets = self.model(self._varied(batch.targets, cells), empty, cells=cells)
+            targets = self.model(self._varied(batch.targets, cells), empty, cells=on_device(cells))
         scale = self.model.log_scale.exp().clamp(max=100.0)
-        positive = torch.from_numpy(batch.positive).float()
+        positive = on_device(batch.positive).float()
         loss = contrastive_loss(queries, targets, positive, scale)
         read = embedding_loss(self.model.heads, queries, targets, batch, self.products)
         return loss + self.settings.reading * (read + self._wish_loss(batch))
@@ -148,10 +150,9 @@ class Trainer:
         has_image = np.append(batch.has_image[asks], [each.has_image for each in imagined])
         read = self._by_length(texts, lambda _, ids: self.model.fusion.read_text(ids)).float()
         variants = self.random.integers(0, len(self.readings), len(references))
-        shown = self.readings[variants, references].float()
-        shown = shown * torch.from_numpy(has_image)[:, None]
+        shown = on_device(self.readings[variants, references] * has_image[:, None]).float()
         known = {
-            name: torch.from_numpy(self.products.codes[name][references] >= 0)
+            name: on_device(self.products.codes[name][references] >= 0)
             for name in self.shape.attributes
         }
         return self.model.wishes.loss(read, shown, wanted, known)
@@ -165,10 +166,10 @@ class Trainer:
     def _queries(self, batch: Batch) -> Tensor:
         """The queries' rows."""
         cells = self._cells()
-        features = self._varied(batch.references, cells)
-        has_image = torch.from_numpy(batch.has_image)
+        features, seen = self._varied(batch.references, cells), on_device(cells)
+        has_image = on_device(batch.has_image)
         return self._by_length(
-            batch.texts, lambda at, ids: self.model(features[at], ids, has_image[at], cells)
+            batch.texts, lambda at, ids: self.model(features[at], ids, has_image[at], seen)
         )
 
     def _by_length(self, texts: Sequence[str], part: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -177,24 +178,27 @@ class Trainer:
         `part` gets places and token ids of some.
         """
         ids = token_ids(self.tokenizer, texts)
-        lengths = (ids != PAD).sum(dim=1)
-        order = lengths.argsort(stable=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            rows = [part(at, ids[at, : int(lengths[at].max())]) for at in order.tensor_split(3)]
-        return torch.cat(rows)[order.argsort()]
+        lengths = (ids != PAD).sum(axis=1)
+        order = lengths.argsort(kind="stable")
+        with half_precision():
+            rows = [
+                part(on_device(at), on_device(ids[at, : lengths[at].max()]))
+                for at in np.array_split(order, 3)
+            ]
+        return torch.cat(rows)[on_device(order.argsort())]
 
-    def _cells(self) -> Tensor:
+    def _cells(self) -> NDArray[np.int64]:
         """Which cells are seen: some at first, which is quicker and forgives more; all at last."""
         if self.step >= self.settings.masked * self.settings.steps:
-            return torch.arange(ROWS)
+            return np.arange(ROWS)
         seen = np.sort(self.random.permutation(CELLS)[:SEEN_CELLS])
-        return torch.from_numpy(np.append(seen, CELLS))
+        return np.append(seen, CELLS)
 
-    def _varied(self, rows: NDArray[np.int64], cells: Tensor) -> Tensor:
+    def _varied(self, rows: NDArray[np.int64], cells: NDArray[np.int64]) -> Tensor:
         """Features of the rows' cells, each row in a variant drawn at random."""
         variants = self.random.integers(0, len(self.features), len(rows))
-        held = self.features[variants[:, None], rows[:, None], cells.numpy()[None]]
-        return torch.from_numpy(held.astype(np.float32))
+        held = self.features[variants[:, None], rows[:, None], cells[None]]
+        return on_device(held).float()
 
     def _makers(self) -> list[TripletMaker]:
         makers = [TripletMaker(self.products, self.train_rows)]
@@ -217,7 +221,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": self.random.bit_generator.state,
-            "torch_random": torch.get_rng_state(),
+            "torch_random": random_state(),
         }
         save_checkpoint(self._checkpoint, self._identity(), state)
 
@@ -231,7 +235,7 @@ class Trainer:
         self.optimiser.load_state_dict(held["optimiser"])
         self.schedule.load_state_dict(held["schedule"])
         self.random.bit_generator.state = held["random"]
-        torch.set_rng_state(held["torch_random"])
+        set_random_state(held["torch_random"])
 
 
 def train(
@@ -239,18 +243,20 @@ def train(
 ) -> dict[str, object]:
     """Train, validate, export to `out` (graphs, tokenizer, manifest); returns the manifest."""
     started = time.monotonic()
-    trainer = Trainer(products, work, settings)
-    trainer.run()
+    with torch.device(settings.device):
+        trainer = Trainer(products, work, settings)
+        trainer.run()
     seconds = time.monotonic() - started
+    tower, model = trainer.tower.cpu(), trainer.trained.cpu()
     metrics = recall_by_mode(
-        trainer.trained,
+        model,
         torch.from_numpy(trainer.features[0, trainer.held_rows]).float(),
         TripletMaker(products, trainer.held_rows),
-        lambda texts: token_ids(trainer.tokenizer, texts),
+        lambda texts: torch.from_numpy(token_ids(trainer.tokenizer, texts)),
         np.random.default_rng(settings.seed + 1),
     )
     out.mkdir(parents=True, exist_ok=True)
-    export(trainer.tower, trainer.trained, trainer.tokenizer, out)
+    export(tower, model, trainer.tokenizer, out)
     return write_manifest(
         out,
         data=trainer.data_hash,
@@ -280,6 +286,6 @@ def split_rows(
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+def token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
     """`(n, longest)` padded token ids."""
-    return torch.tensor([encoding.ids for encoding in tokenizer.encode_batch(list(texts))])
+    return np.array([encoding.ids for encoding in tokenizer.encode_batch(list(texts))])

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from cir.training.attribute_space import AttributeSpace
 from cir.training.attributes import Reader, attribute_sizes, flat
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
-from cir.training.features import Early, late_features
+from cir.training.device import on_device
+from cir.training.features import Early, Half, late_features
 from cir.training.lessons import Lessons, teach
 from cir.training.palette import BINS
 from cir.training.products import Products
@@ -27,8 +27,8 @@ def crossfitted_readings(
     seed: int,
     work: Path,
     identity: Mapping[str, object],
-) -> Tensor:
-    """`(v, n, used)` half-precision probabilities in each variant of each of `rows`, else zeros.
+) -> Half:
+    """`(v, n, used)` probabilities in each variant of each of `rows`, else zeros.
 
     Each half of the rows is read by a tower and a reader taught on the other half
     (Chernozhukov et al. 2018 call it cross-fitting). So they are as unsure, and as often wrong, as
@@ -36,11 +36,11 @@ def crossfitted_readings(
     """
     whole = work / "readings.pt"
     if held := load_checkpoint(whole, identity):
-        readings: Tensor = held["readings"]
-        return readings
+        read_before: Half = held["readings"].numpy()
+        return read_before
     halves = _halves(products, rows, seed)
     space = AttributeSpace(attribute_sizes(products))
-    readings = torch.zeros(len(early.deep), len(products), space.used, dtype=torch.float16)
+    readings = np.zeros((len(early.deep), len(products), space.used), np.float16)
     for number, (taught, read) in enumerate((halves, halves[::-1])):
         checkpoint = work / f"lessons-half-{number}.pt"
         tower = imagenet_tower()
@@ -56,15 +56,16 @@ def crossfitted_readings(
         )
         for variant in range(len(early.deep)):
             readings[variant, read] = _read(tower, reader, space, early.part(variant, read))
-    save_checkpoint(whole, identity, {"readings": readings})
+    save_checkpoint(whole, identity, {"readings": torch.from_numpy(readings)})
     return readings
 
 
-def _read(tower: Tower, reader: Reader, space: AttributeSpace, early: Early) -> Tensor:
-    features = torch.from_numpy(late_features(tower, early)[0]).float()
+def _read(tower: Tower, reader: Reader, space: AttributeSpace, early: Early) -> Half:
+    features = on_device(late_features(tower, early)[0]).float()
     with torch.inference_mode():
         logits = flat(reader(features[:, :CELLS], features[:, CELLS, :BINS]))
-        return space.probabilities(logits).half()
+        read: Half = space.probabilities(logits).half().cpu().numpy()
+    return read
 
 
 def _halves(

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from cir.encoders.compact.preprocess import pixels
 from cir.images import open_image
+from cir.training.device import half_precision, on_device
 from cir.training.palette import BINS
 from cir.training.tower import CELLS, ROWS, SIDE, Tower
 
@@ -112,10 +113,10 @@ def _fill(early: Early, tower: Tower, photos: Sequence[Path], seed: int) -> None
         rows = slice(start, start + len(images))
         for variant, vary in enumerate(VARIANTS):
             batch = pixels([vary(image, random) for image in images], SIDE)
-            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-                parts = tower.early_part(torch.from_numpy(batch))
+            with torch.inference_mode(), half_precision():
+                parts = tower.early_part(on_device(batch))
             for field, part in zip(fields(Early), parts, strict=True):
-                getattr(early, field.name)[variant, rows] = part.to(torch.float16).numpy()
+                getattr(early, field.name)[variant, rows] = part.to(torch.float16).cpu().numpy()
 
 
 def late_features(tower: Tower, early: Early) -> Half:
@@ -127,13 +128,15 @@ def late_features(tower: Tower, early: Early) -> Half:
     for variant in range(variants):
         for start in range(0, count, 4 * BATCH):
             rows = slice(start, start + 4 * BATCH)
-            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.inference_mode(), half_precision():
                 cells = tower.late_part(as_tensor(early.deep[variant, rows]))
-            out[variant, rows, :CELLS, tower.shallow_channels :] = cells.to(torch.float16).numpy()
+            out[variant, rows, :CELLS, tower.shallow_channels :] = (
+                cells.to(torch.float16).cpu().numpy()
+            )
     return out
 
 
 def as_tensor(values: Half) -> Tensor:
     """float32, in the memory order that convolutions on a CPU like best where there are maps."""
-    tensor = torch.from_numpy(values.astype(np.float32))
+    tensor = on_device(values).float()
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

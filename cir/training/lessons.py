@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from cir.training.attributes import Reader, Scores, attribute_loss, attribute_sizes
 from cir.training.checkpoint import load_checkpoint, save_checkpoint
+from cir.training.device import on_device, random_state, set_random_state
 from cir.training.features import Early, Half
 from cir.training.late import LateStages
 from cir.training.products import Products
@@ -84,7 +85,7 @@ def teach(
         for name, part in parts.items():
             part.load_state_dict(held[name])
         random.bit_generator.state = held["random"]
-        torch.set_rng_state(held["torch_random"])
+        set_random_state(held["torch_random"])
     reader.train()
     progress = tqdm(total=lessons.epochs * steps, initial=start * steps, desc="lessons")
     for epoch in range(start, lessons.epochs):
@@ -101,7 +102,7 @@ def teach(
             progress.set_postfix(loss=f"{float(loss.detach()):.2f}")
         states = {name: part.state_dict() for name, part in parts.items()}
         states |= {"epoch": epoch + 1, "random": random.bit_generator.state}
-        save_checkpoint(checkpoint, identity, states | {"torch_random": torch.get_rng_state()})
+        save_checkpoint(checkpoint, identity, states | {"torch_random": random_state()})
     progress.close()
     late.requires_grad_(False)
     return reader.requires_grad_(False).eval()
@@ -128,7 +129,7 @@ def _mixed(
     variants = random.integers(0, len(early.deep), len(rows))
 
     def mix(values: Half) -> Tensor:
-        whole = torch.from_numpy(values[variants, rows].astype(np.float32))
+        whole = on_device(values[variants, rows]).float()
         return torch.lerp(whole[mixture.partners], whole, mixture.share)
 
     cells = torch.cat([mix(early.shallow), stages(mix(early.deep))], dim=-1)
@@ -138,7 +139,7 @@ def _mixed(
 def _loss(scores: Scores, products: Products, rows: NDArray[np.int64], mixture: Mixture) -> Tensor:
     parts = []
     for chosen in (rows, rows[mixture.partners]):
-        codes = {name: torch.from_numpy(each[chosen]) for name, each in products.codes.items()}
-        stated = torch.from_numpy(products.features[chosen]).float()
+        codes = {name: on_device(each[chosen]) for name, each in products.codes.items()}
+        stated = on_device(products.features[chosen]).float()
         parts.append(attribute_loss(scores, codes, stated))
     return mixture.share * parts[0] + (1 - mixture.share) * parts[1]

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.training.attribute_space import LEARNED_WEIGHT, AttributeSpace
+from cir.training.attribute_space import LEARNED_WEIGHT, STRANGE_WEIGHT, AttributeSpace
 from cir.training.attributes import AttributeHeads, Reader, flat
 from cir.training.bert import layer, linear
+from cir.training.gate import Gate
 from cir.training.palette import BINS
 from cir.training.tower import CELLS, ROWS, Tower
 from cir.training.wishes import Wishes
@@ -118,6 +119,7 @@ class Words(nn.Module):
 
     def fill(self, weights: Tensor) -> None:
         """Take the embeddings, each row scaled to -127..127."""
+        weights = weights.to(self.scale.device)
         self.scale.copy_(weights.abs().amax(dim=1, keepdim=True) / 127)
         self.table.copy_((weights / self.scale).round().to(torch.int8))
 
@@ -199,6 +201,7 @@ class Compact(nn.Module):
         self.image_tokens = ImageTokens(shape)
         self.fusion = Fusion(shape)
         self.reader = Reader(shape.attributes, shape.channels, 0.0).requires_grad_(False)
+        self.gate = Gate(shape.channels + BINS).requires_grad_(False)
         self.heads = AttributeHeads(shape.attributes, shape.dim)
         self.wishes = Wishes(shape.attributes, 2 * shape.width)
         self.space = AttributeSpace(shape.attributes)
@@ -222,8 +225,9 @@ class Compact(nn.Module):
         return self
 
     def readings(self, features: Tensor) -> Tensor:
-        """`(n, space.used)`: logits of what is seen in pictures."""
-        return flat(self.reader(features[:, :CELLS], features[:, CELLS, :BINS]))
+        """`(n, space.used)`: probabilities of what pictures show."""
+        parts = features[:, :CELLS], features[:, CELLS, :BINS]
+        return self.space.read(flat(self.reader(*parts)), self.gate(self.reader.seen(*parts)))
 
     def rows(self, features: Tensor | None, ids: Tensor) -> Tensor:
         """`(n, dim + ROOM)` embeddings of queries or pictures, as the graphs give them."""
@@ -267,7 +271,8 @@ class FusionGraph(nn.Module):
     """The second ONNX graph: image tokens, readings and token ids to embeddings.
 
     A row without a text is a picture, with what is read of it; one with a text is a query, with
-    what is wished of the target's attributes.
+    what is wished of the target's attributes. Where the query's picture is of another kind than the
+    attributes are made for, so that hardly any is kept, the learned part counts more.
     """
 
     def __init__(self, model: Compact) -> None:
@@ -278,12 +283,11 @@ class FusionGraph(nn.Module):
         learned = self.fusion(image, ids)
         asks = (ids != PAD).sum(dim=1, keepdim=True) > 1  # an empty text is one [SEP]
         seen = (readings != 0).any(dim=1, keepdim=True)  # without a picture they are zeros
-        shown = self.space.probabilities(readings) * seen
-        wished = self.space.wished(self.wishes(self.fusion.read_text(ids), shown))
-        attributes = torch.where(asks, wished, self.space.shown(shown) * seen)
-        return functional.normalize(
-            torch.cat([learned * LEARNED_WEIGHT**0.5, attributes], dim=-1), dim=-1
-        )
+        wished = self.space.wished(self.wishes(self.fusion.read_text(ids), readings))
+        attributes = torch.where(asks, wished, self.space.shown(readings) * seen)
+        strange = self.space.strangeness(readings) * (seen & asks)
+        learned = learned * LEARNED_WEIGHT**0.5 * (1 + STRANGE_WEIGHT * strange)
+        return functional.normalize(torch.cat([learned, attributes], dim=-1), dim=-1)
 
 
 def _mean(x: Tensor, seen: Tensor) -> Tensor:

@@ -4,16 +4,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cir.training.attributes import Reader
 from cir.training.crossfit import crossfitted_readings
-from cir.training.features import VARIANTS, cached_early, late_features
+from cir.training.device import on_device
+from cir.training.features import VARIANTS, Half, cached_early, late_features
+from cir.training.gate import Gate, fitted_gate
 from cir.training.lessons import Lessons, teach
+from cir.training.outliers import outliers
+from cir.training.palette import BINS
 from cir.training.products import Products
 from cir.training.settings import TrainingSettings
-from cir.training.tower import SIDE, Tower, imagenet_tower
+from cir.training.tower import CELLS, SIDE, Tower, imagenet_tower
 
 
 @dataclass(frozen=True)
@@ -21,15 +26,16 @@ class Seen:
     """Of `n` products in `v` variants.
 
     Attributes:
-        tower: taught on the training rows. reader: of its features.
+        tower: taught on the training rows. reader: of its features. gate: of what the reader sees.
         features: `(v, n, 26, channels)` of this tower.
         readings: `(v, n, used)` cross-fitted probabilities; zeros for rows held out.
     """
 
     tower: Tower
     reader: Reader
-    features: NDArray[np.float16]
-    readings: Tensor
+    gate: Gate
+    features: Half
+    readings: Half
 
 
 def look_at(
@@ -41,14 +47,18 @@ def look_at(
 ) -> Seen:
     """Compute it, or as much of it as the work folder lacks; `rows` are to be trained on."""
     tower = imagenet_tower()
-    folder = work / f"features-{data_hash[:16]}-{len(VARIANTS)}-{SIDE}"
-    early = cached_early(tower, products.photos, folder, seed=settings.seed)
+    key = "-".join(map(str, (data_hash[:16], len(VARIANTS), SIDE, settings.seed, settings.device)))
+    early = cached_early(tower, products.photos, work / f"features-{key}", seed=settings.seed)
+    photos = [products.photos[row] for row in rows if not products.drawn[row]]
+    strange = outliers(work / "outliers", photos)
+    of_strange = cached_early(tower, strange, work / f"outliers-{key}", seed=settings.seed)
     lessons = Lessons(epochs=settings.epochs)
     identity = asdict(lessons) | {
         "data": data_hash,
         "side": SIDE,
         "seed": settings.seed,
         "held": settings.held_out,
+        "device": settings.device,
     }
     known = products, early, rows, lessons
     readings = crossfitted_readings(*known, seed=settings.seed, work=work, identity=identity)
@@ -59,4 +69,20 @@ def look_at(
         checkpoint=work / "lessons.pt",
         identity=identity,
     )
-    return Seen(tower, reader, late_features(tower, early), readings)
+    features = late_features(tower, early)
+    all_strange = np.arange(len(strange))
+    gate = fitted_gate(
+        _seen_by(reader, features, rows),
+        _seen_by(reader, late_features(tower, of_strange), all_strange),
+    )
+    return Seen(tower, reader, gate, features, readings)
+
+
+def _seen_by(reader: Reader, features: Half, rows: NDArray[np.int64]) -> Tensor:
+    """`(v * len(rows), size)`: what the reader sees of these of `(v, n, 26, channels)`."""
+    parts = []
+    with torch.no_grad():
+        for variant in features:
+            some = on_device(variant[rows]).float()
+            parts.append(reader.seen(some[:, :CELLS], some[:, CELLS, :BINS]))
+    return torch.cat(parts)

@@ -15,7 +15,8 @@ class TrainingSettings:
     steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023); `reading`
     the weight of the loss of attributes read off the embeddings and of that of wishes; `imagined`
     the queries without a target in each batch, for the wishes alone;
-    `filled` the share of the texts that get words which mean nothing here.
+    `filled` the share of the texts that get words which mean nothing here; `device` where it
+    computed, "cpu" or "cuda".
     """
 
     seed: int = 7
@@ -34,6 +35,7 @@ class TrainingSettings:
     masked: float = 0.8
     imagined: int = 64
     filled: float = 0.2
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.batch % REFERENCES_PER_GROUP or min(self.steps, self.epochs) < 1:

@@ -11,9 +11,9 @@ from cir.training.batch import Batch, Triplet, Wanted
 from cir.training.kinds import CHANGED, DRAWN_KINDS, IMAGINED, KEPT, LETTERS, PHOTO_KINDS
 from cir.training.language.grammar import caption, instruction
 from cir.training.language.lexicon import WITHOUT
-from cir.training.products import ATTRIBUTES, FEATURES, SLOTS, Products
+from cir.training.letters import FEATURE_NAMES, letters_of, old_and_new
+from cir.training.products import ATTRIBUTES, SLOTS, Products
 
-FEATURE_NAMES = tuple(FEATURES)
 TEXT_ONLY_SHARE, IMAGE_ONLY_SHARE = 0.12, 0.05
 REFERENCES_PER_GROUP = 16  # products of one type and gender beside each other: hard negatives
 ONE_KIND_SHARE = 0.7  # of the groups: all wish the same kind of change
@@ -100,7 +100,7 @@ class TripletMaker:
         features = self._new_features(kind, chosen, reference, random)
         if features is None:
             return None
-        letters = self._old_and_new(reference, changed, features)
+        letters = old_and_new(self.products, reference, changed, features)
         if kind == "not colour":
             wanted = Wanted(kept, without_codes={"baseColour": self._code("baseColour", reference)})
         else:
@@ -127,7 +127,7 @@ class TripletMaker:
         }
         unstated = np.flatnonzero(~self.products.features[reference])
         features = (int(random.choice(unstated)),) if "feature" in kind else ()
-        letters = self._old_and_new(reference, changed, features)
+        letters = old_and_new(self.products, reference, changed, features)
         wanted = Wanted(self._kept(kind, reference) | changed, features)
         text = instruction(kind, letters, random)
         return Triplet(reference, reference, text, True, wanted, kind)
@@ -263,32 +263,10 @@ class TripletMaker:
         codes = {name: self._code(name, row) for name in LETTERS}
         codes = {name: code for name, code in codes.items() if code >= 0}
         features = (int(random.choice(stated)),) if len(stated) else ()
-        text, spoken = caption(self._letters(codes, features), random)
+        text, spoken = caption(letters_of(self.products, codes, features), random)
         said = {name: code for name, code in codes.items() if LETTERS[name] in spoken}
         wanted = Wanted(said, features if "f" in spoken else ())
         return Triplet(row, row, text, False, wanted, "caption")
-
-    def _old_and_new(
-        self, reference: int, changed: Mapping[str, int], features: tuple[int, ...]
-    ) -> dict[str, str]:
-        """Letters of what is wished, and in capitals of what the reference is."""
-        old = {
-            name: self._code(name, reference) for name in ("baseColour", "articleType", "gender")
-        }
-        letters = self._letters(changed, features) | {
-            letter.upper(): value for letter, value in self._letters(old, ()).items()
-        }
-        return letters | {"cloth": "drawn"} if self.drawn else letters
-
-    def _letters(self, codes: Mapping[str, int], features: tuple[int, ...]) -> dict[str, str]:
-        letters = {
-            LETTERS[name]: self.products.values[name][code]
-            for name, code in codes.items()
-            if code >= 0 and name in LETTERS
-        }
-        if features:
-            letters["f"] = FEATURE_NAMES[features[0]]
-        return letters
 
     def _pick(self, wanted: Wanted, reference: int, random: Generator) -> int | None:
         candidates = self.rows[self.satisfies(wanted)[self.rows]]

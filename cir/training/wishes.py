@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.training.attributes import FEATURE_WEIGHT, AttributeHeads
+from cir.training.attributes import FEATURE_WEIGHT, AttributeHeads, feature_columns
 from cir.training.batch import Wanted
 from cir.training.products import FEATURES
 
@@ -77,8 +77,8 @@ class Wishes(nn.Module):
             likelihood = torch.where(code >= 0, right, torch.where(other >= 0, not_it, free))
             counts = (code >= 0) | (other >= 0) | known[name]
             loss = loss - ((likelihood + LEAST).log() * counts).mean()
-        stated = _columns([each.features for each in wanted])
-        refused = _columns([each.without_features for each in wanted])
+        stated = feature_columns([each.features for each in wanted])
+        refused = feature_columns([each.without_features for each in wanted])
         binary = functional.binary_cross_entropy_with_logits
         both = binary(features, stated) + binary(self.refused(text), refused)
         return loss + FEATURE_WEIGHT * both
@@ -91,11 +91,3 @@ class Wishes(nn.Module):
         seen = shown.split([*self.sizes.values(), len(FEATURES)], dim=1)[:-1]
         said = [each.softmax(dim=1) for each in attributes.values()]
         return list(zip(said, seen, sources.unbind(dim=1), strict=True))
-
-
-def _columns(features: Sequence[Sequence[int]]) -> Tensor:
-    """`(n, len(FEATURES))`, 1 in the columns of each."""
-    rows = torch.zeros(len(features), len(FEATURES))
-    for row, columns in zip(rows, features, strict=True):
-        row[list(columns)] = 1
-    return rows

@@ -63,6 +63,16 @@ def test_logits_become_shares_of_each_attribute_and_of_each_feature() -> None:
     assert shares.max() < 1
 
 
+def test_of_a_strange_picture_colour_and_features_alone_are_read() -> None:
+    space = AttributeSpace({"articleType": 2, "baseColour": 3})
+    logits, known = torch.randn(2, space.used), torch.tensor([[1.0], [0.25]])
+    plain, read = space.probabilities(logits), space.read(logits, known)
+    assert torch.equal(read[0], plain[0])
+    assert torch.allclose(read[1, :2], plain[1, :2] / 4)
+    assert torch.equal(read[:, 2:], plain[:, 2:])
+    assert space.strangeness(read)[:, 0].tolist() == pytest.approx([0.0, 0.75], abs=1e-6)
+
+
 def test_more_values_than_there_is_room_for_are_refused() -> None:
     with pytest.raises(ValueError, match="has room for"):
         AttributeSpace({"articleType": ROOM})

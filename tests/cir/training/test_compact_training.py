@@ -21,7 +21,7 @@ def train(photos: Path, table: Path, out: Path, work: Path, steps: int) -> dict[
     command = [sys.executable, "-m", "cir.training", "compact"]
     command += ["--photos", str(photos), "--table", str(table)]
     command += ["--out", str(out), "--work", str(work), "--steps", str(steps), "--batch", "32"]
-    command += ["--no-drawings", "--epochs", "1"]
+    command += ["--no-drawings", "--epochs", "1", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())

@@ -4,7 +4,8 @@ needs("torch", "training needs requirements-dev.txt")
 
 import torch  # noqa: E402
 
-from cir.training.model import Compact, ImageTokens, Shape  # noqa: E402
+from cir.training.attribute_space import LEARNED_WEIGHT, ROOM, STRANGE_WEIGHT  # noqa: E402
+from cir.training.model import PAD, Compact, FusionGraph, ImageTokens, Shape  # noqa: E402
 from cir.training.palette import BINS  # noqa: E402
 
 SHAPE = Shape(vocabulary=10, channels=BINS, width=16, channel_dropout=0.5)
@@ -27,6 +28,34 @@ def test_the_optimiser_gets_each_parameter_once_and_none_that_reads_pictures() -
     model = Compact(Shape(vocabulary=10, channels=BINS, width=24, attributes={"gender": 2}))
     groups = model.parameter_groups(1.0, 0.1, 2.0)
     given = [id(each) for group in groups for each in group["params"]]  # type: ignore[attr-defined]
-    reader = {id(each) for each in model.reader.parameters()}
-    assert sorted(given) == sorted({id(each) for each in model.parameters()} - reader)
+    held = {id(each) for part in (model.reader, model.gate) for each in part.parameters()}
+    assert sorted(given) == sorted({id(each) for each in model.parameters()} - held)
     assert not model.train().reader.training
+
+
+def test_of_a_strange_picture_the_learned_part_of_a_query_counts_more() -> None:
+    torch.manual_seed(0)
+    shape = Shape(vocabulary=10, channels=BINS, width=24, hidden=32, attributes={"articleType": 2})
+    model = Compact(shape).eval()
+    graph = FusionGraph(model)
+    model.space.fit(torch.full((1, model.space.used), 0.5))
+    readings = torch.full((3, model.space.used), 0.5)
+    readings[1, :2] = 0.125
+    readings[2] = 0.0
+    picture = torch.randn(1, 26, shape.width).expand(3, -1, -1)
+    asks, nothing = torch.tensor([[3, 4, 5]] * 3), torch.tensor([[5, PAD, PAD]] * 3)
+
+    def learned(ids: torch.Tensor, wished: torch.Tensor) -> torch.Tensor:
+        """Length of the learned part where the attributes' is what it was before scaling."""
+        part, attributes = graph(picture, readings, ids).split([shape.dim, ROOM], dim=1)
+        ratio: torch.Tensor = part.norm(dim=1) / attributes.norm(dim=1)
+        return ratio * wished
+
+    with torch.inference_mode():
+        wishes = model.wishes(model.fusion.read_text(asks), readings)
+        queries = learned(asks, model.space.wished(wishes).norm(dim=1))
+        pictures = learned(nothing, model.space.shown(readings).norm(dim=1))
+    one = LEARNED_WEIGHT**0.5
+    expected = torch.tensor([one, one * (1 + STRANGE_WEIGHT * 0.75), one])
+    assert torch.allclose(queries, expected, rtol=1e-4)
+    assert torch.allclose(pictures[:2], torch.tensor([one, one]), rtol=1e-4)
