@@ -74,7 +74,7 @@ def test_a_native_set_may_have_any_name(invoke: Invoke, write_set: WriteSet, gal
     assert invoke("register", "my colours", "--root", folder, "--images", gallery).exit_code == 0
     state = states(invoke)["my colours"]
     assert (state["format"], state["queries"], state["lacks"]) == ("native", 1, [])
-    result = invoke("run", "--set", "my colours", "--json")
+    result = invoke("run", "--set", "my colours", "--json", "--min", "map@10=0.01")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["set"] == "my colours"
 

@@ -29,7 +29,7 @@ TOWER_BATCH = 4  # of more images, the feature maps no longer fit into the cores
 
 
 class _Seen(NamedTuple):
-    """What the image graph sees in one image: tokens `(t, width)`, logits of attributes."""
+    """What the image graph sees in one image: tokens `(t, width)`, what is read of attributes."""
 
     tokens: NDArray[np.float32]
     readings: NDArray[np.float32]

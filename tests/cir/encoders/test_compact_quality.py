@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from cir.encoders.compact.encoder import FILES, FOLDER, CompactEncoder
 from cir.sample.designs import Design, catalogue
 from cir.sample.drawing import draw
 from cir.sample.labelled import SampleQuery, fulfils, sample_queries
+from tests.drawn import COLOURS
 
 MOST_BYTES = 30_000_000
 QUERIES = sample_queries()[::25]
@@ -64,6 +66,27 @@ def test_words_of_one_meaning_ask_for_the_same(
     picture = draw(next(design for design in catalogue() if design.garment == "shirt"))
     rows = compact.encode_composed([picture] * 3, [one, other, third])
     assert rows[0] @ rows[1] > rows[0] @ rows[2] + 0.05
+
+
+def test_what_is_no_garment_is_found_in_another_colour(compact: CompactEncoder) -> None:
+    names = [(sign, colour) for sign in "A7&Q?#" for colour in COLOURS]
+    rows = compact.encode_images([glyph(*name) for name in names])
+    places = []
+    for sign, colour in names:
+        wanted = COLOURS[COLOURS.index(colour) - 1]
+        query = compact.encode_composed([glyph(sign, colour)], [f"in {wanted}"])[0]
+        order = [names[at] for at in np.argsort(-(rows @ query))]
+        order.remove((sign, colour))
+        places.append(order.index((sign, wanted)))
+    assert np.mean(np.array(places) < 3) >= 0.5  # found by chance: 0.09
+
+
+def glyph(sign: str, colour: str) -> Image.Image:
+    """A large letter on a light ground."""
+    image = Image.new("RGB", (160, 160), "#f4f2ec")
+    font = ImageFont.load_default(120)
+    ImageDraw.Draw(image).text((80, 80), sign, fill=colour, font=font, anchor="mm")
+    return image
 
 
 def test_the_files_are_small() -> None:
