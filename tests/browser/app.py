@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,12 @@ def chromium_path() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+def settle(page: Page) -> None:
+    """Wait until the script is at rest: what is shown is then the answer to what was asked last."""
+    state = "data-test-script-state"
+    expect(page.get_by_test_id("stApp")).to_have_attribute(state, "notRunning")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.app import choose, running_app
+from tests.browser.app import choose, running_app, settle
 
 MANY = 1200
 HEIGHT = 1600  # all of the page, mostly: what scrolls meanwhile is no matter of these tests
@@ -43,19 +43,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def wait_until_idle(tab: Page) -> None:
-    """Wait until the page has been drawn to its end."""
-    app = tab.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
-
-
 def open_page(browser: Browser, address: str, width: int = 1280) -> Page:
     tab = browser.new_context(viewport={"width": 1280, "height": HEIGHT}).new_page()
     tab.set_default_timeout(30_000)
     expect.set_options(timeout=30_000)
     tab.goto(address)
     expect(tab.get_by_role("heading", name="Search")).to_be_visible()
-    wait_until_idle(tab)
+    settle(tab)
     tab.get_by_role("link", name="Indexes").click()
     expect(tab.get_by_role("heading", name="Indexes")).to_be_visible()
     tab.set_viewport_size({"width": width, "height": HEIGHT})
@@ -90,7 +84,7 @@ def build_folder(tab: Page, name: str, folder: Path) -> None:
 
 
 def drop(tab: Page, name: str) -> None:
-    wait_until_idle(tab)
+    settle(tab)
     choose(tab, "Index to change", name)
     button(tab, "Drop …").click()
     textbox(tab, "Type the name of the index").fill(name[:-1])
@@ -120,6 +114,7 @@ def test_uploads_become_an_index_that_names_the_broken_file(
     tab.get_by_text("1 failed", exact=True).click()
     reason = tab.get_by_text("the content is not an image of a known format")
     expect(reason).to_be_visible()
+    settle(tab)
     with tab.expect_download() as download:
         button(tab, "Failed files as CSV").click()
     rows = list(csv.reader(download.value.path().read_text("utf-8-sig").splitlines()))

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from eval.formats.native import load_native
-from tests.browser.app import ROOT, running_app
+from tests.browser.app import ROOT, running_app, settle
 
 RED, BLUE = "red *shirt* plain.png", "blue *shirt* plain.png"
 
@@ -68,6 +68,7 @@ def test_from_a_query_of_a_run_to_a_labelled_set_of_ones_own(tab: Page, own_data
     other = tab.get_by_alt_text(re.compile(r"^Result \d+: ")).first
     assert other.evaluate("image => getComputedStyle(image).outlineStyle") == "none"
 
+    settle(tab)  # a report is made when asked for, and not by a button that is being drawn anew
     with tab.expect_download() as report:
         tab.get_by_role("button", name="Report (HTML)").click()
     assert "data:image/jpeg;base64," in report.value.path().read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import ROOT, choose, running_app
+from tests.browser.app import ROOT, choose, running_app, settle
 
 RESULTS = 'img[alt^="Result "]'
 NAME = "red *shirt* plain.png"
@@ -17,12 +17,6 @@ def ask(page: Page, instruction: str) -> None:
     box = page.get_by_role("textbox", name="Instruction")
     box.fill(instruction)
     box.press("Enter")
-
-
-def settle(page: Page) -> None:
-    """Wait until the script is at rest: what is shown is then the answer to what was asked last."""
-    state = "data-test-script-state"
-    expect(page.get_by_test_id("stApp")).to_have_attribute(state, "notRunning")
 
 
 def test_an_upload_and_an_instruction_show_other_images(page: Page, pictures: Path) -> None:
