@@ -1,8 +1,8 @@
-"""Training of the compact encoder: cached features, composed triplets, three losses."""
+"""Training of the compact encoder: cached features, composed triplets, three losses, ranking."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,15 @@ from cir.training.checkpoint import load_checkpoint, save_checkpoint
 from cir.training.contrastive import contrastive_loss
 from cir.training.device import half_precision, on_device, random_state, set_random_state
 from cir.training.export import export
-from cir.training.language.fillers import filler_words, with_fillers
+from cir.training.features import Half
+from cir.training.language.fillers import filler_words
 from cir.training.language.lexicon import every_word
 from cir.training.manifest import data_hash, write_manifest
 from cir.training.minilm import read_minilm
 from cir.training.model import PAD, Compact, Shape
 from cir.training.products import Products
+from cir.training.questions import Questions
+from cir.training.ranking import counted_readings, fit_ranking
 from cir.training.seen import look_at
 from cir.training.settings import TrainingSettings
 from cir.training.tower import CELLS, ROWS, SIDE
@@ -39,7 +42,8 @@ class Trainer:
     """One training run; its work folder holds cached features and checkpoints.
 
     Attributes:
-        model: what is trained. averaged: the running mean of its weights, which is shipped.
+        model: what is trained. averaged: the running mean of its weights, which is shipped when its
+            ranking has been fitted.
     """
 
     def __init__(self, products: Products, work: Path, settings: TrainingSettings) -> None:
@@ -55,11 +59,11 @@ class Trainer:
         self.tower, self.features, self.readings = seen.tower, seen.features, seen.readings
         torch.manual_seed(settings.seed)
         self.random = np.random.default_rng(settings.seed)
-        self.makers = self._makers()
         names = [products.names[row] for row in self.train_rows]
         text_model = read_minilm([*every_word(), *names], Shape.text_length)
         self.tokenizer = text_model.tokenizer
         self.fillers = filler_words(self.tokenizer.get_vocab(), names)
+        self.questions = self._questions(self.readings)
         self.shape = Shape(
             self.tokenizer.get_vocab_size(),
             self.features.shape[-1],
@@ -71,7 +75,7 @@ class Trainer:
         self.model.image_tokens.standardise(plain)
         self.model.reader.load_state_dict(seen.reader.state_dict())
         self.model.gate.load_state_dict(seen.gate.state_dict())
-        self.model.space.fit(on_device(np.concatenate(self.readings[:, self.train_rows])).float())
+        self.model.drawing_gate.load_state_dict(seen.drawing_gate.state_dict())
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
@@ -90,7 +94,7 @@ class Trainer:
         self.step = 0
 
     def run(self, checkpoint_seconds: float = 120.0) -> None:
-        """Train to the last step, from the checkpoint where there is a fitting one."""
+        """Train to the last step, from the checkpoint where there is a fitting one, then rank."""
         self._resume()
         self.model.train()
         saved = time.monotonic()
@@ -105,6 +109,7 @@ class Trainer:
         progress.close()
         self._save()
         self.averaged.eval()
+        self._rank()
 
     @property
     def trained(self) -> Compact:
@@ -114,10 +119,7 @@ class Trainer:
         return module
 
     def _one_step(self) -> float:
-        drawn = len(self.makers) > 1 and self.random.random() < self.settings.drawn
-        batch = self.makers[int(drawn)].batch(self.settings.batch, self.random)
-        batch = replace(batch, texts=[self._disturbed(text) for text in batch.texts])
-        loss = self._loss(batch)
+        loss = self._loss(self.questions.batch(self.random))
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -141,27 +143,29 @@ class Trainer:
 
     def _wish_loss(self, batch: Batch) -> Tensor:
         """Of the queries with a text, and of as many imagined ones as settings say."""
-        imagined = [self.makers[0].imagined(self.random) for _ in range(self.settings.imagined)]
-        asks = np.flatnonzero([bool(text) for text in batch.texts])
-        texts = [batch.texts[at] for at in asks]
-        texts += [self._disturbed(each.text) for each in imagined]
-        wanted = [batch.wanted[at] for at in asks] + [each.wanted for each in imagined]
-        references = np.append(batch.references[asks], [each.reference for each in imagined])
-        has_image = np.append(batch.has_image[asks], [each.has_image for each in imagined])
-        read = self._by_length(texts, lambda _, ids: self.model.fusion.read_text(ids)).float()
-        variants = self.random.integers(0, len(self.readings), len(references))
-        shown = on_device(self.readings[variants, references] * has_image[:, None]).float()
-        known = {
-            name: on_device(self.products.codes[name][references] >= 0)
-            for name in self.shape.attributes
-        }
-        return self.model.wishes.loss(read, shown, wanted, known)
+        asked = self.questions.asked(batch, self.random)
+        known = {name: on_device(each) for name, each in asked.known.items()}
+        shown = on_device(asked.shown).float()
+        read = self._read_texts(self.model, asked.texts)
+        return self.model.wishes.loss(read, shown, asked.wanted, known)
 
-    def _disturbed(self, text: str) -> str:
-        """The text, now and then with words in it that mean nothing here."""
-        if text and self.random.random() < self.settings.filled:
-            return with_fillers(text, self.fillers, self.random)
-        return text
+    def _rank(self) -> None:
+        """Fit the averaged model's ranking; a stopped call begins it anew: a minute."""
+        model = self.trained
+        readings = counted_readings(model.space, self.readings, self.products.drawn)
+        steps = max(1, round(self.settings.ranking * self.settings.steps))
+        fit_ranking(
+            model.wishes,
+            model.space,
+            self._questions(readings),
+            lambda texts: self._read_texts(model, texts),
+            steps,
+            self.random,
+        )
+        model.space.fit(on_device(np.concatenate(readings[:, self.train_rows])).float())
+
+    def _read_texts(self, model: Compact, texts: Sequence[str]) -> Tensor:
+        return self._by_length(texts, lambda _, ids: model.fusion.read_text(ids)).float()
 
     def _queries(self, batch: Batch) -> Tensor:
         """The queries' rows."""
@@ -200,18 +204,17 @@ class Trainer:
         held = self.features[variants[:, None], rows[:, None], cells[None]]
         return on_device(held).float()
 
-    def _makers(self) -> list[TripletMaker]:
-        makers = [TripletMaker(self.products, self.train_rows)]
-        if self.products.drawn.any():
-            makers.append(TripletMaker(self.products, self.train_rows, drawn=True))
-        return makers
+    def _questions(self, readings: Half) -> Questions:
+        return Questions(self.products, self.train_rows, readings, self.fillers, self.settings)
 
     @property
     def _checkpoint(self) -> Path:
         return self.work / "checkpoint.pt"
 
     def _identity(self) -> dict[str, object]:
-        return asdict(self.settings) | {"data": self.data_hash, "shape": asdict(self.shape)}
+        settings = asdict(self.settings)
+        del settings["ranking"]  # is fitted anew in every call
+        return settings | {"data": self.data_hash, "shape": asdict(self.shape)}
 
     def _save(self) -> None:
         state = {

@@ -202,6 +202,7 @@ class Compact(nn.Module):
         self.fusion = Fusion(shape)
         self.reader = Reader(shape.attributes, shape.channels, 0.0).requires_grad_(False)
         self.gate = Gate(shape.channels + BINS).requires_grad_(False)
+        self.drawing_gate = Gate(shape.channels + BINS).requires_grad_(False)
         self.heads = AttributeHeads(shape.attributes, shape.dim)
         self.wishes = Wishes(shape.attributes, 2 * shape.width)
         self.space = AttributeSpace(shape.attributes)
@@ -225,9 +226,10 @@ class Compact(nn.Module):
         return self
 
     def readings(self, features: Tensor) -> Tensor:
-        """`(n, space.used)`: probabilities of what pictures show."""
-        parts = features[:, :CELLS], features[:, CELLS, :BINS]
-        return self.space.read(flat(self.reader(*parts)), self.gate(self.reader.seen(*parts)))
+        """`(n, space.used)`: probabilities of what pictures show, as far as they count."""
+        seen = self.reader.seen(features[:, :CELLS], features[:, CELLS, :BINS])
+        probabilities = self.space.probabilities(flat(self.reader.heads(seen)))
+        return self.space.counted(probabilities, self.gate(seen), self.drawing_gate(seen))
 
     def rows(self, features: Tensor | None, ids: Tensor) -> Tensor:
         """`(n, dim + ROOM)` embeddings of queries or pictures, as the graphs give them."""
@@ -244,6 +246,7 @@ class Compact(nn.Module):
         held = [*self.fusion.blocks.parameters(), self.fusion.position]
         held += self.fusion.norm_words.parameters()
         heads = [*self.heads.parameters(), *self.wishes.parameters()]
+        heads = [each for each in heads if each.requires_grad]
         known = {id(each) for each in [*held, *heads]}
         learned = (each for each in self.parameters() if each.requires_grad)
         new = [each for each in learned if id(each) not in known]

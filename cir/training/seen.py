@@ -26,7 +26,9 @@ class Seen:
     """Of `n` products in `v` variants.
 
     Attributes:
-        tower: taught on the training rows. reader: of its features. gate: of what the reader sees.
+        tower: taught on the training rows. reader: of its features.
+        gate, drawing_gate: whether a picture is of the known kind, and a drawing, by what the
+            reader sees.
         features: `(v, n, 26, channels)` of this tower.
         readings: `(v, n, used)` cross-fitted probabilities; zeros for rows held out.
     """
@@ -34,6 +36,7 @@ class Seen:
     tower: Tower
     reader: Reader
     gate: Gate
+    drawing_gate: Gate
     features: Half
     readings: Half
 
@@ -70,12 +73,14 @@ def look_at(
         identity=identity,
     )
     features = late_features(tower, early)
+    # Strange pictures are told by what they have in common with made-up ones (outlier exposure,
+    # Hendrycks et al. 2019).
     all_strange = np.arange(len(strange))
-    gate = fitted_gate(
-        _seen_by(reader, features, rows),
-        _seen_by(reader, late_features(tower, of_strange), all_strange),
-    )
-    return Seen(tower, reader, gate, features, readings)
+    known_rows = _seen_by(reader, features, rows)
+    gate = fitted_gate(known_rows, _seen_by(reader, late_features(tower, of_strange), all_strange))
+    drawn = on_device(np.tile(products.drawn[rows], len(features)))
+    drawing_gate = fitted_gate(known_rows[drawn], known_rows[~drawn])
+    return Seen(tower, reader, gate, drawing_gate, features, readings)
 
 
 def _seen_by(reader: Reader, features: Half, rows: NDArray[np.int64]) -> Tensor:

@@ -15,8 +15,9 @@ class TrainingSettings:
     steps in which only some cells of each picture are seen (as in FLIP, Li et al. 2023); `reading`
     the weight of the loss of attributes read off the embeddings and of that of wishes; `imagined`
     the queries without a target in each batch, for the wishes alone;
-    `filled` the share of the texts that get words which mean nothing here; `device` where it
-    computed, "cpu" or "cuda".
+    `filled` the share of the texts that get words which mean nothing here; `ranking` the steps in
+    which the ranking is fitted at last, as a share of `steps`; `device` where it computed, "cpu" or
+    "cuda".
     """
 
     seed: int = 7
@@ -35,9 +36,12 @@ class TrainingSettings:
     masked: float = 0.8
     imagined: int = 64
     filled: float = 0.2
+    ranking: float = 0.24
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        if self.ranking <= 0:
+            raise ValueError("ranking must be positive")
         if self.batch % REFERENCES_PER_GROUP or min(self.steps, self.epochs) < 1:
             raise ValueError(
                 f"batch must be a multiple of {REFERENCES_PER_GROUP}, steps and epochs positive"

@@ -18,10 +18,15 @@ LEAST = 1e-4  # probability, for a bounded loss
 class Wishes(nn.Module):
     """Copies from the picture what the text keeps (as in pointer networks, See et al. 2017).
 
-    The text alone says where each attribute's wish comes from, and which value it names. So a
-    picture speaks through its readings only, which were learned apart and are as sure of a new
-    photo as they should be; what a transformer trained on composed queries makes of its training
-    photos is far surer.
+    The text says where each attribute's wish comes from, and which value it names. A picture speaks
+    through its readings only, which were learned apart and are as sure of a new photo as they
+    should be; what a transformer trained on composed queries makes of its training photos is far
+    surer.
+
+    Attributes:
+        sources_by_picture: `(used, 5 * attributes)`, what readings add to the logits of where
+            wishes come from: "but striped" keeps a drawing's colour and leaves a photo's open. It
+            is 0 until the ranking is fitted.
     """
 
     def __init__(self, sizes: Mapping[str, int], width: int) -> None:
@@ -30,6 +35,10 @@ class Wishes(nn.Module):
         self.said = AttributeHeads(sizes, width)
         self.refused = nn.Linear(width, len(FEATURES))
         self.sources = nn.Linear(width, 5 * len(sizes))
+        used = sum(sizes.values()) + len(FEATURES)
+        self.sources_by_picture = nn.Parameter(
+            torch.zeros(used, 5 * len(sizes)), requires_grad=False
+        )
 
     def forward(self, text: Tensor, shown: Tensor) -> Tensor:
         """`(n, used)` wishes in -1..1: what is refused counts against.
@@ -87,7 +96,8 @@ class Wishes(nn.Module):
         self, attributes: Mapping[str, Tensor], text: Tensor, shown: Tensor
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Of each attribute: said and shown probabilities `(n, values)`, sources `(n, 5)`."""
-        sources = self.sources(text).unflatten(1, (len(self.sizes), 5)).softmax(dim=2)
+        logits = self.sources(text) + shown @ self.sources_by_picture
+        sources = logits.unflatten(1, (len(self.sizes), 5)).softmax(dim=2)
         seen = shown.split([*self.sizes.values(), len(FEATURES)], dim=1)[:-1]
         said = [each.softmax(dim=1) for each in attributes.values()]
         return list(zip(said, seen, sources.unbind(dim=1), strict=True))

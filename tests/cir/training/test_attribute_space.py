@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from tests.needs import needs
@@ -6,7 +8,7 @@ needs("torch", "training needs requirements-dev.txt")
 
 import torch  # noqa: E402
 
-from cir.training.attribute_space import ROOM, AttributeSpace  # noqa: E402
+from cir.training.attribute_space import FLOOR, ROOM, AttributeSpace  # noqa: E402
 from cir.training.products import FEATURES  # noqa: E402
 
 SIZES = {"articleType": 3, "season": 4}
@@ -47,12 +49,18 @@ def test_a_wish_prefers_what_shows_it_and_what_may_show_it(space: AttributeSpace
     assert fit[0] > fit[1] > fit[2]
 
 
-def test_what_is_known_of_drawings_alone_counts_half() -> None:
+def test_a_weight_is_what_a_fulfilled_wish_gives_and_a_floor_what_counts_as_none() -> None:
     space = AttributeSpace({"gender": 2, "sleeve": 2})
-    wish = torch.zeros(2, 4 + len(FEATURES))
+    space.log_weights[1] = math.log(0.5)
+    space.log_floors[1] = math.log(0.2)
+    wish, doubtful = torch.zeros(2, 4 + len(FEATURES)), torch.zeros(2, 4 + len(FEATURES))
     wish[0, 0] = wish[1, 2] = 1.0
-    fit = space.wished(wish) @ space.shown(wish).T
-    assert fit[1, 1] == pytest.approx(float(fit[0, 0]) / 2)
+    doubtful[0, 0] = doubtful[1, 2] = 0.2
+    fit = (space.wished(wish) @ space.shown(wish).T).diagonal()
+    assert fit.tolist() == pytest.approx([1.0, 0.5])
+    fit = (space.wished(wish) @ space.shown(doubtful).T).diagonal()
+    shares = [math.log(1 + 0.2 / FLOOR) / math.log(1 + 1 / FLOOR), math.log(2) / math.log(6)]
+    assert fit.tolist() == pytest.approx([shares[0], shares[1] / 2], rel=1e-4)
 
 
 def test_logits_become_shares_of_each_attribute_and_of_each_feature() -> None:
@@ -65,12 +73,21 @@ def test_logits_become_shares_of_each_attribute_and_of_each_feature() -> None:
 
 def test_of_a_strange_picture_colour_and_features_alone_are_read() -> None:
     space = AttributeSpace({"articleType": 2, "baseColour": 3})
-    logits, known = torch.randn(2, space.used), torch.tensor([[1.0], [0.25]])
-    plain, read = space.probabilities(logits), space.read(logits, known)
+    plain, known = space.probabilities(torch.randn(2, space.used)), torch.tensor([[1.0], [0.25]])
+    read = space.counted(plain, known, torch.ones(2, 1))
     assert torch.equal(read[0], plain[0])
     assert torch.allclose(read[1, :2], plain[1, :2] / 4)
     assert torch.equal(read[:, 2:], plain[:, 2:])
     assert space.strangeness(read)[:, 0].tolist() == pytest.approx([0.0, 0.75], abs=1e-6)
+
+
+def test_slots_are_read_as_far_as_a_picture_is_a_drawing() -> None:
+    space = AttributeSpace({"articleType": 2, "sleeve": 3})
+    plain = space.probabilities(torch.randn(1, space.used))
+    read = space.counted(plain, torch.tensor([[0.5]]), torch.tensor([[0.1]]))
+    assert torch.allclose(read[:, :2], plain[:, :2] * 0.5)
+    assert torch.allclose(read[:, 2:5], plain[:, 2:5] * 0.05)
+    assert torch.equal(read[:, 5:], plain[:, 5:])
 
 
 def test_more_values_than_there_is_room_for_are_refused() -> None:

@@ -64,7 +64,8 @@ def test_the_graphs_compute_what_the_trained_model_computes(
     products = read_products(folder / "photos", folder / "products.csv")
     settings = TrainingSettings(steps=6, batch=32, epochs=1)
     trainer = Trainer(products, folder / "work", settings)
-    trainer.run()  # nothing is left to do: it loads what was trained
+    trainer.run()  # it loads what was trained, and fits the ranking anew
+    assert trainer.trained.space.bound > 0
     encoder = CompactEncoder(out)
     noise = np.random.default_rng(0).integers(0, 255, (4, 90, 70, 3), dtype=np.uint8)
     images = [Image.fromarray(each) for each in noise]

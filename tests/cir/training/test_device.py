@@ -22,6 +22,7 @@ from cir.training.device import on_device, training_device  # noqa: E402
 from cir.training.late import LateStages  # noqa: E402
 from cir.training.model import Compact, Shape, Words  # noqa: E402
 from cir.training.products import read_products  # noqa: E402
+from cir.training.ranking import fit_ranking  # noqa: E402
 from cir.training.settings import TrainingSettings  # noqa: E402
 from cir.training.tower import Tower  # noqa: E402
 
@@ -46,7 +47,7 @@ def test_a_step_computes_where_the_model_is(trainer: Trainer) -> None:
     model = trainer.model
     trainer.model = Compact(trainer.shape)
     try:
-        torch.autograd.backward(trainer._loss(trainer.makers[0].batch(32, trainer.random)))
+        torch.autograd.backward(trainer._loss(trainer.questions.batch(trainer.random)))
         weight = trainer.model.fusion.out.weight
         assert weight.device.type == "meta"
         assert weight.grad is not None
@@ -71,6 +72,22 @@ def test_a_lesson_computes_where_the_tower_is(trainer: Trainer) -> None:
 
 
 @pytest.mark.usefixtures("elsewhere")
+def test_the_ranking_is_fitted_where_the_model_is(trainer: Trainer) -> None:
+    model = Compact(trainer.shape)
+    fit_ranking(
+        model.wishes,
+        model.space,
+        trainer.questions,
+        lambda texts: trainer._read_texts(model, texts),
+        steps=1,
+        random=trainer.random,
+    )
+    for each in (model.wishes.sources_by_picture, model.space.log_floors):
+        assert each.grad is not None
+        assert each.grad.device.type == "meta"
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_word_embeddings_come_from_the_cpu() -> None:
     words = Words(Shape(vocabulary=5, channels=9))
     words.fill(torch.zeros(5, words.table.shape[1], device="cpu"))
@@ -84,7 +101,7 @@ def test_what_stays_behind_is_found(trainer: Trainer, monkeypatch: pytest.Monkey
         trainer.model = Compact(trainer.shape)
     try:
         with pytest.raises(RuntimeError, match="device"):
-            trainer._loss(trainer.makers[0].batch(32, trainer.random))
+            trainer._loss(trainer.questions.batch(trainer.random))
     finally:
         trainer.model = model
 

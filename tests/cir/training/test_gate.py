@@ -19,5 +19,11 @@ def test_it_tells_the_kinds_apart_however_many_there_are_of_each() -> None:
     assert float(gate(torch.zeros(1, 12))) == pytest.approx(0.5, abs=0.35)
 
 
+def test_without_an_example_of_one_kind_all_are_of_the_other() -> None:
+    some, none = torch.randn(6, 4), torch.zeros(0, 4)
+    assert fitted_gate(some, none)(some).min() > 0.999
+    assert fitted_gate(none, some)(some).max() < 0.001
+
+
 def test_before_it_is_fitted_it_knows_nothing() -> None:
     assert Gate(4)(torch.randn(3, 4)).tolist() == [[0.5]] * 3

@@ -28,7 +28,9 @@ def test_the_optimiser_gets_each_parameter_once_and_none_that_reads_pictures() -
     model = Compact(Shape(vocabulary=10, channels=BINS, width=24, attributes={"gender": 2}))
     groups = model.parameter_groups(1.0, 0.1, 2.0)
     given = [id(each) for group in groups for each in group["params"]]  # type: ignore[attr-defined]
-    held = {id(each) for part in (model.reader, model.gate) for each in part.parameters()}
+    parts = (model.reader, model.gate, model.drawing_gate, model.space)
+    held = {id(each) for part in parts for each in part.parameters()}
+    held.add(id(model.wishes.sources_by_picture))
     assert sorted(given) == sorted({id(each) for each in model.parameters()} - held)
     assert not model.train().reader.training
 

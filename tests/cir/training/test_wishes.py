@@ -135,6 +135,29 @@ def test_what_the_table_does_not_know_teaches_nothing(unseen: torch.Tensor) -> N
         assert bool(gradient.any()) == known
 
 
+def test_what_a_picture_shows_may_decide_what_stays(unseen: torch.Tensor) -> None:
+    """The same text keeps the colour where a pattern is read, and leaves it open where none is."""
+    torch.manual_seed(0)
+    wishes = Wishes(SIZES, 5).requires_grad_(True)
+    drawing, photo = picture(1, 2), picture(1, 2)
+    photo[7:9] = 0
+    pictures = torch.stack([drawing, photo])
+    wanted = [Wanted({"articleType": 1, "baseColour": 2}), Wanted({"articleType": 1})]
+    known = {name: torch.tensor([name != "pattern"] * 2) for name in SIZES}
+    optimiser = torch.optim.Adam(wishes.parameters(), 0.05)
+    for _ in range(200):
+        loss = wishes.loss(STRIPES.expand(2, -1), pictures, wanted, known)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+    unseen[8] = 0
+    with torch.no_grad():
+        unseen[7] = 1
+        assert ask(wishes, STRIPES, unseen)[4] > 0.5
+        unseen[7] = 0
+        assert ask(wishes, STRIPES, unseen)[3:7].abs().max() < 0.2
+
+
 def test_without_a_picture_nothing_is_kept(wishes: Wishes, unseen: torch.Tensor) -> None:
     kept = ask(wishes, KEEP, torch.zeros_like(unseen))
     assert kept.abs().max() < 0.1
