@@ -21,7 +21,6 @@ from cir.walk import FoundFile, walk_images
 
 PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256
-LOOK_AHEAD = 64  # decoded pictures that may wait for the encoder
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,11 @@ class FolderUpdate:
 
     def bring_in(self) -> None:
         """Add what is new, update what changed, leave the rest."""
+        cores = usable_cores()
+        waiting = max(cores, self.encoder.batch)  # the next batch is read as one is encoded
         with (
-            ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool,
-            closing(ahead(pool, self._load, self._tasks(), LOOK_AHEAD)) as loaded,
+            ThreadPoolExecutor(cores, thread_name_prefix="decode") as pool,
+            closing(ahead(pool, self._load, self._tasks(), waiting)) as loaded,
         ):
             for batch in batched(loaded, self.encoder.batch):
                 self._take(batch)

@@ -1,6 +1,7 @@
 """Where and how precisely the large encoders compute."""
 
 import time
+from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -91,6 +92,7 @@ def use_usable_cores() -> None:
     torch.set_num_threads(usable_cores())
 
 
+@cache
 def _bf16_gain() -> float:
     """How many times faster than float32 this CPU multiplies bfloat16 matrices."""
     seconds = {}

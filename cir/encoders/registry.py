@@ -106,6 +106,17 @@ def load_encoder(
     return BgeVlEncoder(spec, found, folder, setup)
 
 
+def settled_precision(name: str, device: str, precision: str) -> str:
+    """The precision that "auto" or "fast" comes to; errors as in `load_encoder`."""
+    spec = encoder_spec(name)
+    if spec.hub is None:
+        return "exact" if precision in {"auto", "fast"} else precision
+    _require_packages(spec)
+    from cir.encoders.devices import pick_device, pick_precision
+
+    return pick_precision(precision, pick_device(device))
+
+
 def _require_packages(spec: EncoderSpec) -> None:
     missing = missing_packages()
     if missing:

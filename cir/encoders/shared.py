@@ -22,8 +22,12 @@ def shared_encoder(
     precision: str = "auto",
 ) -> Encoder:
     """The loaded encoder, the last `MAX_LOADED` are kept; errors as in `load_encoder`."""
+    from cir.encoders.registry import settled_precision
+
+    # A new index asks for "auto", whoever searches it for what that came to: the same encoder.
+    settled = settled_precision(name, device, precision)
     with _lock:  # two threads that want the same one must not load it twice
-        return _loaded(name, weights, tokenizer, device, precision)
+        return _loaded(name, weights, tokenizer, device, settled)
 
 
 def encoder_of_index(

@@ -16,7 +16,7 @@ SMALL_CHUNKS = """
 import os, signal, sys
 import cir.folder_update as update
 from cir.encoders.compact.encoder import CompactEncoder
-update.PLAN_FILES, update.UPSERT_ROWS, update.LOOK_AHEAD = 5, 4, 4
+update.PLAN_FILES, update.UPSERT_ROWS = 5, 4
 CompactEncoder.batch = 2
 from cir.cli import app
 """

@@ -11,6 +11,10 @@ import pytest
 from cir.encoders import shared
 from cir.encoders.shared import load_ahead, shared_encoder
 from cir.errors import EncoderError
+from tests.needs import needs
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+TINY = str(GOLDEN / "tiny-base.pth"), str(GOLDEN / "tiny-base-tokenizer")
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +37,17 @@ def test_what_was_loaded_ahead_is_there_for_an_index_made_by_it() -> None:
     assert shared._loaded.cache_info().currsize == 1
     shared_encoder("compact", None, None, "auto", "exact")
     assert shared._loaded.cache_info().hits == 1
+
+
+@pytest.mark.parametrize("precision", ["auto", "fast"])
+@pytest.mark.parametrize("name", ["compact", "visualized-bge-base"])
+def test_who_searches_an_index_gets_the_encoder_that_made_it(name: str, precision: str) -> None:
+    weights, tokenizer = (None, None) if name == "compact" else TINY
+    if weights is not None:
+        needs("torch", "torch comes with requirements.txt")
+    made = shared_encoder(name, weights, tokenizer, "cpu", precision)
+    assert shared_encoder(name, weights, tokenizer, "cpu", made.precision) is made
+    assert shared._loaded.cache_info().currsize == 1
 
 
 def test_what_goes_wrong_ahead_is_told_by_the_call_that_needs_it(
