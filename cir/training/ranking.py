@@ -2,8 +2,8 @@
 
 The fusion has learned from training pictures that the tower knows by heart. Here all pictures, the
 queries' and those ranked, are what a tower that was not taught on them reads of them, so that what
-is doubtful counts as little as it should for new pictures. The embedding's learned part, which no
-tower was kept from, has no say in it.
+is doubtful counts as little as it should for new pictures. What is asked learns to go before what
+is kept. The embedding's learned part, which no tower was kept from, has no say in it.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from cir.training.attribute_space import AttributeSpace
 from cir.training.device import on_device
 from cir.training.features import Half
+from cir.training.loosening import right_and_hidden, with_slots
 from cir.training.questions import Asked, Questions
 from cir.training.wishes import Wishes
 
@@ -69,12 +70,14 @@ def fit_ranking(
         weight_decay=WEIGHT_DECAY,
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    of_rights = random.spawn(1)[0]
     for _ in tqdm(range(steps), desc="ranking", unit="step"):
         asked = questions.asked(questions.batch(random), random)
+        asked = with_slots(asked, questions.products)
         with torch.no_grad():
             text = read_text(asked.texts)
         shown = on_device(asked.shown).float()
-        gallery, right, hidden = _ranked(questions, asked, random)
+        gallery, right, hidden = _ranked(questions, asked, random, of_rights)
         scores = space.weighted(wishes(text, shown)) @ space.likelihoods(gallery).T
         loss = ranking_loss(log_sharpness.exp() * scores, right, hidden)
         known = {name: on_device(each) for name, each in asked.known.items()}
@@ -100,17 +103,19 @@ def ranking_loss(scores: Tensor, right: Tensor, hidden: Tensor) -> Tensor:
     return each.sum() / (count > 0).sum().clamp(min=1)
 
 
-def _ranked(questions: Questions, asked: Asked, random: Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _ranked(
+    questions: Questions, asked: Asked, random: Generator, of_rights: Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Readings `(g, used)` of all pictures like the first reference, photos or drawings.
 
     They are those of one variant. Also `(n, g)` which are right for each query, none where its
-    reference is not like the first, and which are its reference.
+    reference is not like the first, and which are hidden: its reference, and what is too right.
     """
     drawn = questions.products.drawn[asked.references]
     maker = questions.makers[int(drawn[0])]
     rows = maker.rows
     variant = int(random.integers(len(questions.readings)))
-    right = np.stack([maker.satisfies(wanted)[rows] for wanted in asked.wanted])
+    right, hidden = right_and_hidden(asked, maker, of_rights)
     right &= (drawn == drawn[0])[:, None]
-    own = (rows == asked.references[:, None]) & asked.has_image[:, None]
-    return on_device(questions.readings[variant, rows]).float(), on_device(right), on_device(own)
+    hidden |= (rows == asked.references[:, None]) & asked.has_image[:, None]
+    return on_device(questions.readings[variant, rows]).float(), on_device(right), on_device(hidden)

@@ -36,7 +36,7 @@ class TrainingSettings:
     masked: float = 0.8
     imagined: int = 64
     filled: float = 0.2
-    ranking: float = 0.24
+    ranking: float = 0.36
     device: str = "cpu"
 
     def __post_init__(self) -> None:

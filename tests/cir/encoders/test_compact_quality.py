@@ -1,5 +1,7 @@
 """What the shipped encoder has learned: a few wishes on drawn garments that training never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -48,6 +50,25 @@ def test_composed_queries_find_their_targets_and_halves_do_not(
     assert found(compact.encode_composed(references, texts)) >= 0.75
     assert found(compact.encode_images(references)) < 0.5
     assert found(compact.encode_texts(texts)) < 0.5
+
+
+@pytest.mark.parametrize(("slot", "words"), [("colour", "in {}"), ("pattern", "{}")])
+def test_what_is_asked_goes_before_what_is_kept_where_nothing_has_both(
+    slot: str, words: str, gallery: tuple[Design, ...], compact: CompactEncoder
+) -> None:
+    rows = compact.encode_images([draw(design) for design in gallery])
+    hits = []
+    for reference in gallery[::3]:
+        alike = [each for each in gallery if each.garment == reference.garment]
+        for value in {getattr(each, slot) for each in alike} - {getattr(reference, slot)}:
+            if replace(reference, **{slot: value}, id=0) in [replace(each, id=0) for each in alike]:
+                continue
+            query = compact.encode_composed([draw(reference)], [words.format(value)])[0]
+            order = [gallery[at] for at in np.argsort(-(rows @ query))]
+            order.remove(reference)
+            hits.append(getattr(order[0], slot) == value)
+    assert len(hits) > 50
+    assert np.mean(hits) >= 0.85
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,9 @@ def test_photos_are_ranked_among_photos_and_drawings_among_drawings(
         shown=np.zeros((3, questions.readings.shape[2]), np.float16),
         known={},
     )
-    gallery, right, hidden = _ranked(of_both, asked, np.random.default_rng(0))
+    gallery, right, hidden = _ranked(
+        of_both, asked, np.random.default_rng(0), np.random.default_rng(0)
+    )
     rows = np.flatnonzero(drawn)
     assert any(np.array_equal(gallery, each[rows].astype(np.float32)) for each in of_both.readings)
     same = products.codes["articleType"][rows] == products.codes["articleType"][0]
