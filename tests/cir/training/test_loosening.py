@@ -72,7 +72,10 @@ def test_what_is_asked_and_the_type_stay_where_something_kept_is_given_up(
     maker = TripletMaker(products, np.arange(len(products)), drawn=True)
     in_red = Wanted({"articleType": 0, "baseColour": 1, **dict.fromkeys(SLOTS, 0)})
     right, hidden = right_and_hidden(asked(in_red, 60), maker, np.random.default_rng(0))
-    got = {(tuple(np.flatnonzero(a)), tuple(np.flatnonzero(b))) for a, b in zip(right, hidden)}
+    got = {
+        (tuple(np.flatnonzero(of_one)), tuple(np.flatnonzero(too_right)))
+        for of_one, too_right in zip(right, hidden, strict=True)
+    }
     # Nothing given up, the pattern among what is, anything else: always red dresses, and only
     # where something was given up is the one that has all of it hidden.
     assert got == {((2,), ()), ((2, 3), (2,)), ((2,), (2,))}
