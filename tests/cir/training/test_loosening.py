@@ -73,7 +73,7 @@ def test_what_is_asked_and_the_type_stay_where_something_kept_is_given_up(
     in_red = Wanted({"articleType": 0, "baseColour": 1, **dict.fromkeys(SLOTS, 0)})
     right, hidden = right_and_hidden(asked(in_red, 60), maker, np.random.default_rng(0))
     got = {
-        (tuple(np.flatnonzero(of_one)), tuple(np.flatnonzero(too_right)))
+        (tuple(np.flatnonzero(of_one).tolist()), tuple(np.flatnonzero(too_right).tolist()))
         for of_one, too_right in zip(right, hidden, strict=True)
     }
     # Nothing given up, the pattern among what is, anything else: always red dresses, and only
