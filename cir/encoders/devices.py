@@ -92,7 +92,7 @@ def use_usable_cores() -> None:
     torch.set_num_threads(usable_cores())
 
 
-@cache
+@cache  # measured again it might come out otherwise, and another encoder would be loaded
 def _bf16_gain() -> float:
     """How many times faster than float32 this CPU multiplies bfloat16 matrices."""
     seconds = {}

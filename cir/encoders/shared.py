@@ -24,9 +24,9 @@ def shared_encoder(
     """The loaded encoder, the last `MAX_LOADED` are kept; errors as in `load_encoder`."""
     from cir.encoders.registry import settled_precision
 
-    # A new index asks for "auto", whoever searches it for what that came to: the same encoder.
-    settled = settled_precision(name, device, precision)
     with _lock:  # two threads that want the same one must not load it twice
+        # A new index asks for "auto", whoever searches it for what that came to: the same encoder.
+        settled = settled_precision(name, device, precision)
         return _loaded(name, weights, tokenizer, device, settled)
 
 

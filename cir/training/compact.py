@@ -150,7 +150,7 @@ class Trainer:
         return self.model.wishes.loss(read, shown, asked.wanted, known)
 
     def _rank(self) -> None:
-        """Fit the averaged model's ranking; a stopped call begins it anew: 75 s."""
+        """Fit the averaged model's ranking; a stopped call begins it anew: a minute."""
         model = self.trained
         readings = counted_readings(model.space, self.readings, self.products.drawn)
         steps = max(1, round(self.settings.ranking * self.settings.steps))

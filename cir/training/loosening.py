@@ -1,7 +1,7 @@
 """What is asked goes before what is kept, where no picture has all of it.
 
 A catalogue has a striped red dress and no striped green one: who asks for stripes of the green
-dress shall see stripes. No triplet says so, because each has a target that fits altogether.
+dress shall see stripes. No drawing's triplet says so: each has a target that fits altogether.
 """
 
 from dataclasses import replace
@@ -16,8 +16,8 @@ from cir.training.products import SLOTS, Products
 from cir.training.questions import Asked
 from cir.training.triplets import TripletMaker
 
-SHARE = 0.3  # of what a drawing's query keeps: is given up in a ranking
-NEVER_GIVEN_UP = "articleType"
+GIVEN_UP = 0.3  # chance of each attribute that a drawing's query keeps
+NEVER_GIVEN_UP = "articleType"  # a red bag is no answer to "in red" of a shirt
 
 
 def with_slots(asked: Asked, products: Products) -> Asked:
@@ -36,8 +36,8 @@ def right_and_hidden(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """`(n, g)` each: which of the maker's rows are right, and which would be too right.
 
-    Of some queries about a drawing, some of what they keep is given up, never the type. Right is
-    what has the rest; what has all of it is hidden.
+    Of what a drawing's query keeps, each attribute but the type is given up with a chance of
+    `GIVEN_UP`. Right is what has the rest; where something was given up, what has all is hidden.
     """
     right, hidden = [], []
     for wanted, reference, pictured in zip(
@@ -45,7 +45,7 @@ def right_and_hidden(
     ):
         all_of_it = maker.satisfies(wanted)[maker.rows]
         kept = _kept(wanted, int(reference), maker.products) if pictured else []
-        given_up = {name for name in kept if random.random() < SHARE}
+        given_up = {name for name in kept if random.random() < GIVEN_UP}
         rest = {name: code for name, code in wanted.codes.items() if name not in given_up}
         right.append(maker.satisfies(replace(wanted, codes=rest))[maker.rows])
         hidden.append(all_of_it if given_up else np.zeros_like(all_of_it))

@@ -70,14 +70,14 @@ def fit_ranking(
         weight_decay=WEIGHT_DECAY,
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    of_rights = random.spawn(1)[0]
+    giving_up = random.spawn(1)[0]  # its own, so that the questions stay the same ones
     for _ in tqdm(range(steps), desc="ranking", unit="step"):
         asked = questions.asked(questions.batch(random), random)
         asked = with_slots(asked, questions.products)
         with torch.no_grad():
             text = read_text(asked.texts)
         shown = on_device(asked.shown).float()
-        gallery, right, hidden = _ranked(questions, asked, random, of_rights)
+        gallery, right, hidden = _ranked(questions, asked, random, giving_up)
         scores = space.weighted(wishes(text, shown)) @ space.likelihoods(gallery).T
         loss = ranking_loss(log_sharpness.exp() * scores, right, hidden)
         known = {name: on_device(each) for name, each in asked.known.items()}
@@ -104,7 +104,7 @@ def ranking_loss(scores: Tensor, right: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _ranked(
-    questions: Questions, asked: Asked, random: Generator, of_rights: Generator
+    questions: Questions, asked: Asked, random: Generator, giving_up: Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Readings `(g, used)` of all pictures like the first reference, photos or drawings.
 
@@ -115,7 +115,7 @@ def _ranked(
     maker = questions.makers[int(drawn[0])]
     rows = maker.rows
     variant = int(random.integers(len(questions.readings)))
-    right, hidden = right_and_hidden(asked, maker, of_rights)
+    right, hidden = right_and_hidden(asked, maker, giving_up)
     right &= (drawn == drawn[0])[:, None]
     hidden |= (rows == asked.references[:, None]) & asked.has_image[:, None]
     return on_device(questions.readings[variant, rows]).float(), on_device(right), on_device(hidden)

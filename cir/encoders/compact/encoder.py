@@ -24,7 +24,7 @@ import onnxruntime
 
 FOLDER = Path(__file__).resolve().parent
 FILES = ("image.onnx", "fusion.onnx", "tokenizer.json")
-BATCH = 16  # of more, nothing gains on a CPU, and an ingest holds twice as many decoded pictures
+BATCH = 16  # more are no faster on a CPU, and an ingest holds two batches of decoded pictures
 TOWER_BATCH = 2  # more are no faster: the feature maps leave the cores' caches, and take memory
 
 

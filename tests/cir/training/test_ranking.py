@@ -142,6 +142,32 @@ def test_photos_are_ranked_among_photos_and_drawings_among_drawings(
     assert [rows[each].tolist() for each in hidden.numpy()] == [[3], [], []]
 
 
+def test_what_a_drawing_keeps_is_given_up_now_and_then(
+    products: Products, questions: Questions
+) -> None:
+    count = len(products)
+    drawings = replace(products, drawn=np.ones(count, np.bool_))
+    asked_of = Questions(drawings, np.arange(count), questions.readings, [""], SETTINGS)
+    kept = {name: int(products.codes[name][0]) for name in ("articleType", "baseColour")}
+    asked = Asked(
+        texts=["striped"] * 20,
+        wanted=[Wanted(kept)] * 20,
+        references=np.zeros(20, np.int64),
+        has_image=np.ones(20, np.bool_),
+        shown=np.zeros((20, questions.readings.shape[2]), np.float16),
+        known={},
+    )
+    random = np.random.default_rng(0)
+    _, right, hidden = _ranked(asked_of, asked, random, random)
+    alike = products.codes["articleType"] == kept["articleType"]
+    exact = alike & (products.codes["baseColour"] == kept["baseColour"])
+    for of_one, too_right in zip(right.numpy(), hidden.numpy(), strict=True):
+        own_alone = too_right.sum() == 1
+        assert np.array_equal(of_one, exact if own_alone else alike)
+        assert own_alone or np.array_equal(too_right, exact)
+    assert 0 < (hidden.sum(dim=1) > 1).sum() < 20
+
+
 def test_each_right_picture_is_held_against_all_wrong_ones_that_are_not_hidden() -> None:
     scores = torch.tensor([[2.0, 1.0, 0.5, 9.0], [0.3, 0.2, 0.1, 0.0]])
     right = torch.tensor([[True, True, False, False], [False] * 4])
