@@ -100,6 +100,7 @@ def test_ctrl_c_says_that_repeating_continues_and_the_index_shows_as_incomplete(
     waiting = """
 import time
 from cir.encoders.compact.encoder import CompactEncoder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a script's background job
 encode = CompactEncoder.encode_images
 def slow(self, images):
     if any((update.Path(os.environ["CIR_DATA_DIR"]) / "thumbnails").rglob("*.jpg")):
