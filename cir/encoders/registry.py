@@ -108,9 +108,11 @@ def load_encoder(
 
 def settled_precision(name: str, device: str, precision: str) -> str:
     """The precision that "auto" or "fast" comes to; errors as in `load_encoder`."""
+    if precision not in {"auto", "fast"}:
+        return precision
     spec = encoder_spec(name)
     if spec.hub is None:
-        return "exact" if precision in {"auto", "fast"} else precision
+        return "exact"
     _require_packages(spec)
     from cir.encoders.devices import pick_device, pick_precision
 
