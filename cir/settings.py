@@ -11,7 +11,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from cir.errors import UsageError
-from cir.walk import DATA_MARKER
+from cir.indexing.walk import DATA_MARKER
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = PROJECT_ROOT / ".streamlit" / "secrets.toml"

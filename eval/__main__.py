@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cir.console import (
+from cir.cli.console import (
     AsJson,
     Commands,
     Device,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cir.access import refuse_change
-from cir.jobs import Job
+from cir.jobs.background import Job
 from cir.progress import Progress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.console import MISSED_MINIMUM, AsJson, command, print_document
+from cir.cli.console import MISSED_MINIMUM, AsJson, command, print_document
 from cir.settings import load_settings
 from eval.summary import parse_minimum, print_figures
 

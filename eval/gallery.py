@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cir.encoders.base import Encoder, require_same_encoder
+from cir.encoders.protocol import Encoder, require_same_encoder
 from cir.encoders.shared import encoder_of_index
 from cir.errors import EncoderMismatchError, UsageError
-from cir.folder_update import FailedImage
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
+from cir.indexing.folder_update import FailedImage
 from cir.progress import Progress
 from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from cir.access import is_readable
 from cir.errors import ImageError, RecomposeError
 from cir.images import open_image, thumbnail
+from cir.indexing.walk import walk_images
 from cir.settings import Settings
 from cir.store import Index, IndexInfo, Store, image_id
 from cir.stores import gallery_store, index_store
-from cir.walk import walk_images
 from eval.labelled_set import LabelledQuery
 from eval.protocols import NATIVE
 from eval.queries import asked_queries

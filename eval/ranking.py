@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings, Encoder
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.images import open_image
 from cir.search import Mode, Query, embed
 from cir.store import Hit, image_id
@@ -21,7 +21,7 @@ DEPTH = 100
 """Length of a ranking; MRR counts a target below it as not found. No less than the largest k."""
 
 COMPOSED: tuple[Mode, ...] = ("composed",)
-"""What is run without ablations; `cir.search.MODES` adds each half alone and the sum of both."""
+"""What is run without ablations; `cir.search.MODES` adds image, text and their sum."""
 
 BATCH = 64
 """Queries whose reference images are held in memory, and searched in one request."""

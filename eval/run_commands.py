@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
 from cir.settings import load_settings
 from eval.averaging import mean_of_runs
 from eval.compare import check_measure, compare, contender

@@ -10,11 +10,11 @@ from typing import Any
 from cir.access import refuse_change
 from cir.encoders.shared import encoder_of_index, shared_encoder
 from cir.errors import UsageError
+from cir.indexing.walk import walk_images
 from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
 from cir.stores import gallery_store, index_store
-from cir.walk import walk_images
 from eval.gallery import Gallery, check_folder, open_folder, open_index
 from eval.labelled_set import LabelledSet, absent_from, check_present, located
 from eval.metrics import RankMeasure, Values, mean, score

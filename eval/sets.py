@@ -10,8 +10,8 @@ from typing import Any
 
 from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
+from cir.indexing.walk import walk_images
 from cir.settings import Settings
-from cir.walk import walk_images
 from eval.formats import fashioniq
 from eval.formats.circo import load_circo
 from eval.formats.cirr import load_cirr

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from cir.errors import UsageError
-from cir.unzip import opened_zip
+from cir.indexing.archives import opened_zip
 
 _ENCRYPTED = 0x1
 

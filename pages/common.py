@@ -9,7 +9,7 @@ from dataclasses import replace
 import streamlit as st
 
 from cir.access import Gate
-from cir.encoders.base import Encoder
+from cir.encoders.protocol import Encoder
 from cir.encoders.specs import SPECS
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings, load_settings

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from cir.encoders.base import EncoderSpec
+from cir.encoders.protocol import EncoderSpec
 from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
 

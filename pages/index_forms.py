@@ -10,13 +10,13 @@ from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.images import MAX_BYTES, SUFFIXES
-from cir.index_jobs import IndexJobs
-from cir.jobs import Job
-from cir.metadata import FORMATS
+from cir.indexing.archives import MAX_ENTRIES, MAX_UNPACKED_BYTES
+from cir.indexing.metadata import FORMATS
+from cir.indexing.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
+from cir.indexing.uploads import MAX_FILES, Upload
+from cir.jobs.background import Job
+from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from cir.unzip import MAX_ENTRIES, MAX_UNPACKED_BYTES
-from cir.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
-from cir.uploads import MAX_FILES, Upload
 from pages.common import people_errors, plain
 from pages.encoder_table import state_of_encoder
 

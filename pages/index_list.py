@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from cir.index_jobs import IndexJobs
+from cir.indexing.uploads import upload_folder
+from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from cir.uploads import upload_folder
 from pages.common import may_change, plain
 
 DATE = "D MMM YYYY, HH:mm"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cir.index_jobs import IndexJobs
+from cir.indexing.uploads import upload_folder
+from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from cir.uploads import upload_folder
 from pages.common import INDEX_KEY, people_errors, plain
 from pages.index_forms import show_add, show_update
 from pages.index_list import source_of, state_of

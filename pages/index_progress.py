@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cir.index_jobs import Indexed, IndexJobs
-from cir.jobs import Job
+from cir.cli.output import duration
+from cir.jobs.background import Job
+from cir.jobs.indexes import Indexed, IndexJobs
 from cir.progress import INDEXING
-from cir.report import duration
 from pages.common import INDEX_KEY, people_errors, plain
 from pages.watching import rerun_on_change
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cir.index_jobs import IndexJobs
+from cir.jobs.indexes import IndexJobs
 from pages.common import (
     is_local,
     may_change,

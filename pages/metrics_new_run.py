@@ -9,7 +9,7 @@ from cir.access import require_indexable
 from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
 from cir.errors import UsageError
-from cir.jobs import JOBS
+from cir.jobs.background import JOBS
 from cir.store import IndexInfo
 from eval.kept_sets import MAX_BYTES, kept_sets
 from eval.own_sets import export_set

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from cir.jobs import JOBS, Job
-from cir.report import duration
+from cir.cli.output import duration
+from cir.jobs.background import JOBS, Job
 from eval.reading import Run
 from pages.common import may_change, plain
 from pages.watching import rerun_on_change

@@ -4,9 +4,9 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-from cir.encoders.base import precision_note
-from cir.references import Reference
+from cir.encoders.protocol import precision_note
 from cir.search import Query, search
+from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, Index
 from pages.common import chosen_index, encoder_of, people_errors, plain
 from pages.navigation import started_by_app

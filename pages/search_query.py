@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cir.facets import suggested_conditions
 from cir.images import SUFFIXES
-from cir.references import Reference, indexed_reference, uploaded_reference
+from cir.search.facets import suggested_conditions
+from cir.search.references import Reference, indexed_reference, uploaded_reference
 from cir.store import Index
 from pages.common import is_local, people_errors, plain, session_settings
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from cir.index_jobs import IndexJobs
-from cir.jobs import Job
-from cir.report import duration
+from cir.cli.output import duration
+from cir.jobs.background import Job
+from cir.jobs.indexes import IndexJobs
 from cir.sample.building import SAMPLE_NAME
 from cir.stores import index_store
 from pages.common import is_local, may_change, plain, session_settings, settings, store

@@ -37,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Late, because `cir.filters` reads the records while `cir.store.index` reads `cir.filters`.
+    # Late: they bring what reads and writes Milvus, which a reader of records does not need.
     if name == "Store":
         from cir.store.store import Store
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cir import filters
+from cir.store import filters
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.records import IndexInfo
 from cir.store.schema import ensure_loaded

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cir import filters
+from cir.store import filters
 from cir.store.collection import MAX_LIMIT, ImageCollection, parts
 from cir.store.records import Hit
 from cir.store.wire import decode_metadata, decode_text

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.metadata import MetadataTable, read_table
+from cir.indexing.metadata import MetadataTable, read_table
 from eval.card.embedded import Embedded
 
 CUTS = (1, 5, 10, 50)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.encoders.base import Embeddings, Encoder
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.images import is_image_name, open_image
 from cir.search import MODES
 from cir.streams import batched

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from cir.cli import app
+from cir.cli.app import app
 from cir.images import content_hash
 from cir.store import image_id
 from tests.cir.command_line import CommandLine

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cir.cli import app
+from cir.cli.app import app
 from tests.cir.command_line import REPOSITORY, CommandLine
 from tests.cir.hub import Hub, running_hub
 from tests.drawn import draw_album

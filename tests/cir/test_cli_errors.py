@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cir.encoders.compact.encoder import FOLDER, CompactEncoder
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
 from cir.store import Store
 from tests.cir.command_line import CommandLine
 from tests.drawn import BAD_FILES, draw_album
@@ -156,7 +156,7 @@ def crash(self):
     raise RuntimeError("out of order")
 from cir.store.store import Store
 Store.list = crash
-from cir.cli import app
+from cir.cli.app import app
 app()
 """
     process = cir.start("indexes", "--json", code=code)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from cir.facets import suggested_conditions
-from cir.filters import parse_where
+from cir.search.facets import suggested_conditions
 from cir.store import ColumnType, ImageRecord
+from cir.store.filters import parse_where
 
 COLUMNS: Mapping[str, ColumnType] = {
     "colour": "string",

@@ -6,7 +6,15 @@ import sys
 import pytest
 
 from cir.errors import UsageError
-from cir.filters import Condition, conjunction, expression, key_range, keys_in, parse_where, quote
+from cir.store.filters import (
+    Condition,
+    conjunction,
+    expression,
+    key_range,
+    keys_in,
+    parse_where,
+    quote,
+)
 from cir.store.records import ColumnType
 
 COLUMNS: dict[str, ColumnType] = {
@@ -97,7 +105,7 @@ def test_only_hex_keys_enter_an_expression() -> None:
 
 
 def test_importing_the_rooms_loads_no_pymilvus() -> None:
-    for module in ("cir.filters", "cir.store"):
+    for module in ("cir.store.filters", "cir.store"):
         code = f"import sys, {module}; sys.exit('pymilvus' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     code = "import sys; from cir.store import Store, Index; sys.exit('pymilvus' in sys.modules)"

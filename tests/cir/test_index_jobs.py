@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings, Encoder
 from cir.encoders.compact.encoder import CompactEncoder
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.errors import AccessError, ReadOnlyError, UsageError
-from cir.index_jobs import Indexed, IndexJobs
-from cir.jobs import Job, Jobs
+from cir.indexing.uploads import Upload
+from cir.jobs.background import Job, Jobs
+from cir.jobs.indexes import Indexed, IndexJobs
 from cir.settings import Settings
 from cir.store import IndexInfo, Store
-from cir.uploads import Upload
 from tests.cir.album import CountingEncoder
 from tests.drawn import content, draw_album, solid
 

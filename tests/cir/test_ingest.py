@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cir import folder_update
 from cir.encoders.compact import encoder as compact_module
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import EncoderMismatchError, UnknownIndexError, UsageError
 from cir.images import content_hash
+from cir.indexing import folder_update
 from cir.progress import Progress
 from cir.store import image_id
 from tests.cir.album import Album, CountingEncoder, counts, require_same_content

@@ -14,11 +14,11 @@ from tests.drawn import draw_album
 
 SMALL_CHUNKS = """
 import os, signal, sys
-import cir.folder_update as update
+import cir.indexing.folder_update as update
 from cir.encoders.compact.encoder import CompactEncoder
 update.PLAN_FILES, update.UPSERT_ROWS = 5, 4
 CompactEncoder.batch = 2
-from cir.cli import app
+from cir.cli.app import app
 """
 DYING = """
 from cir.encoders.compact.encoder import CompactEncoder

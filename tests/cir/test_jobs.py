@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from cir.errors import UsageError
-from cir.jobs import Job, JobCancelled, Jobs
+from cir.jobs.background import Job, JobCancelled, Jobs
 from cir.progress import Progress
 
 SECONDS = 10.0

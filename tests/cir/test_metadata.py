@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from cir.errors import UsageError
-from cir.metadata import MetadataTable, find_table, read_table
+from cir.indexing.metadata import MetadataTable, find_table, read_table
 
 FILES = ["a.jpg", "b.jpg", "sub/c.png"]
 ROWS: list[dict[str, Any]] = [

@@ -10,8 +10,8 @@ from PIL import Image
 from cir.encoders.registry import load_encoder
 from cir.errors import ImageError, UsageError
 from cir.images import content_hash
-from cir.ingest import ingest
-from cir.references import indexed_reference, uploaded_reference
+from cir.indexing.folder import ingest
+from cir.search.references import indexed_reference, uploaded_reference
 from cir.settings import Settings, load_settings
 from cir.store import Index, Store, image_id
 from cir.stores import index_store

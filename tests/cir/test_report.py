@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from cir.folder_update import FailedImage, IngestReport
-from cir.report import (
+from cir.cli.output import (
     FAILURES_SHOWN,
     duration,
     print_hits,
@@ -13,6 +12,7 @@ from cir.report import (
     print_ingest,
     printable,
 )
+from cir.indexing.folder_update import FailedImage, IngestReport
 from cir.store import Hit, IndexInfo
 
 

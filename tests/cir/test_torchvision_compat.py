@@ -16,7 +16,7 @@ def run(code: str) -> str:
 
 def test_timm_can_be_imported_after_preparing() -> None:
     code = (
-        "from cir.torchvision_compat import prepare_torchvision as prepare\n"
+        "from cir.encoders.on_torch.torchvision_compat import prepare_torchvision as prepare\n"
         "prepare(); prepare()\n"
         "import timm, torchvision\n"
         "print(timm.__name__, torchvision.__name__)"
@@ -28,7 +28,7 @@ def test_a_working_torchvision_is_left_alone() -> None:
     code = (
         "import sys, types, torch\n"
         "sys.modules['torchvision'] = types.ModuleType('torchvision')\n"
-        "import cir.torchvision_compat as compat\n"
+        "import cir.encoders.on_torch.torchvision_compat as compat\n"
         "compat.prepare_torchvision()\n"
         "print(compat._declared)"
     )

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from cir import unzip, uploads
 from cir.errors import UsageError
-from cir.jobs import JobCancelled
-from cir.uploads import Upload, folder_table, forget_upload, keep_table, receive, upload_folder
+from cir.indexing import archives as unzip
+from cir.indexing import uploads
+from cir.indexing.uploads import (
+    Upload,
+    folder_table,
+    forget_upload,
+    keep_table,
+    receive,
+    upload_folder,
+)
+from cir.jobs.background import JobCancelled
 from tests.drawn import content, solid
 
 RED = content(solid("red"))

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
+from cir.indexing.walk import walk_images
 from cir.settings import load_settings
-from cir.walk import walk_images
 from tests.privileges import permissions_hold
 
 

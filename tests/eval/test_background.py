@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cir.jobs import Job, JobCancelled, Jobs
+from cir.jobs.background import Job, JobCancelled, Jobs
 from cir.progress import Progress
 from cir.settings import Settings
 from eval.background import STAGES, Plan, evaluate_in_job, stage_teller

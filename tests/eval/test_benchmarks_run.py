@@ -204,7 +204,7 @@ def test_an_index_that_holds_more_than_the_split_is_refused(
     invoke: Invoke, tmp_path: Path, data_dir: Path
 ) -> None:
     from cir.encoders.registry import load_encoder
-    from cir.ingest import ingest
+    from cir.indexing.folder import ingest
     from cir.settings import load_settings
     from cir.stores import index_store
 

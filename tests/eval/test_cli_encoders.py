@@ -64,7 +64,7 @@ def test_an_index_is_run_with_weights_that_moved(
     evaluate: Evaluate, write_set: WriteSet, own_gallery: Path, tmp_path: Path
 ) -> None:
     from cir.encoders.registry import load_encoder
-    from cir.ingest import ingest
+    from cir.indexing.folder import ingest
     from cir.stores import index_store
 
     weights = tmp_path / "here.pth"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings
+from cir.encoders.protocol import Embeddings
 from cir.encoders.registry import load_encoder
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.store import Store
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of, rankings

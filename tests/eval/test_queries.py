@@ -7,7 +7,7 @@ import pytest
 
 from cir.encoders.registry import load_encoder
 from cir.errors import UsageError
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
 from cir.settings import Settings, load_settings
 from cir.store import image_id
 from cir.stores import index_store

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from cir.jobs import JOBS
+from cir.jobs.background import JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60

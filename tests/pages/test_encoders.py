@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from cir.encoders import shared
 from cir.encoders.registry import load_encoder
 from cir.encoders.specs import SPECS
-from cir.ingest import ingest
-from cir.jobs import JOBS
+from cir.indexing.folder import ingest
+from cir.jobs.background import JOBS
 from cir.progress import Progress
 from cir.settings import load_settings
 from cir.store import Store
@@ -28,7 +28,7 @@ FILE = "Visualized_base_en_v1.5.pth"
 @pytest.fixture(autouse=True)
 def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file of the hub's cache, and none that could be fetched."""
-    monkeypatch.setattr("cir.encoders.checkpoints._cached", lambda repository, file: None)
+    monkeypatch.setattr("cir.encoders.weights._cached", lambda repository, file: None)
     shared._loaded.cache_clear()
 
 
@@ -83,7 +83,7 @@ def test_the_table_says_what_each_encoder_is(album: Path) -> None:
 def test_without_the_packages_the_table_says_what_to_install(
     album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cir.encoders.checkpoints.NEEDED", ("a_package_of_no_one",))
+    monkeypatch.setattr("cir.encoders.weights.NEEDED", ("a_package_of_no_one",))
     app = open_page()
     states = app.dataframe[0].value.set_index("Name")["State"]
     assert states[NAME] == "needs requirements.txt" and states["compact"] == "ready"
@@ -113,7 +113,7 @@ def test_an_allowed_download_shows_its_progress(
             tell(Progress(120, 393, 0, 0, 12.0, 23.0, f"Downloading {FILE} (MB)"))
             time.sleep(0.02)
 
-    monkeypatch.setattr("cir.index_jobs.fetch_encoder", fetch)
+    monkeypatch.setattr("cir.jobs.indexes.fetch_encoder", fetch)
     app = ask(open_page(), album)
     by_label(app.checkbox, "Download the encoder first, where it is not ready").check()
     click(app, "Build the index")

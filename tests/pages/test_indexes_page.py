@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
-from cir.ingest import ingest
-from cir.jobs import JOBS, Job, JobCancelled
+from cir.indexing.folder import ingest
+from cir.jobs.background import JOBS, Job, JobCancelled
 from cir.settings import load_settings
 from cir.store import Store
 from pages.common import UNLOCKED_KEY

@@ -9,8 +9,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
-from cir.ingest import ingest
-from cir.jobs import JOBS, Job
+from cir.indexing.folder import ingest
+from cir.jobs.background import JOBS, Job
 from cir.progress import Progress
 from cir.settings import load_settings
 from cir.store import Store

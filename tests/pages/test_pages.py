@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.store import Store
 

@@ -12,8 +12,8 @@ from PIL.Image import Image
 from tokenizers import Tokenizer
 
 from cir.cores import usable_cores
-from cir.encoders.base import Embeddings
 from cir.encoders.compact.preprocess import pixels
+from cir.encoders.protocol import Embeddings
 from cir.encoders.remembered import Remembered
 from cir.encoders.specs import COMPACT
 from cir.encoders.texts import clean

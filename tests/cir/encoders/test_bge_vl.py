@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from cir.encoders.base import Embeddings, Encoder
 from cir.encoders.bge_vl import load_clip
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.encoders.registry import load_encoder
 from cir.errors import EncoderError
 from tests.cir.encoders.tiny_clip import (

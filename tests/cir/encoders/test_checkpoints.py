@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cir.encoders.checkpoints import missing_sentence
 from cir.encoders.specs import BASE, VL_BASE
+from cir.encoders.weights import missing_sentence
 from tests.cir.command_line import CommandLine
 from tests.cir.hub import Hub, running_hub
 
@@ -21,7 +21,7 @@ MB = 1_000_000
 LARGE = bytes(range(256)) * (25 * MB // 256 + 1)
 FETCH = """
 import json, sys
-from cir.encoders.checkpoints import find_tokenizer, find_weights
+from cir.encoders.weights import find_tokenizer, find_weights
 from cir.encoders.registry import encoder_readiness, encoder_spec, fetch_encoder
 from cir.errors import RecomposeError
 name = sys.argv[1]
@@ -38,7 +38,7 @@ print(json.dumps(told))
 CANCEL = """
 import sys
 from cir.encoders.registry import fetch_encoder
-from cir.jobs import JobCancelled
+from cir.jobs.background import JobCancelled
 def stop(progress):
     if progress.done:
         raise JobCancelled

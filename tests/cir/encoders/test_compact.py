@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings
 from cir.encoders.compact.encoder import FILES, FOLDER, CompactEncoder
+from cir.encoders.protocol import Embeddings
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, checked, solid, striped
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cir.encoders import devices
-from cir.encoders.devices import (
+from cir.encoders.on_torch import devices
+from cir.encoders.on_torch.devices import (
     apply_precision,
     pick_device,
     pick_precision,

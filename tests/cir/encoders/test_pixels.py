@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cir.encoders.pixels import LONG, centre_crop, pixel_rows
-from cir.torchvision_compat import prepare_torchvision
+from cir.encoders.on_torch.pixels import LONG, centre_crop, pixel_rows
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from tests.needs import needs
 
 needs("torchvision", "torchvision comes with requirements.txt")

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cir.encoders.tensors import LISTED, count_layers, fill, fingerprint, read_tensors
-from cir.encoders.tensors import require_tensors as require
+from cir.encoders.on_torch.tensors import LISTED, count_layers, fill, fingerprint, read_tensors
+from cir.encoders.on_torch.tensors import require_tensors as require
 from cir.errors import EncoderError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cir.encoders.tokens import TextTokens, cut, padded
+from cir.encoders.on_torch.tokens import TextTokens, cut, padded
 from cir.errors import EncoderError
 
 FOLDER = Path(__file__).resolve().parent / "golden" / "tiny-base-tokenizer"

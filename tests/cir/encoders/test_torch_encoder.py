@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from cir.encoders.on_torch.encoder import GPU_BATCH, Setup, TorchEncoder
+from cir.encoders.on_torch.tokens import TextTokens
 from cir.encoders.specs import BASE
-from cir.encoders.tokens import TextTokens
-from cir.encoders.torch_encoder import GPU_BATCH, Setup, TorchEncoder
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, checked, solid, striped
 

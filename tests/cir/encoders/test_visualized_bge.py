@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.stock_bge import StockBge
-from cir.encoders.base import Embeddings, Encoder
-from cir.encoders.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.tensors import read_tensors
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.encoders.registry import load_encoder
-from cir.encoders.tensors import read_tensors
 from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
 from cir.errors import EncoderError

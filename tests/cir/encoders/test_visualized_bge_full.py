@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from benchmarks.stock_bge import StockBge
-from cir.encoders.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.visualized_bge.checkpoint import load_network
 
 NEEDED_BYTES = 4 * 2**30

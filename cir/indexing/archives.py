@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from cir.errors import UsageError
 from cir.images import is_image_name
-from cir.metadata import FORMATS
+from cir.indexing.metadata import FORMATS
 
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 2 * 2**30

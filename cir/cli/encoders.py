@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from cir import report
-from cir.encoders.base import Encoder, precision_note
-from cir.encoders.checkpoints import missing_sentence
+from cir.cli import output as report
+from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import encoder_readiness, encoder_spec, fetch_encoder
 from cir.encoders.shared import encoder_of_index, shared_encoder
+from cir.encoders.weights import missing_sentence
 from cir.errors import EncoderError, UnknownIndexError
 from cir.store import IndexInfo, Store
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from cir.encoders.base import Embeddings, EncoderSpec
-from cir.encoders.devices import Precision, apply_precision, use_usable_cores
-from cir.encoders.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.devices import Precision, apply_precision, use_usable_cores
+from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.tokens import TextTokens
+from cir.encoders.protocol import Embeddings, EncoderSpec
 from cir.encoders.remembered import Remembered
-from cir.encoders.tokens import TextTokens
 from cir.errors import EncoderError
 
 CPU_BATCH, GPU_BATCH = 8, 128  # a GPU's is halved where its memory does not hold it

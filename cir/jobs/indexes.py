@@ -12,18 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change, require_indexable
-from cir.encoders.base import Encoder
+from cir.encoders.protocol import Encoder
 from cir.encoders.registry import encoder_readiness, fetch_encoder
 from cir.encoders.shared import encoder_for
 from cir.errors import StoreError, UsageError
-from cir.folder_update import IngestReport
-from cir.ingest import ingest
-from cir.jobs import JOBS, Job, Jobs
-from cir.sample.building import SAMPLE_NAME, build_sample
-from cir.settings import Settings
-from cir.store import IndexInfo, Store
-from cir.store.registry import MAX_NAME
-from cir.uploads import (
+from cir.indexing.folder import ingest
+from cir.indexing.folder_update import IngestReport
+from cir.indexing.uploads import (
     Received,
     Upload,
     folder_table,
@@ -33,6 +28,11 @@ from cir.uploads import (
     require_acceptable,
     upload_folder,
 )
+from cir.jobs.background import JOBS, Job, Jobs
+from cir.sample.building import SAMPLE_NAME, build_sample
+from cir.settings import Settings
+from cir.store import IndexInfo, Store
+from cir.store.registry import MAX_NAME
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings, Encoder, require_same_encoder
+from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
-from cir.filters import expression, parse_where
 from cir.store import Hit, Index
+from cir.store.filters import expression, parse_where
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)

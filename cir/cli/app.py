@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cir.console import (
+from cir.cli.console import (
     AsJson,
     Commands,
     Device,
@@ -64,12 +64,12 @@ def index_command(
     as_json: AsJson = False,
 ) -> None:
     """Index a folder, or bring its index up to date; a call cut short continues when repeated."""
-    from cir import report
+    from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.access import require_indexable
-        from cir.encoder_options import EncoderFiles, encoder_to_index
-        from cir.ingest import ingest
+        from cir.cli.encoders import EncoderFiles, encoder_to_index
+        from cir.indexing.folder import ingest
 
         settings, store = _open(uri, token, encoder, device)
         folder = require_indexable(folder, settings, local=True)
@@ -106,10 +106,10 @@ def sample_command(
     as_json: AsJson = False,
 ) -> None:
     """Draw a catalogue of garments and index it: something to search in within seconds."""
-    from cir import report
+    from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
-        from cir.encoder_options import EncoderFiles, new_encoder
+        from cir.cli.encoders import EncoderFiles, new_encoder
         from cir.sample.building import build_sample, build_tutorial
 
         settings, store = _open(uri, token)
@@ -149,7 +149,7 @@ def search_command(
     as_json: AsJson = False,
 ) -> None:
     """Find the images of an index nearest to a picture, a sentence, or both."""
-    from cir import report
+    from cir.cli import output as report
 
     with command(as_json):
         from cir.encoders.shared import encoder_of_index, load_ahead
@@ -186,7 +186,7 @@ def search_command(
 @app.command("indexes")
 def indexes_command(uri: Uri = None, token: Token = None, as_json: AsJson = False) -> None:
     """List the indexes."""
-    from cir import report
+    from cir.cli import output as report
 
     with command(as_json):
         _, store = _open(uri, token)
@@ -217,7 +217,7 @@ def drop_command(
 @app.command("encoders")
 def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = False) -> None:
     """List the encoders: which are ready, which would be downloaded and how big they are."""
-    from cir import report
+    from cir.cli import output as report
 
     with command(as_json):
         documents = report.encoder_documents()

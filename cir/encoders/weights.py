@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from cir.encoders.base import EncoderSpec, HubFiles
+from cir.encoders.protocol import EncoderSpec, HubFiles
 from cir.errors import EncoderError
 from cir.progress import Progress, ProgressTeller
 from cir.settings import load_settings

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from cir.cores import usable_cores
-from cir.encoders.base import Encoder
+from cir.encoders.protocol import Encoder
 from cir.errors import ImageError, StoreError
 from cir.images import Picture, content_hash, decode, read_bytes, thumbnail
-from cir.metadata import MetadataTable
+from cir.indexing.metadata import MetadataTable
+from cir.indexing.walk import FoundFile, walk_images
 from cir.progress import ProgressTeller
 from cir.store import ImageRecord, Index, Metadata, Row, image_id
 from cir.store.wire import check_rows
 from cir.streams import ahead, batched
-from cir.walk import FoundFile, walk_images
 
 PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256

@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from cir.errors import UsageError
 from cir.images import SUFFIXES, is_image_name
-from cir.metadata import FORMATS, read_table
-from cir.unzip import Budget, is_table_name, opened_zip, plan, unpack
-from cir.walk import walk_images
+from cir.indexing.archives import Budget, is_table_name, opened_zip, plan, unpack
+from cir.indexing.metadata import FORMATS, read_table
+from cir.indexing.walk import walk_images
 
 MAX_FILES = 1000
 MAX_BYTES = 200 * 2**20

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from cir.encoders.texts import clean
 from cir.errors import EncoderError
-from cir.torchvision_compat import prepare_torchvision
 
 _PROBES = ("", "In Red!", "a dress, 2 sizes larger?", "É ﬁ 名前 don't", "x" * 120)
 

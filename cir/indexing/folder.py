@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from cir.encoders.base import Encoder, require_same_encoder
+from cir.encoders.protocol import Encoder, require_same_encoder
 from cir.errors import UnknownIndexError, UsageError
-from cir.folder_update import FailedImage, FolderUpdate, IngestReport
 from cir.images import SUFFIXES
-from cir.metadata import MetadataTable, find_table, read_table
+from cir.indexing.folder_update import FailedImage, FolderUpdate, IngestReport
+from cir.indexing.metadata import MetadataTable, find_table, read_table
+from cir.indexing.walk import walk_images
 from cir.progress import Progress, ProgressTeller
 from cir.store import ColumnType, Index, IndexKind, Store
-from cir.walk import walk_images
 
 # Up to here a server compares with every image quickly enough, while its AUTOINDEX, as measured
 # (Milvus 2.3.5, 17,000 random vectors), found half of the ten nearest and lost hits under a filter.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cir.encoders.base import Encoder, precision_note
+from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
 from cir.progress import Progress
@@ -15,7 +15,7 @@ from cir.search import Query
 from cir.store import Hit, IndexInfo
 
 if TYPE_CHECKING:
-    from cir.folder_update import IngestReport
+    from cir.indexing.folder_update import IngestReport
 
 FAILURES_SHOWN = 20
 
