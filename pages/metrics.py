@@ -6,8 +6,8 @@ from dataclasses import replace
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.metrics import MEASURES
-from eval.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
+from eval.measures import MEASURES
+from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
 from pages.common import may_change, people_errors, plain, settings
 from pages.metrics_compare import show_comparison
 from pages.metrics_delete import confirm_delete, offer_delete

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import streamlit as st
 
-from eval.curve_svg import COLOURS, DASHES, TICKS
+from eval.reporting.curve_svg import COLOURS, DASHES, TICKS
 
 _BAR = 13
 # Labels on a light and on a dark ground: Streamlit's own are too pale for WCAG AA on the light one.

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.compare import check_comparable, compare, usual_measure
-from eval.comparison import Comparison, Contender, points
-from eval.ranks import COMPOSED, recall_curve
-from eval.reading import Run, rank_table
-from eval.tables import comparison_csv
+from eval.comparison.paired import check_comparable, compare, usual_measure
+from eval.comparison.result import Comparison, Contender, points
+from eval.runs.ranks import COMPOSED, recall_curve
+from eval.runs.reading import Run, rank_table
+from eval.runs.tables import comparison_csv
 from pages.common import plain
 from pages.metrics_charts import curves_chart
 from pages.metrics_downloads import download

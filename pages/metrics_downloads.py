@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.curve_svg import curves_svg
-from eval.ranks import COMPOSED, RankTable
-from eval.reading import Run
-from eval.report import report_page
-from eval.submissions import has_submission, submission
-from eval.tables import figures_csv
+from eval.reporting.curve_svg import curves_svg
+from eval.reporting.page import report_page
+from eval.runs.ranks import COMPOSED, RankTable
+from eval.runs.reading import Run
+from eval.runs.submissions import has_submission, submission
+from eval.runs.tables import figures_csv
 from pages.common import is_local, plain, session_settings
 
 Content = str | bytes | Callable[[], str | bytes]

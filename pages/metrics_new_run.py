@@ -11,10 +11,10 @@ from cir.encoders.specs import SPECS
 from cir.errors import UsageError
 from cir.jobs.background import JOBS
 from cir.store import IndexInfo
-from eval.kept_sets import MAX_BYTES, kept_sets
-from eval.own_sets import export_set
-from eval.runner import Request
-from eval.sets import NATIVE_NAME, Place, images_of, registered_sets
+from eval.evaluation.running import Request
+from eval.sets.catalogue import NATIVE_NAME, Place, images_of, registered_sets
+from eval.sets.kept import MAX_BYTES, kept_sets
+from eval.sets.own import export_set
 from pages.common import (
     INDEX_KEY,
     is_local,
@@ -108,7 +108,7 @@ def run_sample() -> None:
 
 
 def _start(request: Request, chosen: _Set) -> None:
-    from eval.background import Plan, evaluate_in_job
+    from eval.evaluation.background import Plan, evaluate_in_job
 
     plan = Plan(request, sample=chosen.kind == _SAMPLE, upload=chosen.upload)
     now = session_settings()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cir.cli.output import duration
 from cir.jobs.background import JOBS, Job
-from eval.reading import Run
+from eval.runs.reading import Run
 from pages.common import may_change, plain
 from pages.watching import rerun_on_change
 

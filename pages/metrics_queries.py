@@ -8,13 +8,13 @@ from typing import get_args
 import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
-from eval.comparison import Contender, count_of
-from eval.labelled_set import LabelledQuery
-from eval.pictures import Pictures, in_gallery, indexed_reference, queries_of
-from eval.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
-from eval.ranks import MODE_NAMES, RankTable
-from eval.reading import Run, rank_table
-from eval.tables import queries_csv
+from eval.comparison.result import Contender, count_of
+from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
+from eval.runs.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
+from eval.runs.ranks import MODE_NAMES, RankTable
+from eval.runs.reading import Run, rank_table
+from eval.runs.tables import queries_csv
+from eval.sets.labelled import LabelledQuery
 from pages.common import INDEX_KEY, galleries, is_local, plain, session_settings, store
 from pages.metrics_downloads import download
 from pages.navigation import SEARCH_FILE

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.compare import usual_measure
-from eval.comparison import LEVEL, Difference, count_of, points
-from eval.metrics import MEASURES
-from eval.ranks import MODE_NAMES, RankTable, composition_gain
-from eval.reading import Figures, Run, rank_table
-from eval.report import gain_difference, made_with
-from eval.tables import by_group
+from eval.comparison.paired import usual_measure
+from eval.comparison.result import LEVEL, Difference, count_of, points
+from eval.measures import MEASURES
+from eval.reporting.page import gain_difference, made_with
+from eval.runs.ranks import MODE_NAMES, RankTable, composition_gain
+from eval.runs.reading import Figures, Run, rank_table
+from eval.runs.tables import by_group
 from pages.common import plain
 from pages.metrics_charts import bars_chart, curves_chart
 from pages.metrics_delete import offer_delete

@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from cir.store import Hit, Index
-from eval.kept_sets import MAX_BYTES, kept_sets
-from eval.own_sets import Added, NewQuery, add_query, export_set, import_set
+from eval.sets.kept import MAX_BYTES, kept_sets
+from eval.sets.own import Added, NewQuery, add_query, export_set, import_set
 from pages.common import may_change, people_errors, plain, session_settings
 from pages.navigation import METRICS_FILE
 from pages.search_query import Asked

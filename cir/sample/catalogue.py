@@ -26,9 +26,9 @@ def write_catalogue(
 ) -> Path:
     """Draw the sample catalogue into a folder, unless it is there already.
 
-    Afterwards `folder/images` holds the pictures and `metadata.csv`, ready for
-    `cir.indexing.folder.ingest`, and `folder/labelled` the labelled set. The folder appears complete
-    or not at all; an older or incomplete catalogue in its place is replaced.
+    Afterwards `folder/images` holds the pictures and `metadata.csv`, ready to be indexed, and
+    `folder/labelled` the labelled set. The folder appears complete or not at all; an older or
+    incomplete catalogue in its place is replaced.
 
     Args:
         on_progress: called in this thread with the pictures drawn and the number of all; what it

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from eval.formats.native import load_native
+from eval.sets.formats.native import load_native
 from tests.browser.app import ROOT, running_app, settle
 
 RED, BLUE = "red *shirt* plain.png", "blue *shirt* plain.png"

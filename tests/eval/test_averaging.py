@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cir.errors import UsageError
-from eval.averaging import mean_of_runs
-from eval.reading import Run, list_runs
+from eval.runs.averaging import mean_of_runs
+from eval.runs.reading import Run, list_runs
 from tests.eval.uploads import FIGURES, document
 
 

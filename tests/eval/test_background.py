@@ -11,9 +11,9 @@ import pytest
 from cir.jobs.background import Job, JobCancelled, Jobs
 from cir.progress import Progress
 from cir.settings import Settings
-from eval.background import STAGES, Plan, evaluate_in_job, stage_teller
-from eval.reading import list_runs
-from eval.runner import Request
+from eval.evaluation.background import STAGES, Plan, evaluate_in_job, stage_teller
+from eval.evaluation.running import Request
+from eval.runs.reading import list_runs
 
 QUERIES = [{"_id": "q", "image": "red.png", "text": "in blue"}]
 QRELS = [("q", "blue.png", 1)]
@@ -131,7 +131,7 @@ def test_a_place_for_the_sample_that_is_taken_is_one_sentence(settings: Settings
 
 def test_time_left_follows_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([10.0, 12.0, 13.0])
-    monkeypatch.setattr("eval.background.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("eval.evaluation.background.time.monotonic", lambda: next(now))
     job = Job("key", "a title")
     tell = stage_teller(job)
     tell("queries", 0, 4)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval.__main__ import app
-from eval.ranking import DEPTH
-from eval.reading import list_runs, open_run, rank_table
-from eval.runs import plain_id
+from eval.cli.app import app
+from eval.evaluation.ranking import DEPTH
+from eval.runs.reading import list_runs, open_run, rank_table
+from eval.runs.writing import plain_id
 from tests.eval.layouts import (
     CIRR_IMAGES,
     DRESSES,

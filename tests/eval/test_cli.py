@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from eval.__main__ import app
+from eval.cli.app import app
 from tests.eval.command_line import MODES, NAMES, QRELS, QUERIES, Evaluate, document_of, rankings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -158,7 +158,7 @@ def test_as_a_program_it_prints_one_document(labelled: Path, gallery: Path, tmp_
 
 def test_importing_loads_no_heavy_library() -> None:
     code = (
-        "import sys, eval.runner, eval.__main__;"
+        "import sys, eval.evaluation.running, eval.__main__;"
         "print({'torch', 'pymilvus', 'onnxruntime', 'streamlit'} & set(sys.modules))"
     )
     done = subprocess.run(

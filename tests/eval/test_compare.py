@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cir.errors import UsageError
-from eval.__main__ import app
-from eval.compare import check_measure, compare, contender
-from eval.comparison import Contender
-from eval.paired_tests import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
-from eval.ranks import figures_of_ranks
-from eval.reading import open_run
+from eval.cli.app import app
+from eval.comparison.paired import check_measure, compare, contender
+from eval.comparison.result import Contender
+from eval.runs.ranks import figures_of_ranks
+from eval.runs.reading import open_run
+from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
 
 Ranks = Sequence[int | None]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from eval.__main__ import app
-from eval.formats.native import load_native
+from eval.cli.app import app
+from eval.sets.formats.native import load_native
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FASHION = Path(os.environ.get("CIR_SHARED_DATA") or REPOSITORY.parent / "shared") / "fashion"

@@ -3,7 +3,7 @@
 import pytest
 
 from cir.errors import UsageError
-from eval.labelled_set import Absent, LabelledQuery, LabelledSet, absent_from, check_present
+from eval.sets.labelled import Absent, LabelledQuery, LabelledSet, absent_from, check_present
 
 PLACES = {"gone.jpg": "qrels/test.tsv, line 7", "lost.jpg": "queries.jsonl, line 3"}
 

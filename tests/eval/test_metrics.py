@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
-from eval.metrics import (
+from eval.measures import (
     MEASURES,
     AveragePrecision,
     DiscountedGain,

@@ -11,11 +11,11 @@ from cir.indexing.folder import ingest
 from cir.settings import Settings, load_settings
 from cir.store import image_id
 from cir.stores import index_store
-from eval.labelled_set import LabelledQuery
-from eval.pictures import Pictures, indexed_reference, queries_of
-from eval.queries import query_rows, ranked_paths, ranks_by_id
-from eval.ranks import RankTable
-from eval.reading import Run, open_run
+from eval.runs.pictures import Pictures, indexed_reference, queries_of
+from eval.runs.queries import query_rows, ranked_paths, ranks_by_id
+from eval.runs.ranks import RankTable
+from eval.runs.reading import Run, open_run
+from eval.sets.labelled import LabelledQuery
 from tests.eval.command_line import Evaluate, document_of, rankings
 
 TABLE = RankTable(

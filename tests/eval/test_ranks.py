@@ -2,8 +2,8 @@
 
 import pytest
 
-from eval.metrics import judge, mean, score
-from eval.ranks import RankTable, composition_gain, figures_of_ranks, recall_curve
+from eval.measures import judge, mean, score
+from eval.runs.ranks import RankTable, composition_gain, figures_of_ranks, recall_curve
 
 TABLE = RankTable(
     (("colour",), (), ("colour",), ("type", "colour")),

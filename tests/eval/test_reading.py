@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cir.errors import UsageError
-from eval.reading import list_runs, open_upload, rank_table
-from eval.runs import RunWriter
+from eval.runs.reading import list_runs, open_upload, rank_table
+from eval.runs.writing import RunWriter
 from tests.eval.uploads import DOCUMENT, TABLE, document, zipped
 
 
@@ -121,7 +121,7 @@ def test_a_zip_that_is_none_or_holds_no_run_or_too_much_is_refused(
     damaged[40] ^= 0xFF
     with pytest.raises(UsageError, match="not a zip file"):
         open_upload("run.zip", bytes(damaged))
-    monkeypatch.setattr("eval.reading.MAX_BYTES", 2**20)
+    monkeypatch.setattr("eval.runs.reading.MAX_BYTES", 2**20)
     with pytest.raises(UsageError, match="more than 1 MB"):
         open_upload("run.zip", zipped({"run.json": b" " * 2**21}))
     with pytest.raises(UsageError, match="larger than 1 MB"):

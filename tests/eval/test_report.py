@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cir.settings import load_settings
-from eval.__main__ import app
-from eval.curve_svg import curves_svg
-from eval.reading import open_upload
-from eval.report import report_page
+from eval.cli.app import app
+from eval.reporting.curve_svg import curves_svg
+from eval.reporting.page import report_page
+from eval.runs.reading import open_upload
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 from tests.eval.uploads import TABLE, document, zipped
 

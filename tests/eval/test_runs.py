@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cir.errors import RecomposeError, UsageError
-from eval.runs import (
+from eval.runs.writing import (
     RunWriter,
     groups_of,
     new_name,

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cir.errors import UsageError
-from eval.__main__ import app
-from eval.formats.circo import load_circo
-from eval.formats.cirr import load_cirr
-from eval.formats.fashioniq import load_fashioniq
-from eval.rankings_file import read_rankings
-from eval.scoring import score_file
+from eval.cli.app import app
+from eval.evaluation.scoring import score_file
+from eval.runs.rankings import read_rankings
+from eval.sets.formats.circo import load_circo
+from eval.sets.formats.cirr import load_cirr
+from eval.sets.formats.fashioniq import load_fashioniq
 from tests.eval.layouts import (
     CIRR_IMAGES,
     DRESSES,

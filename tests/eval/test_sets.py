@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval.__main__ import app
+from eval.cli.app import app
 from tests.eval.layouts import CIRR_IMAGES, draw_all, write_cirr, write_fashioniq
 
 Invoke = Callable[..., Result]

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from cir.errors import UsageError
-from eval.labelled_set import LabelledQuery, LabelledSet
-from eval.metrics import Values, judge, score
-from eval.protocols import CIRR
-from eval.summary import depth_notes, figures, parse_minimum, print_figures
+from eval.cli.summary import depth_notes, figures, parse_minimum, print_figures
+from eval.measures import Values, judge, score
+from eval.sets.labelled import LabelledQuery, LabelledSet
+from eval.sets.protocols import CIRR
 
 
 def labelled(*groups: str) -> LabelledSet:

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cir.settings import load_settings
-from eval.runner import Request, run
-from eval.sets import Place, register
+from eval.evaluation.running import Request, run
+from eval.sets.catalogue import Place, register
 from tests.eval.layouts import CIRR_IMAGES, circo_records, draw_all, write_circo, write_cirr
 from tests.pages.test_metrics_page import open_page, wait_for_job, words
 from tests.pages.test_metrics_queries import images, listed

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from eval.kept_sets import keep_set, kept_sets
+from eval.sets.kept import keep_set, kept_sets
 from pages.metrics_delete import SET_KEY
 from tests.eval.uploads import document
 

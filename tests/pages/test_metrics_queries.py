@@ -11,7 +11,7 @@ from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.stores import index_store
-from eval.runner import Request, run
+from eval.evaluation.running import Request, run
 from tests.eval.uploads import TABLE, document
 from tests.pages.test_metrics_page import button, choose, open_page, put_run, words
 

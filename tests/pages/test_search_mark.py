@@ -5,8 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from cir.settings import load_settings
 from cir.store import image_id
-from eval.formats.native import load_native
-from eval.kept_sets import kept_sets
+from eval.sets.formats.native import load_native
+from eval.sets.kept import kept_sets
 from tests.pages.test_metrics_page import words
 from tests.pages.test_pages import ROOT, SECONDS, index
 

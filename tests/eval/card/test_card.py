@@ -12,11 +12,11 @@ from PIL import Image
 
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.encoders.compact.preprocess import pixels
-from eval.card.embedded import Embedded, embed, recalls
-from eval.card.robustness import paraphrase, robustness, with_synonyms
-from eval.card.sheet import contact_sheet
-from eval.card.yardstick import colour_rows
-from eval.formats.native import load_native
+from eval.model_card.embedded import Embedded, embed, recalls
+from eval.model_card.robustness import paraphrase, robustness, with_synonyms
+from eval.model_card.sheet import contact_sheet
+from eval.model_card.yardstick import colour_rows
+from eval.sets.formats.native import load_native
 from tests.drawn import COLOURS, draw_album, solid, striped
 from tests.eval.command_line import WriteSet
 from tests.needs import needs

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cir.errors import UsageError
-from eval.formats.circo import load_circo
-from eval.formats.cirr import load_cirr
-from eval.formats.fashioniq import CATEGORIES, load_fashioniq
-from eval.labelled_set import LabelledSet
+from eval.sets.formats.circo import load_circo
+from eval.sets.formats.cirr import load_cirr
+from eval.sets.formats.fashioniq import CATEGORIES, load_fashioniq
+from eval.sets.labelled import LabelledSet
 from tests.eval.layouts import (
     CIRR_IMAGES,
     Record,

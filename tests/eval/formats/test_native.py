@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cir.errors import UsageError
-from eval.formats.native import load_native
+from eval.sets.formats.native import load_native
 
 WriteSet = Callable[..., Path]
 
