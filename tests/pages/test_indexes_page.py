@@ -14,7 +14,7 @@ from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS, Job, JobCancelled
 from cir.settings import load_settings
 from cir.store import Store
-from pages.common import UNLOCKED_KEY
+from pages.parts.shell.session import UNLOCKED_KEY
 from tests.drawn import content, draw_album, solid
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from eval.sets.kept import keep_set, kept_sets
-from pages.metrics_delete import SET_KEY
+from pages.parts.metrics.delete import SET_KEY
 from tests.eval.uploads import document
 
 ROOT = Path(__file__).resolve().parents[2]

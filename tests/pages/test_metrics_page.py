@@ -14,7 +14,7 @@ from cir.jobs.background import JOBS, Job
 from cir.progress import Progress
 from cir.settings import load_settings
 from cir.store import Store
-from pages.metrics_progress import KEY
+from pages.parts.metrics.progress import KEY
 from tests.eval.uploads import FIGURES, TABLE, document, zipped
 
 ROOT = Path(__file__).resolve().parents[2]

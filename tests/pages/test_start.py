@@ -19,13 +19,14 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_what_the_app_imports_is_light() -> None:
-    modules = "pages.common, pages.search_query, pages.welcome, cir.search, cir.jobs.indexes"
+    parts = "pages.parts.shell.session, pages.parts.search.query, pages.parts.search.welcome"
+    modules = f"{parts}, cir.search, cir.jobs.indexes"
     assert loaded_after(f"import {modules}") == set()
 
 
 def test_the_menu_waits_for_nothing_of_ours() -> None:
     # Until it is there, a new server shows every file of the folder as a page.
-    code = "import sys, pages.navigation; assert not {'cir', 'eval'} & set(sys.modules)"
+    code = "import sys, pages.parts.shell.navigation; assert not {'cir', 'eval'} & set(sys.modules)"
     assert loaded_after(code) == set()
 
 

@@ -9,8 +9,8 @@ from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.sample.building import SAMPLE_NAME
 from cir.stores import index_store
-from pages.common import is_local, may_change, plain, session_settings, settings, store
-from pages.watching import rerun_on_change
+from pages.parts.shell.session import is_local, may_change, plain, session_settings, settings, store
+from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 0.5
 

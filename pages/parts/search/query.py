@@ -9,7 +9,7 @@ from cir.images import SUFFIXES
 from cir.search.facets import suggested_conditions
 from cir.search.references import Reference, indexed_reference, uploaded_reference
 from cir.store import Index
-from pages.common import is_local, people_errors, plain, session_settings
+from pages.parts.shell.session import is_local, people_errors, plain, session_settings
 
 EXAMPLES = ("in red", "in navy blue", "striped", "for women")
 LIMITS = (12, 24, 48, 96)

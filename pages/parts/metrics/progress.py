@@ -7,8 +7,8 @@ import streamlit as st
 from cir.cli.output import duration
 from cir.jobs.background import JOBS, Job
 from eval.runs.reading import Run
-from pages.common import may_change, plain
-from pages.watching import rerun_on_change
+from pages.parts.shell.session import may_change, plain
+from pages.parts.shell.watching import rerun_on_change
 
 KEY = "evaluation"
 """Of the one evaluation that runs at a time."""

@@ -6,7 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from eval.runs.deleting import delete_run, delete_set
-from pages.common import may_change, people_errors, plain, session_settings
+from pages.parts.shell.session import may_change, people_errors, plain, session_settings
 
 SET_KEY = "metrics_set"
 _DELETING = "metrics_deleting"

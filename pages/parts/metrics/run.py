@@ -14,11 +14,11 @@ from eval.reporting.page import gain_difference, made_with
 from eval.runs.ranks import MODE_NAMES, RankTable, composition_gain
 from eval.runs.reading import Figures, Run, rank_table
 from eval.runs.tables import by_group
-from pages.common import plain
-from pages.metrics_charts import bars_chart, curves_chart
-from pages.metrics_delete import offer_delete
-from pages.metrics_downloads import offer_downloads
-from pages.metrics_queries import show_queries
+from pages.parts.metrics.charts import bars_chart, curves_chart
+from pages.parts.metrics.delete import offer_delete
+from pages.parts.metrics.downloads import offer_downloads
+from pages.parts.metrics.queries import show_queries
+from pages.parts.shell.session import plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
 _ALL = "All queries"

@@ -10,7 +10,7 @@ import streamlit as st
 from cir.indexing.uploads import upload_folder
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from pages.common import may_change, plain
+from pages.parts.shell.session import may_change, plain
 
 DATE = "D MMM YYYY, HH:mm"
 NAME_WIDTH = 150  # pixels: most names, and on a phone a second column beside it

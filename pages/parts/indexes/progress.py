@@ -10,8 +10,8 @@ from cir.cli.output import duration
 from cir.jobs.background import Job
 from cir.jobs.indexes import Indexed, IndexJobs
 from cir.progress import INDEXING
-from pages.common import INDEX_KEY, people_errors, plain
-from pages.watching import rerun_on_change
+from pages.parts.shell.session import INDEX_KEY, people_errors, plain
+from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
 FAILURES_SHOWN = 50

@@ -10,10 +10,10 @@ from eval.comparison.result import Comparison, Contender, points
 from eval.runs.ranks import COMPOSED, recall_curve
 from eval.runs.reading import Run, rank_table
 from eval.runs.tables import comparison_csv
-from pages.common import plain
-from pages.metrics_charts import curves_chart
-from pages.metrics_downloads import download
-from pages.metrics_run import NAMES, figure, heading, run_key
+from pages.parts.metrics.charts import curves_chart
+from pages.parts.metrics.downloads import download
+from pages.parts.metrics.run import NAMES, figure, heading, run_key
+from pages.parts.shell.session import plain
 
 
 def show_comparison(runs: Sequence[Run]) -> bool:

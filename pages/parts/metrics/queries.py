@@ -15,10 +15,10 @@ from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
 from eval.runs.tables import queries_csv
 from eval.sets.labelled import LabelledQuery
-from pages.common import INDEX_KEY, galleries, is_local, plain, session_settings, store
-from pages.metrics_downloads import download
-from pages.navigation import SEARCH_FILE
-from pages.search_query import REFERENCE_PARAMETER
+from pages.parts.metrics.downloads import download
+from pages.parts.search.query import REFERENCE_PARAMETER
+from pages.parts.shell.navigation import SEARCH_FILE
+from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
 
 RESULTS = 20
 _MOST_TARGETS = 6

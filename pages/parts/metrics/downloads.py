@@ -11,7 +11,7 @@ from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run
 from eval.runs.submissions import has_submission, submission
 from eval.runs.tables import figures_csv
-from pages.common import is_local, plain, session_settings
+from pages.parts.shell.session import is_local, plain, session_settings
 
 Content = str | bytes | Callable[[], str | bytes]
 

@@ -9,9 +9,9 @@ import streamlit as st
 from cir.store import Hit, Index
 from eval.sets.kept import MAX_BYTES, kept_sets
 from eval.sets.own import Added, NewQuery, add_query, export_set, import_set
-from pages.common import may_change, people_errors, plain, session_settings
-from pages.navigation import METRICS_FILE
-from pages.search_query import Asked
+from pages.parts.search.query import Asked
+from pages.parts.shell.navigation import METRICS_FILE
+from pages.parts.shell.session import may_change, people_errors, plain, session_settings
 
 _FIRST_NAME = "my-set"
 _MARKING = "mark_targets"

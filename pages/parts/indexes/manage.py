@@ -7,9 +7,9 @@ import streamlit as st
 from cir.indexing.uploads import upload_folder
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from pages.common import INDEX_KEY, people_errors, plain
-from pages.index_forms import show_add, show_update
-from pages.index_list import source_of, state_of
+from pages.parts.indexes.forms import show_add, show_update
+from pages.parts.indexes.list import source_of, state_of
+from pages.parts.shell.session import INDEX_KEY, people_errors, plain
 
 DROPPING_KEY = "index to drop"
 

@@ -17,8 +17,8 @@ from cir.indexing.uploads import MAX_FILES, Upload
 from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
-from pages.common import people_errors, plain
-from pages.encoder_table import state_of_encoder
+from pages.parts.indexes.encoders import state_of_encoder
+from pages.parts.shell.session import people_errors, plain
 
 FOLDER, IMAGES, ZIP = "A folder", "Images to upload", "A zip to upload"
 ROUND_KEY = "index forms round"

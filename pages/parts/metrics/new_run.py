@@ -15,7 +15,10 @@ from eval.evaluation.running import Request
 from eval.sets.catalogue import NATIVE_NAME, Place, images_of, registered_sets
 from eval.sets.kept import MAX_BYTES, kept_sets
 from eval.sets.own import export_set
-from pages.common import (
+from pages.parts.metrics.delete import SET_KEY, offer_delete
+from pages.parts.metrics.downloads import download
+from pages.parts.metrics.progress import KEY, is_running, watch
+from pages.parts.shell.session import (
     INDEX_KEY,
     is_local,
     may_change,
@@ -24,9 +27,6 @@ from pages.common import (
     store,
     why_locked,
 )
-from pages.metrics_delete import SET_KEY, offer_delete
-from pages.metrics_downloads import download
-from pages.metrics_progress import KEY, is_running, watch
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
 _OWN = "own"  # the folder that a registered set names
