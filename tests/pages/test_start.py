@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import REPOSITORY
+
 HEAVY = ("torch", "timm", "transformers", "pymilvus", "grpc", "onnxruntime", "tokenizers")
 
 
@@ -13,7 +14,7 @@ def loaded_after(code: str) -> set[str]:
     """Which heavy packages a fresh process holds after some code."""
     code += f"\nimport json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 

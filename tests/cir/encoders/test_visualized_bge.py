@@ -20,8 +20,8 @@ from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, solid, striped
+from tests.places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 BASE, TOKENIZER = GOLDEN / "tiny-base.pth", GOLDEN / "tiny-base-tokenizer"
 CLOSE = 1e-5
 LONG = " ".join(f"tok{200 + at % 90}" for at in range(600))

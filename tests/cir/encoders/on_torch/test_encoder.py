@@ -1,7 +1,6 @@
 """What the large encoders share: batches, their order, a device whose memory is too small."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,9 @@ from cir.encoders.on_torch.tokens import TextTokens
 from cir.encoders.specs import BASE
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, checked, solid, striped
+from tests.places import GOLDEN
 
-TOKENIZER = Path(__file__).resolve().parent / "golden" / "tiny-base-tokenizer"
+TOKENIZER = GOLDEN / "tiny-base-tokenizer"
 SIDE, LIMIT = 4, 6
 
 

@@ -8,8 +8,9 @@ import torch
 
 from cir.encoders.on_torch.tokens import TextTokens, cut, padded
 from cir.errors import EncoderError
+from tests.places import GOLDEN
 
-FOLDER = Path(__file__).resolve().parent / "golden" / "tiny-base-tokenizer"
+FOLDER = GOLDEN / "tiny-base-tokenizer"
 CPU = torch.device("cpu")
 
 

@@ -11,9 +11,9 @@ from cir.settings import load_settings
 from cir.stores import gallery_store
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 from tests.needs import needs
+from tests.places import GOLDEN
 
 needs("torch", "torch comes with requirements.txt")
-GOLDEN = Path(__file__).resolve().parents[1] / "cir" / "encoders" / "golden"
 NAME = "visualized-bge-base"
 TOKENIZER = ("--tokenizer", GOLDEN / "tiny-base-tokenizer", "--device", "cpu")
 

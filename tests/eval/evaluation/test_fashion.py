@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from eval.cli.app import app
 from eval.sets.formats.native import load_native
+from tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FASHION = Path(os.environ.get("CIR_SHARED_DATA") or REPOSITORY.parent / "shared") / "fashion"
 
 pytestmark = pytest.mark.skipif(

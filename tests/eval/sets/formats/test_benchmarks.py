@@ -23,8 +23,8 @@ from tests.eval.layouts import (
     write_fashioniq,
     write_json,
 )
+from tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("CIR_SHARED_DATA") or REPOSITORY.parent / "shared") / "benchmarks"
 REAL = pytest.mark.skipif(
     not SHARED.is_dir(),

@@ -7,14 +7,15 @@ from cir.settings import load_settings
 from cir.store import image_id
 from eval.sets.formats.native import load_native
 from eval.sets.kept import kept_sets
-from tests.pages.test_metrics_page import words
-from tests.pages.test_pages import ROOT, SECONDS, index
+from tests.pages.metrics.test_page import words
+from tests.pages.test_pages import SECONDS, index
+from tests.places import REPOSITORY
 
 __all__ = ["index"]
 
 
 def search(reference: str | None = "red.png", instruction: str = "in blue") -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS)
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS)
     if reference:
         app.query_params["ref"] = image_id(reference)
     app.query_params["instruction"] = instruction

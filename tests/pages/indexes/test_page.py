@@ -16,8 +16,8 @@ from cir.settings import load_settings
 from cir.store import Store
 from pages.parts.shell.session import UNLOCKED_KEY
 from tests.drawn import content, draw_album, solid
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 
 
@@ -40,7 +40,7 @@ def index(album: Path) -> str:
 
 
 def open_page() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     return app.switch_page("pages/indexes.py").run()
 
 

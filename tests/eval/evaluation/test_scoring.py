@@ -24,8 +24,8 @@ from tests.eval.layouts import (
     write_fashioniq,
     write_json,
 )
+from tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("CIR_SHARED_DATA") or REPOSITORY.parent / "shared") / "benchmarks"
 OFFICIAL = {
     "map@5": 0.004861,

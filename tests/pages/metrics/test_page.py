@@ -16,8 +16,8 @@ from cir.settings import load_settings
 from cir.store import Store
 from pages.parts.metrics.progress import KEY
 from tests.eval.uploads import FIGURES, TABLE, document, zipped
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 
 
@@ -30,7 +30,7 @@ def put_run(data_dir: Path, name: str, content: bytes, table: str | None = TABLE
 
 
 def open_page() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     app.switch_page("pages/metrics.py").run()
     assert not app.exception
     return app

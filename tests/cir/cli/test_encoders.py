@@ -13,13 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cir.cli.app import app
-from tests.cir.command_line import REPOSITORY, CommandLine
+from tests.cir.command_line import CommandLine
 from tests.cir.hub import Hub, running_hub
 from tests.drawn import draw_album
 from tests.needs import needs
+from tests.places import GOLDEN, REPOSITORY
 
 needs("torch", "torch comes with requirements.txt")
-GOLDEN = Path(__file__).resolve().parent / "encoders" / "golden"
 NAME = "visualized-bge-base"
 
 

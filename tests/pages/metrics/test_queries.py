@@ -13,7 +13,7 @@ from cir.settings import load_settings
 from cir.stores import index_store
 from eval.evaluation.running import Request, run
 from tests.eval.uploads import TABLE, document
-from tests.pages.test_metrics_page import button, choose, open_page, put_run, words
+from tests.pages.metrics.test_page import button, choose, open_page, put_run, words
 
 QUERIES = [
     {"_id": "q1", "image": "red.png", "text": "in *blue*", "group": "colour"},

@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from eval.cli.app import app
 from tests.eval.command_line import MODES, NAMES, QRELS, QUERIES, Evaluate, document_of, rankings
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.places import REPOSITORY
 
 
 def test_the_document_with_ablations_and_the_run_on_disk(

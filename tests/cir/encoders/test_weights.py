@@ -11,8 +11,8 @@ from cir.encoders.specs import BASE, VL_BASE
 from cir.encoders.weights import missing_sentence
 from tests.cir.command_line import CommandLine
 from tests.cir.hub import Hub, running_hub
+from tests.places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 TOKENIZER = {
     path.name: path.read_bytes() for path in sorted((GOLDEN / "tiny-base-tokenizer").iterdir())
 }

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from eval.sets.kept import keep_set, kept_sets
 from pages.parts.metrics.delete import SET_KEY
 from tests.eval.uploads import document
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 SET = [
     ("queries.jsonl", b'{"_id": "q", "image": "a.png", "text": "in red"}'),
@@ -25,7 +25,7 @@ def put_run(data_dir: Path, name: str, content: bytes) -> None:
 
 
 def open_page() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     app.switch_page("pages/metrics.py").run()
     assert not app.exception
     return app

@@ -9,8 +9,8 @@ from cir.settings import load_settings
 from eval.evaluation.running import Request, run
 from eval.sets.catalogue import Place, register
 from tests.eval.layouts import CIRR_IMAGES, circo_records, draw_all, write_circo, write_cirr
-from tests.pages.test_metrics_page import open_page, wait_for_job, words
-from tests.pages.test_metrics_queries import images, listed
+from tests.pages.metrics.test_page import open_page, wait_for_job, words
+from tests.pages.metrics.test_queries import images, listed
 
 
 @pytest.fixture

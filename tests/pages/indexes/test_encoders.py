@@ -16,11 +16,11 @@ from cir.settings import load_settings
 from cir.store import Store
 from tests.drawn import draw_album
 from tests.needs import needs
-from tests.pages.test_indexes_page import SECONDS, by_label, click, finish, names, open_page
+from tests.pages.indexes.test_page import SECONDS, by_label, click, finish, names, open_page
+from tests.places import REPOSITORY
 
 needs("torch", "torch comes with requirements.txt")
-ROOT = Path(__file__).resolve().parents[2]
-GOLDEN = ROOT / "tests" / "cir" / "encoders" / "golden"
+GOLDEN = REPOSITORY / "tests" / "cir" / "encoders" / "golden"
 NAME = "visualized-bge-base"
 FILE = "Visualized_base_en_v1.5.pth"
 
@@ -57,7 +57,7 @@ def index(album: Path) -> None:
 
 
 def search(text: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     app.text_input[0].set_value(text).run()
     assert not app.exception
     return app
