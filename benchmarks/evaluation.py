@@ -18,10 +18,10 @@ import numpy as np
 
 from cir.encoders.registry import load_encoder
 from cir.images import open_image
+from cir.parallel import batched
 from cir.search import MODES, Query, embed
 from cir.settings import load_settings
-from cir.stores import gallery_store
-from cir.streams import batched
+from cir.store import gallery_store
 from eval.evaluation.gallery import Gallery, open_folder
 from eval.evaluation.ranking import BATCH, DEPTH
 from eval.evaluation.running import Request, run

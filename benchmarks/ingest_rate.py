@@ -15,8 +15,8 @@ from cir.encoders.registry import load_encoder
 from cir.images import decode, read_bytes
 from cir.indexing.folder import ingest
 from cir.indexing.walk import walk_images
+from cir.parallel import batched
 from cir.store import Store
-from cir.streams import batched
 
 
 def main() -> None:

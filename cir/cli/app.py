@@ -231,7 +231,7 @@ def _open(
     uri: str | None, token: str | None, encoder: str | None = None, device: str | None = None
 ) -> tuple["Settings", "Store"]:
     from cir.settings import load_settings
-    from cir.stores import index_store
+    from cir.store import index_store
 
     settings = load_settings(uri=uri, token=read_token(token), encoder=encoder, device=device)
     return settings, index_store(settings)

@@ -15,7 +15,7 @@ from cir.search import Query
 from cir.store import Hit, IndexInfo
 
 if TYPE_CHECKING:
-    from cir.indexing.folder_update import IngestReport
+    from cir.indexing.folder import IngestReport
 
 FAILURES_SHOWN = 20
 

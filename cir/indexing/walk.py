@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cir.images import is_image_name
-
-DATA_MARKER = ".recompose-data"
+from cir.settings import DATA_MARKER
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from cir.encoders.protocol import Encoder
 from cir.encoders.registry import encoder_readiness, fetch_encoder
 from cir.encoders.shared import encoder_for
 from cir.errors import StoreError, UsageError
-from cir.indexing.folder import ingest
-from cir.indexing.folder_update import IngestReport
+from cir.indexing.folder import IngestReport, ingest
 from cir.indexing.uploads import (
     Received,
     Upload,

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
 from cir.store import filters
-from cir.store.collection import MAX_LIMIT, ImageCollection
+from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.connection import Connection
 from cir.store.records import Hit, ImageRecord, IndexInfo, Row
 from cir.store.registry import Registry
-from cir.store.search import Search
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 

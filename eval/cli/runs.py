@@ -11,8 +11,7 @@ from rich.text import Text
 
 from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
 from cir.settings import load_settings
-from eval.comparison.paired import check_measure, compare, contender
-from eval.comparison.result import Comparison, points
+from eval.comparison.paired import Comparison, check_measure, compare, contender, points
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
 

@@ -12,8 +12,7 @@ from cir.errors import UsageError
 from eval.evaluation.scoring import figures_of, measures_of
 from eval.measures import Measure, RecallSubset, Values, mean
 from eval.runs.ranks import composition_gain
-from eval.sets.labelled import Absent, LabelledSet
-from eval.sets.protocols import NATIVE
+from eval.sets.labelled import NATIVE, Absent, LabelledSet
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns

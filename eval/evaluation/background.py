@@ -11,7 +11,7 @@ from cir.progress import Progress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.evaluation.running import OnProgress, Request, run
-from eval.sets.kept import keep_set
+from eval.sets.own import keep_set
 
 SAMPLE = "sample"
 """What a run calls the sample's labelled set."""

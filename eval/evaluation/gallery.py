@@ -8,8 +8,7 @@ from pathlib import Path
 from cir.encoders.protocol import Encoder, require_same_encoder
 from cir.encoders.shared import encoder_of_index
 from cir.errors import EncoderMismatchError, UsageError
-from cir.indexing.folder import ingest
-from cir.indexing.folder_update import FailedImage
+from cir.indexing.folder import FailedImage, ingest
 from cir.progress import Progress
 from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
 

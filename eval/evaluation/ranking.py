@@ -1,6 +1,8 @@
 """Rankings of a labelled set's queries, by the same search that people use."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,11 +10,10 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder
 from cir.images import open_image
+from cir.parallel import batched
 from cir.search import Mode, Query, embed
 from cir.store import Hit, image_id
-from cir.streams import batched
 from eval.evaluation.gallery import Gallery
-from eval.evaluation.stopwatch import Stopwatch
 from eval.measures import first_target_rank
 from eval.runs.writing import RunWriter
 from eval.sets.labelled import LabelledQuery, LabelledSet
@@ -28,6 +29,26 @@ BATCH = 64
 
 OnQueries = Callable[[int, int], None]
 """Called with the number of queries done and the number of all."""
+
+
+class Stopwatch:
+    """Wall-clock seconds of named stages, and of the whole since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Time what happens in a `with` statement; what came before under this name is added."""
+        start = time.perf_counter()
+        yield
+        self._stages[stage] = self._stages.get(stage, 0.0) + time.perf_counter() - start
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of each stage in the order they first ended, then `total`, to the millisecond."""
+        stages = self._stages | {"total": time.perf_counter() - self._start}
+        return {stage: round(value, 3) for stage, value in stages.items()}
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from cir.indexing.walk import walk_images
 from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
-from cir.stores import gallery_store, index_store
+from cir.store import gallery_store, index_store
 from eval.cli.summary import absent_counts, depth_notes, figures
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
-from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, evaluate
+from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, Stopwatch, evaluate
 from eval.evaluation.scoring import judged, measures_of
-from eval.evaluation.stopwatch import Stopwatch
 from eval.measures import RankMeasure, Values, mean, score
 from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import NATIVE_NAME, Reading, load_set

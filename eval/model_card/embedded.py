@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cir.encoders.protocol import Embeddings, Encoder
 from cir.images import is_image_name, open_image
+from cir.parallel import batched
 from cir.search import MODES
-from cir.streams import batched
 from eval.measures import MEASURES
 from eval.sets.labelled import LabelledSet
 

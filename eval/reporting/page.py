@@ -15,8 +15,15 @@ from PIL import Image
 
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings
-from eval.comparison.paired import compare, usual_measure
-from eval.comparison.result import LEVEL, Contender, Difference, count_of, points
+from eval.comparison.paired import (
+    LEVEL,
+    Contender,
+    Difference,
+    compare,
+    count_of,
+    points,
+    usual_measure,
+)
 from eval.reporting.curve_svg import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths

@@ -8,7 +8,7 @@ from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings
 from eval.runs.reading import DOCUMENT
-from eval.sets.kept import sets_dir
+from eval.sets.own import sets_dir
 
 
 def delete_run(name: str, settings: Settings) -> None:

@@ -9,13 +9,11 @@ from cir.errors import ImageError, RecomposeError
 from cir.images import open_image, thumbnail
 from cir.indexing.walk import walk_images
 from cir.settings import Settings
-from cir.store import Index, IndexInfo, Store, image_id
-from cir.stores import gallery_store, index_store
+from cir.store import Index, IndexInfo, Store, gallery_store, image_id, index_store
 from eval.runs.queries import asked_queries
 from eval.runs.reading import Run
 from eval.sets.catalogue import FORMATS, NATIVE_NAME, protocol_of
-from eval.sets.labelled import LabelledQuery
-from eval.sets.protocols import NATIVE
+from eval.sets.labelled import NATIVE, LabelledQuery
 
 
 class Pictures:

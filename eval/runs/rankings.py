@@ -13,8 +13,7 @@ from typing import Any
 from cir.errors import UsageError
 from eval.runs.writing import plain_id
 from eval.sets.formats.annotations import Annotations, images, parse_json, records
-from eval.sets.labelled import LabelledSet
-from eval.sets.protocols import FASHIONIQ
+from eval.sets.labelled import FASHIONIQ, LabelledSet
 
 SUBSET_METRIC = "recall_subset"
 _FIELDS = 6

@@ -15,7 +15,7 @@ from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run
 from eval.runs.writing import SUBSET
 from eval.sets.catalogue import FORMATS, protocol_of
-from eval.sets.protocols import CIRCO, CIRR, Protocol
+from eval.sets.labelled import CIRCO, CIRR, Protocol
 
 _DEPTH, _SUBSET_DEPTH = 50, 3
 

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from eval.comparison.result import Comparison
+from eval.comparison.paired import Comparison
 from eval.runs.queries import QueryRow
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Figures, Run

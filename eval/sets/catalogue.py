@@ -16,9 +16,17 @@ from eval.sets.formats import fashioniq
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.native import load_native
-from eval.sets.kept import kept_sets
-from eval.sets.labelled import LabelledSet, absent_from, located
-from eval.sets.protocols import CIRCO, CIRR, FASHIONIQ, NATIVE, Protocol
+from eval.sets.labelled import (
+    CIRCO,
+    CIRR,
+    FASHIONIQ,
+    NATIVE,
+    LabelledSet,
+    Protocol,
+    absent_from,
+    located,
+)
+from eval.sets.own import kept_sets
 
 NATIVE_NAME = "native"
 _FILE = "registered_sets.json"

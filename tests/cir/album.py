@@ -9,8 +9,7 @@ import numpy as np
 from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder
-from cir.indexing.folder import ingest
-from cir.indexing.folder_update import IngestReport
+from cir.indexing.folder import IngestReport, ingest
 from cir.store import ImageRecord, Index, Store
 
 

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from cir.cores import usable_cores
 from cir.errors import EncoderError
+from cir.parallel import usable_cores
 
 Precision = Literal["exact", "bf16", "fp16"]
 ASKED_PRECISIONS = ("auto", "fast", *get_args(Precision))

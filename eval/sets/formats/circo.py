@@ -22,8 +22,7 @@ from eval.sets.formats.annotations import (
     text,
     unique_ids,
 )
-from eval.sets.labelled import LabelledQuery, LabelledSet
-from eval.sets.protocols import CIRCO
+from eval.sets.labelled import CIRCO, LabelledQuery, LabelledSet
 
 FAMILY = "circo"
 DEFAULT_SPLIT = "val"

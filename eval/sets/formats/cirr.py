@@ -23,8 +23,7 @@ from eval.sets.formats.annotations import (
     text,
     unique_ids,
 )
-from eval.sets.labelled import LabelledQuery, LabelledSet
-from eval.sets.protocols import CIRR
+from eval.sets.labelled import CIRR, LabelledQuery, LabelledSet
 
 FAMILY = "cirr"
 DEFAULT_SPLIT = "val"

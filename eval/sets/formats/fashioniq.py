@@ -15,8 +15,7 @@ from typing import Any
 
 from cir.errors import UsageError
 from eval.sets.formats.annotations import Annotations, find, fingerprint, image, read_json, records
-from eval.sets.labelled import LabelledQuery, LabelledSet
-from eval.sets.protocols import FASHIONIQ
+from eval.sets.labelled import FASHIONIQ, LabelledQuery, LabelledSet
 
 CATEGORIES = ("dress", "shirt", "toptee")
 FAMILY = "fashioniq"

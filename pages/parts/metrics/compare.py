@@ -5,8 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.comparison.paired import check_comparable, compare, usual_measure
-from eval.comparison.result import Comparison, Contender, points
+from eval.comparison.paired import (
+    Comparison,
+    Contender,
+    check_comparable,
+    compare,
+    points,
+    usual_measure,
+)
 from eval.runs.ranks import COMPOSED, recall_curve
 from eval.runs.reading import Run, rank_table
 from eval.runs.tables import comparison_csv

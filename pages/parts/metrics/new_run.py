@@ -13,8 +13,7 @@ from cir.jobs.background import JOBS
 from cir.store import IndexInfo
 from eval.evaluation.running import Request
 from eval.sets.catalogue import NATIVE_NAME, Place, images_of, registered_sets
-from eval.sets.kept import MAX_BYTES, kept_sets
-from eval.sets.own import export_set
+from eval.sets.own import MAX_BYTES, export_set, kept_sets
 from pages.parts.metrics.delete import SET_KEY, offer_delete
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import KEY, is_running, watch

@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
-from eval.comparison.result import Contender, count_of
+from eval.comparison.paired import Contender, count_of
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.runs.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
 from eval.runs.ranks import MODE_NAMES, RankTable

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.comparison.paired import usual_measure
-from eval.comparison.result import LEVEL, Difference, count_of, points
+from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
 from eval.measures import MEASURES
 from eval.reporting.page import gain_difference, made_with
 from eval.runs.ranks import MODE_NAMES, RankTable, composition_gain

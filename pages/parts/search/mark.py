@@ -7,8 +7,7 @@ from functools import partial
 import streamlit as st
 
 from cir.store import Hit, Index
-from eval.sets.kept import MAX_BYTES, kept_sets
-from eval.sets.own import Added, NewQuery, add_query, export_set, import_set
+from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
 from pages.parts.search.query import Asked
 from pages.parts.shell.navigation import METRICS_FILE
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings

@@ -8,7 +8,7 @@ from cir.cli.output import duration
 from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.sample.building import SAMPLE_NAME
-from cir.stores import index_store
+from cir.store import index_store
 from pages.parts.shell.session import is_local, may_change, plain, session_settings, settings, store
 from pages.parts.shell.watching import rerun_on_change
 

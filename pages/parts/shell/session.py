@@ -13,8 +13,7 @@ from cir.encoders.protocol import Encoder
 from cir.encoders.specs import SPECS
 from cir.errors import RecomposeError, UsageError
 from cir.settings import Settings, load_settings
-from cir.store import Index, IndexInfo, Store
-from cir.stores import gallery_store, index_store
+from cir.store import Index, IndexInfo, Store, gallery_store, index_store
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"

@@ -12,7 +12,7 @@ from cir.cli.output import (
     print_ingest,
     printable,
 )
-from cir.indexing.folder_update import FailedImage, IngestReport
+from cir.indexing.folder import FailedImage, IngestReport
 from cir.store import Hit, IndexInfo
 
 

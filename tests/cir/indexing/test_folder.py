@@ -12,7 +12,7 @@ from cir.encoders.compact import encoder as compact_module
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import EncoderMismatchError, UnknownIndexError, UsageError
 from cir.images import content_hash
-from cir.indexing import folder_update
+from cir.indexing import folder
 from cir.progress import Progress
 from cir.store import image_id
 from tests.cir.album import Album, CountingEncoder, counts, require_same_content
@@ -147,7 +147,7 @@ def test_the_size_of_chunks_changes_nothing(
     usual.ingest()
     plan, album.encoder.batch, upsert = chunks
     for name, size in {"PLAN_FILES": plan, "UPSERT_ROWS": upsert}.items():
-        monkeypatch.setattr(folder_update, name, size)
+        monkeypatch.setattr(folder, name, size)
     assert counts(album.ingest()) == (18, 0, 0, 0, 0)
     require_same_content(album.index, usual.index)
     assert counts(album.ingest()) == (0, 0, 18, 0, 0)

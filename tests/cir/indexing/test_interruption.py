@@ -14,7 +14,7 @@ from tests.drawn import draw_album
 
 SMALL_CHUNKS = """
 import os, signal, sys
-import cir.indexing.folder_update as update
+import cir.indexing.folder as update
 from cir.encoders.compact.encoder import CompactEncoder
 update.PLAN_FILES, update.UPSERT_ROWS = 5, 4
 CompactEncoder.batch = 2

@@ -13,8 +13,7 @@ from cir.images import content_hash
 from cir.indexing.folder import ingest
 from cir.search.references import indexed_reference, uploaded_reference
 from cir.settings import Settings, load_settings
-from cir.store import Index, Store, image_id
-from cir.stores import index_store
+from cir.store import Index, Store, image_id, index_store
 
 KEY = image_id("red.png")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cir.settings import load_settings
-from cir.stores import gallery_store
+from cir.store import gallery_store
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 from tests.needs import needs
 from tests.places import GOLDEN
@@ -65,7 +65,7 @@ def test_an_index_is_run_with_weights_that_moved(
 ) -> None:
     from cir.encoders.registry import load_encoder
     from cir.indexing.folder import ingest
-    from cir.stores import index_store
+    from cir.store import index_store
 
     weights = tmp_path / "here.pth"
     shutil.copy(GOLDEN / "tiny-base.pth", weights)

@@ -8,8 +8,7 @@ from rich.console import Console
 from cir.errors import UsageError
 from eval.cli.summary import depth_notes, figures, parse_minimum, print_figures
 from eval.measures import Values, judge, score
-from eval.sets.labelled import LabelledQuery, LabelledSet
-from eval.sets.protocols import CIRR
+from eval.sets.labelled import CIRR, LabelledQuery, LabelledSet
 
 
 def labelled(*groups: str) -> LabelledSet:

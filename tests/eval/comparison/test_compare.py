@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from cir.errors import UsageError
 from eval.cli.app import app
-from eval.comparison.paired import check_measure, compare, contender
-from eval.comparison.result import Contender
+from eval.comparison.paired import Contender, check_measure, compare, contender
 from eval.runs.ranks import figures_of_ranks
 from eval.runs.reading import open_run
 from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p

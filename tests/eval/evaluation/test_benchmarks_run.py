@@ -206,7 +206,7 @@ def test_an_index_that_holds_more_than_the_split_is_refused(
     from cir.encoders.registry import load_encoder
     from cir.indexing.folder import ingest
     from cir.settings import load_settings
-    from cir.stores import index_store
+    from cir.store import index_store
 
     images = draw_all(tmp_path / "images", [f"{name}.jpg" for name in [*DRESSES, "B0shirt"]])
     ingest(index_store(load_settings()), images, "dresses", load_encoder("compact"))

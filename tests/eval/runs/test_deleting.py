@@ -9,7 +9,7 @@ import pytest
 from cir.errors import ReadOnlyError, UsageError
 from cir.settings import Settings
 from eval.runs.deleting import delete_run, delete_set
-from eval.sets.kept import sets_dir
+from eval.sets.own import sets_dir
 
 Delete = Callable[[str, Settings], None]
 EACH = pytest.mark.parametrize("delete", [delete_run, delete_set])

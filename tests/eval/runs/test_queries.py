@@ -9,8 +9,7 @@ from cir.encoders.registry import load_encoder
 from cir.errors import UsageError
 from cir.indexing.folder import ingest
 from cir.settings import Settings, load_settings
-from cir.store import image_id
-from cir.stores import index_store
+from cir.store import image_id, index_store
 from eval.runs.pictures import Pictures, indexed_reference, queries_of
 from eval.runs.queries import query_rows, ranked_paths, ranks_by_id
 from eval.runs.ranks import RankTable

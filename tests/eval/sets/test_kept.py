@@ -7,7 +7,7 @@ import pytest
 
 from cir.errors import UsageError
 from eval.sets.formats.native import load_native
-from eval.sets.kept import keep_set, kept_sets
+from eval.sets.own import keep_set, kept_sets
 from tests.eval.uploads import zipped
 
 QUERIES = json.dumps({"_id": "q", "image": "a.png", "text": "in red"}).encode()
@@ -75,12 +75,12 @@ def test_what_is_no_labelled_set_leaves_nothing(
 
 
 def test_size_and_number_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.sets.kept.MAX_BYTES", 2**20)
+    monkeypatch.setattr("eval.sets.own.MAX_BYTES", 2**20)
     with pytest.raises(UsageError, match="more than 1 MB"):
         keep_set([("queries.jsonl", b" " * 2**21), ("test.tsv", QRELS)], tmp_path)
     with pytest.raises(UsageError, match="more than 1 MB"):
         keep_set([("a.zip", zipped({"queries.jsonl": b" " * 2**21}))], tmp_path)
-    monkeypatch.setattr("eval.sets.kept.MAX_SETS", 1)
+    monkeypatch.setattr("eval.sets.own.MAX_SETS", 1)
     keep_set([("queries.jsonl", QUERIES), ("test.tsv", QRELS)], tmp_path)
     with pytest.raises(UsageError, match="remove some first"):
         keep_set([("queries.jsonl", QUERIES), ("test.tsv", QRELS)], tmp_path)

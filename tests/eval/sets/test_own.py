@@ -10,8 +10,7 @@ import pytest
 from cir.errors import ReadOnlyError, RecomposeError, UsageError
 from cir.settings import Settings
 from eval.sets.formats.native import load_native
-from eval.sets.kept import kept_sets, sets_dir
-from eval.sets.own import Added, NewQuery, add_query, export_set, import_set
+from eval.sets.own import Added, NewQuery, add_query, export_set, import_set, kept_sets, sets_dir
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 
 QUERY = NewQuery("shop", "red.png", "in blue", ("blue.png",), "colour")

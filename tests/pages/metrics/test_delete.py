@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from eval.sets.kept import keep_set, kept_sets
+from eval.sets.own import keep_set, kept_sets
 from pages.parts.metrics.delete import SET_KEY
 from tests.eval.uploads import document
 from tests.places import REPOSITORY

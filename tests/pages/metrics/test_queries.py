@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
-from cir.stores import index_store
+from cir.store import index_store
 from eval.evaluation.running import Request, run
 from tests.eval.uploads import TABLE, document
 from tests.pages.metrics.test_page import button, choose, open_page, put_run, words

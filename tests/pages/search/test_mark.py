@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from cir.settings import load_settings
 from cir.store import image_id
 from eval.sets.formats.native import load_native
-from eval.sets.kept import kept_sets
+from eval.sets.own import kept_sets
 from tests.pages.metrics.test_page import words
 from tests.pages.test_pages import SECONDS, index
 from tests.places import REPOSITORY

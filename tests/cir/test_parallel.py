@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from cir.cores import usable_cores
+from cir.parallel import usable_cores
 
 
 @pytest.fixture(autouse=True)
 def _sixteen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "cir.cores.os.sched_getaffinity", lambda process: set(range(16)), raising=False
+        "cir.parallel.os.sched_getaffinity", lambda process: set(range(16)), raising=False
     )
 
 
