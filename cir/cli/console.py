@@ -5,14 +5,19 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cir.errors import RecomposeError, UsageError
+from cir.errors import RecomposeError, UsageError, WayOut
+
+WORDS: Mapping[WayOut, str] = {
+    WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
+}
+"""The ways out of errors as flags of the command lines."""
 
 FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
 
@@ -91,19 +96,22 @@ class Commands(TyperGroup):
 
 
 @contextmanager
-def command(as_json: bool, interrupted: str = "Interrupted.") -> Iterator[None]:
+def command(
+    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+) -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 
     With `as_json`, whatever the work or a library under it prints goes to standard error, at the
     level of the file descriptor too, so that standard output holds the document alone. An error is
-    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with.
+    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with;
+    `words` say how the ways out of an error are spelt here.
     """
     try:
         with _quiet_output(as_json):
             yield
     except RecomposeError as error:
         code = WRONG_USE if isinstance(error, UsageError) else FAILED
-        _fail(str(error), as_json, code)
+        _fail(error.worded(words), as_json, code)
     except OSError as error:
         _fail(f"{error.strerror or error} ({error.filename or 'no file'}).", as_json, FAILED)
     except (KeyboardInterrupt, typer.Abort):  # the latter: Ctrl-C at a question

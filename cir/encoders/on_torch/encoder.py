@@ -15,7 +15,7 @@ from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.on_torch.tokens import TextTokens
 from cir.encoders.protocol import Embeddings, EncoderSpec
 from cir.encoders.remembered import Remembered
-from cir.errors import EncoderError
+from cir.errors import EncoderError, WayOut
 
 CPU_BATCH, GPU_BATCH = 8, 128  # a GPU's is halved where its memory does not hold it
 
@@ -162,8 +162,8 @@ class TorchEncoder(ABC):
             raise error
         if size == 1:
             raise EncoderError(
-                f"The memory of {self.device} does not hold one image of {self.spec.name}. "
-                "Close what else uses it, or choose --device cpu."
+                f"The memory of {self.device} does not hold one image of {self.spec.name}.",
+                WayOut.OTHER_DEVICE,
             ) from error
         self.batch = max(1, size // 2)
 
