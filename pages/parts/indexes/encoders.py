@@ -7,6 +7,7 @@ import streamlit as st
 from cir.encoders.protocol import EncoderSpec
 from cir.encoders.registry import encoder_readiness
 from cir.encoders.specs import SPECS
+from cir.words import size
 
 NAME_WIDTH = 160  # pixels: the longest name
 
@@ -34,7 +35,7 @@ def state_of_encoder(name: str) -> str:
         case "ready":
             return "ready"
         case "download":
-            return f"download of {SPECS[name].download_bytes / 1e6:,.0f} MB"
+            return f"download of {size(SPECS[name].download_bytes)}"
         case _:
             return "needs requirements.txt"
 
