@@ -12,6 +12,7 @@ class WayOut(StrEnum):
     """
 
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
+    NAME_ARCHIVE = "Then name the file."
 
 
 class RecomposeError(Exception):

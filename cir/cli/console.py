@@ -16,6 +16,7 @@ from cir.errors import RecomposeError, UsageError, WayOut
 
 WORDS: Mapping[WayOut, str] = {
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
+    WayOut.NAME_ARCHIVE: "Then: python -m cir sample --tutorial --from FILE",
 }
 """The ways out of errors as flags of the command lines."""
 

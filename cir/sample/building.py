@@ -10,7 +10,7 @@ from cir.errors import EncoderMismatchError, RecomposeError
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.progress import Progress
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
-from cir.sample.tutorial import fetch_tutorial
+from cir.sample.tutorial import unpack_tutorial
 from cir.settings import Settings
 from cir.store import Store
 
@@ -65,17 +65,16 @@ def build_tutorial(
     store: Store,
     settings: Settings,
     encoder: Encoder,
+    archive: Path | None,
     on_progress: OnProgress | None = None,
-    *,
-    url: str | None = None,
 ) -> IngestReport:
-    """Fetch the photos of the Milvus tutorial and index them.
+    """Unpack the photos of the Milvus tutorial, where they are not yet, and index them.
 
     Raises:
-        RecomposeError: they cannot be fetched or unpacked; and what `ingest` raises.
+        UsageError: there is no archive, or it is not the tutorial's; and what `ingest` raises.
     """
     refuse_change(settings.read_only)
-    folder = fetch_tutorial(settings.data_dir / "tutorial", on_progress, url=url)
+    folder = unpack_tutorial(archive, settings.data_dir / "tutorial")
     return _renewed(store, folder, TUTORIAL_NAME, encoder, on_progress, None)
 
 
