@@ -16,6 +16,7 @@ from cir.cli.console import (
     Weights,
     command,
     print_document,
+    progress_bar,
     read_token,
 )
 
@@ -75,7 +76,7 @@ def index_command(
         folder = require_indexable(folder, settings, local=True)
         files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
         engine = encoder_to_index(store, name, encoder, settings.encoder, files)
-        with report.progress_bar() as on_progress:
+        with progress_bar() as on_progress:
             result = ingest(
                 store,
                 folder,
@@ -118,7 +119,7 @@ def sample_command(
 
         settings, store = _open(uri, token)
         engine = new_encoder(settings.encoder, EncoderFiles(device=settings.device))
-        with report.progress_bar() as on_progress:
+        with progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, archive, on_progress)
             else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from cir.cli import output as report
+from cir.cli.console import progress_bar
 from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import encoder_readiness, encoder_spec, fetch_encoder
 from cir.encoders.shared import encoder_of_index, shared_encoder
@@ -86,5 +86,5 @@ def _fetch(name: str, files: EncoderFiles) -> None:
         if not typer.confirm(question, err=True):
             raise EncoderError(missing_sentence(spec, "It was not downloaded."))
     typer.echo(f"Downloading the encoder {name}: {size} from {spec.source}.", err=True)
-    with report.progress_bar() as on_progress:
+    with progress_bar() as on_progress:
         fetch_encoder(name, on_progress, files.weights, files.tokenizer)

@@ -1,6 +1,6 @@
 """One evaluation from folder names to a run on disk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from cir.access import refuse_change
 from cir.encoders.shared import encoder_of_index, shared_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.search import MODES
 from cir.settings import Settings
 from cir.store import gallery_store, index_store
@@ -24,8 +24,8 @@ from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import NATIVE_NAME, Reading, load_set
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with the stage ("gallery" or "queries"), the number done and the number of all."""
+GALLERY = "Encoding the gallery"
+"""The first stage of a run that encodes a folder; `eval.evaluation.ranking.QUERIES` follows."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def run(
                 watch,
                 modes=modes,
                 keep_reference=keep,
-                on_progress=_of_queries(on_progress),
+                on_progress=on_progress,
             )
         with watch.measure("measures"):
             values: dict[str, dict[str, Values]] = {}
@@ -209,8 +209,8 @@ def _open_gallery(
                 f"{request.gallery} holds no image of {labelled.name}: files are named by the "
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
-        progress = _of_ingest(on_progress)
-        return open_folder(store, request.gallery, encoder, progress, only=only), labelled
+        told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
+        return open_folder(store, request.gallery, encoder, told, only=only), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -222,18 +222,6 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
             f"split; {gallery.label} holds {len(beyond)} others, too. Search a folder with "
             "--gallery: the images of the split are picked from it."
         )
-
-
-def _of_ingest(on_progress: OnProgress | None) -> Callable[[Progress], None] | None:
-    if on_progress is None:
-        return None
-    return lambda progress: on_progress("gallery", progress.done, progress.total)
-
-
-def _of_queries(on_progress: OnProgress | None) -> Callable[[int, int], None] | None:
-    if on_progress is None:
-        return None
-    return lambda done, total: on_progress("queries", done, total)
 
 
 def _provenance(
