@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.navigation import METRICS, STARTED_KEY, navigation
+from pages.parts.shell.navigation import METRICS, STARTED_KEY, navigation
 
 # Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
 # file uploader, or pushes out of a table on a phone; and a focus that can be seen.
@@ -25,7 +25,7 @@ STYLE = """<style>
 def show(page: Any) -> None:
     """What stands around a page, and the page."""
     # Here: it takes a while, and the menu and the title are on screen before.
-    from pages.common import offer_unlock, people_errors, pick_index
+    from pages.parts.shell.session import offer_unlock, people_errors, pick_index
 
     reachable = False
     with people_errors():

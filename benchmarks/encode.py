@@ -20,7 +20,7 @@ from torch import Tensor
 
 from benchmarks.generated_bge import TEXT, TOWER, operations, write_checkpoint
 from benchmarks.stock_bge import StockBge
-from cir.encoders.devices import TYPES, apply_precision, pick_device, use_usable_cores
+from cir.encoders.on_torch.devices import TYPES, apply_precision, pick_device, use_usable_cores
 from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
 

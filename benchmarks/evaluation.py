@@ -18,16 +18,16 @@ import numpy as np
 
 from cir.encoders.registry import load_encoder
 from cir.images import open_image
+from cir.parallel import batched
 from cir.search import MODES, Query, embed
 from cir.settings import load_settings
-from cir.stores import gallery_store
-from cir.streams import batched
-from eval.gallery import Gallery, open_folder
-from eval.labelled_set import LabelledSet
-from eval.metrics import MEASURES, AveragePrecision, Measure, RecallSubset, judge, mean, score
-from eval.ranking import BATCH, DEPTH
-from eval.runner import Request, run
-from eval.sets import load_set
+from cir.store import gallery_store
+from eval.evaluation.gallery import Gallery, open_folder
+from eval.evaluation.ranking import BATCH, DEPTH
+from eval.evaluation.running import Request, run
+from eval.measures import MEASURES, AveragePrecision, Measure, RecallSubset, judge, mean, score
+from eval.sets.catalogue import load_set
+from eval.sets.labelled import LabelledSet
 
 ROUNDS = 3
 

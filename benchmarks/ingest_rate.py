@@ -13,10 +13,10 @@ from pathlib import Path
 
 from cir.encoders.registry import load_encoder
 from cir.images import decode, read_bytes
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
+from cir.indexing.walk import walk_images
+from cir.parallel import batched
 from cir.store import Store
-from cir.streams import batched
-from cir.walk import walk_images
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cir.encoders.tensors import read_tensors
+from cir.encoders.on_torch.tensors import read_tensors
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from cir.encoders.visualized_bge.checkpoint import VISUAL, infer_sizes
 from cir.encoders.visualized_bge.tower import TowerSizes
-from cir.torchvision_compat import prepare_torchvision
 
 _TOWER_NAMES = (
     ("attn.q_bias", "attn.q_proj.bias"),

@@ -8,7 +8,7 @@ import gc
 gc.set_threshold(300_000)
 atexit.register(gc.freeze)
 
-from cir.cli import app  # noqa: E402
+from cir.cli.app import app  # noqa: E402
 
 if __name__ == "__main__":
     app(prog_name="python -m cir")

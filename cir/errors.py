@@ -1,8 +1,38 @@
 """The errors that callers may catch: each says what happened, to which thing, and what to do."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class WayOut(StrEnum):
+    """What a person can do about an error; the value says it in words that fit every face.
+
+    A face (a command line, a page) knows where that is done and says so in words of its own, see
+    `RecomposeError.worded`: the library knows neither flags nor widgets.
+    """
+
+    OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
+
 
 class RecomposeError(Exception):
-    """Base of every error whose message is meant for a person."""
+    """Base of every error whose message is meant for a person.
+
+    Attributes:
+        message: what happened, to which thing.
+        ways_out: what can be done about it, where a face may have words of its own for that.
+    """
+
+    def __init__(self, message: str = "", *ways_out: WayOut) -> None:
+        super().__init__(message, *ways_out)  # as arguments, so that pickling keeps them
+        self.message = message
+        self.ways_out = ways_out
+
+    def __str__(self) -> str:
+        return self.worded({})
+
+    def worded(self, words: Mapping[WayOut, str]) -> str:
+        """The message and its ways out, each in the words of a face, else in its own."""
+        return " ".join([self.message, *(words.get(way, way.value) for way in self.ways_out)])
 
 
 class UsageError(RecomposeError):

@@ -11,11 +11,12 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from cir.errors import UsageError
-from cir.walk import DATA_MARKER
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = PROJECT_ROOT / ".streamlit" / "secrets.toml"
 DEFAULT_ENCODER = "compact"
+DATA_MARKER = ".recompose-data"
+"""A file that marks the data folder, so that a walk over images passes it over."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,14 @@
 
 import streamlit as st
 
-from cir.index_jobs import IndexJobs
-from pages.common import (
+from cir.jobs.indexes import IndexJobs
+from pages.parts.indexes.encoders import show_encoders
+from pages.parts.indexes.forms import show_new
+from pages.parts.indexes.list import show_list
+from pages.parts.indexes.manage import show_manage
+from pages.parts.indexes.progress import show_jobs
+from pages.parts.shell.navigation import started_by_app
+from pages.parts.shell.session import (
     is_local,
     may_change,
     people_errors,
@@ -11,12 +17,6 @@ from pages.common import (
     store,
     why_locked,
 )
-from pages.encoder_table import show_encoders
-from pages.index_forms import show_new
-from pages.index_list import show_list
-from pages.index_manage import show_manage
-from pages.index_progress import show_jobs
-from pages.navigation import started_by_app
 
 
 def show() -> None:

@@ -6,15 +6,15 @@ from dataclasses import replace
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.metrics import MEASURES
-from eval.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
-from pages.common import may_change, people_errors, plain, settings
-from pages.metrics_compare import show_comparison
-from pages.metrics_delete import confirm_delete, offer_delete
-from pages.metrics_new_run import run_sample, show_new_run
-from pages.metrics_progress import CHOSEN, choose, is_running, rows_of, show_job
-from pages.metrics_run import heading, show_run
-from pages.navigation import started_by_app
+from eval.measures import MEASURES
+from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
+from pages.parts.metrics.compare import show_comparison
+from pages.parts.metrics.delete import confirm_delete, offer_delete
+from pages.parts.metrics.new_run import run_sample, show_new_run
+from pages.parts.metrics.progress import CHOSEN, choose, is_running, rows_of, show_job
+from pages.parts.metrics.run import heading, show_run
+from pages.parts.shell.navigation import started_by_app
+from pages.parts.shell.session import may_change, people_errors, plain, settings
 
 _OPENED = "metrics_opened"
 _UPLOADS = "metrics_uploads"

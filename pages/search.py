@@ -4,15 +4,15 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
-from cir.encoders.base import precision_note
-from cir.references import Reference
+from cir.encoders.protocol import precision_note
 from cir.search import Query, search
+from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, Index
-from pages.common import chosen_index, encoder_of, people_errors, plain
-from pages.navigation import started_by_app
-from pages.search_mark import mark, offer_marking
-from pages.search_query import Asked, ask, use_as_reference
-from pages.welcome import welcome
+from pages.parts.search.mark import mark, offer_marking
+from pages.parts.search.query import Asked, ask, use_as_reference
+from pages.parts.search.welcome import welcome
+from pages.parts.shell.navigation import started_by_app
+from pages.parts.shell.session import chosen_index, encoder_of, people_errors, plain
 
 BROWSED = 12
 SHOWN_FIELDS = 4

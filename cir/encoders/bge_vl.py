@@ -13,9 +13,9 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional
 
-from cir.encoders.base import EncoderSpec
-from cir.encoders.pixels import pixel_rows
-from cir.encoders.tensors import (
+from cir.encoders.on_torch.encoder import Setup, TorchEncoder
+from cir.encoders.on_torch.pixels import pixel_rows
+from cir.encoders.on_torch.tensors import (
     count_layers,
     fill,
     fingerprint,
@@ -23,10 +23,10 @@ from cir.encoders.tensors import (
     require_tensors,
     shape_of,
 )
-from cir.encoders.tokens import TextTokens, cut, padded
-from cir.encoders.torch_encoder import Setup, TorchEncoder
+from cir.encoders.on_torch.tokens import TextTokens, cut, padded
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
+from cir.encoders.protocol import EncoderSpec
 from cir.errors import EncoderError
-from cir.torchvision_compat import prepare_torchvision
 
 PREPROCESSING = "bge-vl 1"  # a part of the fingerprint: new whenever embeddings change
 HEAD_WIDTH = 64  # of every published CLIP

@@ -3,8 +3,9 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from cir.encoders.base import Encoder, EncoderSpec
-from cir.encoders.checkpoints import (
+from cir.encoders.protocol import Encoder, EncoderSpec
+from cir.encoders.specs import SPECS
+from cir.encoders.weights import (
     OnProgress,
     Readiness,
     find_tokenizer,
@@ -12,7 +13,6 @@ from cir.encoders.checkpoints import (
     missing_packages,
     readiness,
 )
-from cir.encoders.specs import SPECS
 from cir.errors import EncoderError, UsageError
 
 
@@ -92,8 +92,8 @@ def load_encoder(
     _require_packages(spec)
     found = find_weights(spec, weights, download=download, on_progress=on_progress)
     folder = find_tokenizer(spec, tokenizer, download=download)
-    from cir.encoders.devices import pick_device, pick_precision
-    from cir.encoders.torch_encoder import Setup
+    from cir.encoders.on_torch.devices import pick_device, pick_precision
+    from cir.encoders.on_torch.encoder import Setup
 
     place = pick_device(device)
     setup = Setup(place, pick_precision(precision, place), _named(weights), _named(tokenizer))
@@ -114,7 +114,7 @@ def settled_precision(name: str, device: str, precision: str) -> str:
     if spec.hub is None:
         return "exact"
     _require_packages(spec)
-    from cir.encoders.devices import pick_device, pick_precision
+    from cir.encoders.on_torch.devices import pick_device, pick_precision
 
     return pick_precision(precision, pick_device(device))
 

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from functools import lru_cache
 
-from cir.encoders.base import Encoder, MadeByEncoder
+from cir.encoders.protocol import Encoder, MadeByEncoder
 from cir.encoders.specs import COMPACT
 
 MAX_LOADED = 2
@@ -47,7 +47,7 @@ def encoder_of_index(
     if precision == "auto":
         precision = index.precision
     if precision == "fp16" == index.precision:  # torch is only imported where it has to be
-        from cir.encoders.devices import supported_precision
+        from cir.encoders.on_torch.devices import supported_precision
 
         precision = supported_precision(precision, device)
     files = weights or index.weights, tokenizer or index.tokenizer

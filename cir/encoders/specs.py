@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cir.encoders.base import EncoderSpec, HubFiles
+from cir.encoders.protocol import EncoderSpec, HubFiles
 
 COMPACT = EncoderSpec(
     name="compact",

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cir.access import refuse_change
-from cir.encoders.base import Encoder
+from cir.encoders.protocol import Encoder
 from cir.errors import EncoderMismatchError, RecomposeError
-from cir.folder_update import FailedImage, IngestReport
-from cir.ingest import ingest
+from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.progress import Progress, ProgressTeller
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
 from cir.sample.tutorial import fetch_tutorial

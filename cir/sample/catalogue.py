@@ -26,8 +26,8 @@ def write_catalogue(
 ) -> Path:
     """Draw the sample catalogue into a folder, unless it is there already.
 
-    Afterwards `folder/images` holds the pictures and `metadata.csv`, ready for `cir.ingest.ingest`,
-    and `folder/labelled` the labelled set. The folder appears complete or not at all; an older or
+    Afterwards `folder/images` holds the pictures and `metadata.csv`, ready to be indexed, and
+    `folder/labelled` the labelled set. The folder appears complete or not at all; an older or
     incomplete catalogue in its place is replaced.
 
     Args:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cir.cores import usable_cores
 from cir.errors import RecomposeError
+from cir.parallel import usable_cores
 from cir.sample.designs import Design, catalogue
 from cir.sample.drawing import draw
 

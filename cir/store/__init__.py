@@ -3,6 +3,7 @@
 Importing this package loads neither pymilvus nor a backend; the first call of a `Store` does.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from cir.store.records import (
@@ -19,7 +20,7 @@ from cir.store.records import (
 
 if TYPE_CHECKING:
     from cir.store.index import Index
-    from cir.store.store import Store
+    from cir.store.store import Store, gallery_store, index_store
 
 __all__ = [
     "ColumnType",
@@ -32,18 +33,22 @@ __all__ = [
     "Metadata",
     "Row",
     "Store",
+    "gallery_store",
     "image_id",
+    "index_store",
 ]
 
 
+_LATE = {
+    "Index": "cir.store.index",
+    "Store": "cir.store.store",
+    "gallery_store": "cir.store.store",
+    "index_store": "cir.store.store",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # Late, because `cir.filters` reads the records while `cir.store.index` reads `cir.filters`.
-    if name == "Store":
-        from cir.store.store import Store
-
-        return Store
-    if name == "Index":
-        from cir.store.index import Index
-
-        return Index
+    # Late: these bring what reads and writes Milvus, which a reader of records does not need.
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cir import filters
 from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
-from cir.store.collection import MAX_LIMIT, ImageCollection
+from cir.store import filters
+from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.connection import Connection
 from cir.store.records import Hit, ImageRecord, IndexInfo, Row
 from cir.store.registry import Registry
-from cir.store.search import Search
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
@@ -114,7 +113,7 @@ class Index:
             vectors: `(n, dim)` queries; a row of any length but of finite values.
             limit: images a query, 1 to 16,384. Excluded images count towards this bound:
                 16,384 with 4 exclusions gives at most 16,380.
-            where: an expression made by `cir.filters.expression`; "" for all images.
+            where: an expression made by `cir.store.filters.expression`; "" for all images.
             exclude_ids: for each query, ids that must not be found.
             only_ids: for each query, the ids among which to search; costs a request a query.
 

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cir.errors import StoreError, UnknownIndexError, UsageError
-from cir.filters import not_empty
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
+from cir.store.filters import not_empty
 from cir.store.records import IndexInfo
 from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
 

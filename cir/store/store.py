@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cir.access import refuse_change
 from cir.errors import UsageError
+from cir.settings import Settings
 from cir.store.collection import ImageCollection
 from cir.store.connection import Connection, ServerConnection, is_server_uri
 from cir.store.index import Index
@@ -174,3 +175,19 @@ class Store:
         infos = [info for kind in _KINDS for info in self._registry.infos(kind)]
         collections = [ImageCollection(self._connection, info) for info in infos]
         return [images for images in collections if images.exists()]
+
+
+def index_store(settings: Settings) -> Store:
+    """The store of people's indexes; connects late."""
+    return _store(settings.index_uri, settings)
+
+
+def gallery_store(settings: Settings) -> Store:
+    """The store of evaluation galleries; connects late."""
+    return _store(settings.gallery_uri, settings)
+
+
+def _store(uri: str, settings: Settings) -> Store:
+    return Store(
+        uri, settings.milvus_token, data_dir=settings.data_dir, read_only=settings.read_only
+    )

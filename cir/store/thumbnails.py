@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cir import filters
 from cir.errors import StoreError
+from cir.store import filters
 from cir.store.collection import ImageCollection, parts
 from cir.store.records import Row
 from cir.store.schema import MAX_VARCHAR

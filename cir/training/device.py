@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cir.encoders.devices import pick_device
+from cir.encoders.on_torch.devices import pick_device
 
 DEVICES = ("auto", "cpu", "cuda")
 

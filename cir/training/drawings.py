@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from cir.cores import usable_cores
+from cir.parallel import usable_cores
 from cir.sample.designs import COLOURS, Design, catalogue, kept_aside
 from cir.sample.drawing import draw
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cir.torchvision_compat import prepare_torchvision
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from cir.training.palette import BINS, palette
 
 GRID = 5

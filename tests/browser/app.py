@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import REPOSITORY
+
 START_SECONDS = 60
 TRIES = 8
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -57,7 +58,7 @@ def running_app(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env={**os.environ, **settings, **(env or {})},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.app import CHROMIUM_FLAGS, ROOT, chromium_path, running_app
+from tests.browser.app import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.places import REPOSITORY
 
 COLOURS = ("red", "green", "blue", "black", "orange", "purple")
 
@@ -44,7 +45,7 @@ def data_dir(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     subprocess.run(
         [sys.executable, "-m", "cir", "index", str(pictures), "--name", "shirts"],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env={**os.environ, "CIR_DATA_DIR": str(folder)},
         check=True,
         capture_output=True,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from eval.formats.native import load_native
-from tests.browser.app import ROOT, running_app, settle
+from eval.sets.formats.native import load_native
+from tests.browser.app import running_app, settle
+from tests.places import REPOSITORY
 
 RED, BLUE = "red *shirt* plain.png", "blue *shirt* plain.png"
 
@@ -35,7 +36,7 @@ def own_data_dir(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     ):
         subprocess.run(
             [sys.executable, "-m", *command],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env={**os.environ, "CIR_DATA_DIR": str(data)},
             check=True,
             capture_output=True,

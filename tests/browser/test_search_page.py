@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import ROOT, choose, running_app, settle
+from tests.browser.app import choose, running_app, settle
+from tests.places import REPOSITORY
 
 RESULTS = 'img[alt^="Result "]'
 NAME = "red *shirt* plain.png"
@@ -102,7 +103,7 @@ def test_the_command_line_indexes_while_the_app_is_open(
     expect(page.locator(RESULTS)).to_have_count(12)
     done = subprocess.run(
         [sys.executable, "-m", "cir", "index", str(pictures), "--name", "shirts too"],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env={**os.environ, "CIR_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,

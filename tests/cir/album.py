@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from cir.encoders.base import Embeddings, Encoder
-from cir.folder_update import IngestReport
-from cir.ingest import ingest
+from cir.encoders.protocol import Embeddings, Encoder
+from cir.indexing.folder import IngestReport, ingest
 from cir.store import ImageRecord, Index, Store
 
 

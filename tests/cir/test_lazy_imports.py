@@ -13,7 +13,7 @@ LARGE = TRAINING | {"huggingface_hub", "einops", "safetensors", "ftfy", "tqdm"}
 HEAVY = LARGE | {"pymilvus", "milvus_lite", "onnxruntime", "streamlit", "pandas", "pyarrow"}
 
 
-@pytest.mark.parametrize("module", ["cir", "cir.cli", "eval", "cir.store", "cir.settings"])
+@pytest.mark.parametrize("module", ["cir", "cir.cli.app", "eval", "cir.store", "cir.settings"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
     done = subprocess.run(
@@ -28,7 +28,7 @@ def test_indexing_and_searching_need_nothing_of_large_encoders(command_line: Com
     (folder / "metadata.csv").write_text("file,x\nred,1\n")
     code = """
 import sys
-from cir.cli import app
+from cir.cli.app import app
 album = sys.argv[1]
 for arguments in (
     ["index", album, "--name", "x"],

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cir.streams import ahead, batched
+from cir.parallel import ahead, batched
 
 
 def test_results_come_in_order_and_never_more_than_the_limit_are_outstanding() -> None:

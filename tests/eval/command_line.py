@@ -7,8 +7,8 @@ from typing import Any
 
 from typer.testing import Result
 
-from eval.metrics import MEASURES
-from eval.runs import plain_id
+from eval.measures import MEASURES
+from eval.runs.writing import plain_id
 
 NAMES = [str(measure) for measure in MEASURES]
 MODES = ["composed", "image", "text", "sum"]

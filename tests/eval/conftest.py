@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
-from eval.__main__ import app
+from eval.cli.app import app
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cir.cli import app as cir_app
-from eval.__main__ import app as eval_app
+from cir.cli.app import app as cir_app
+from eval.cli.app import app as eval_app
 from tests.drawn import spoil_album
 from tests.eval.layouts import CIRR_IMAGES, cirr_records, draw_all, write_cirr
 from tests.guard.stored import INDEX, Stored, unpack

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from cir.settings import Settings
-from eval.own_sets import NewQuery, add_query
+from eval.sets.own import NewQuery, add_query
 from tests.drawn import COLOURS, draw_album
 from tests.guard.stored import ARCHIVE, EXPECTED, INDEX, OWN_SET, SEARCHES, SET, WRITTEN_IN, Stored
 

@@ -8,16 +8,16 @@ import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from cir.jobs import JOBS
+from cir.jobs.background import JOBS
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The data folder of an app that starts anew, without an index; its jobs end with the test."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(REPOSITORY)
     monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
     st.cache_resource.clear()
     yield tmp_path / "data"

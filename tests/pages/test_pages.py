@@ -8,11 +8,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
-from cir.ingest import ingest
+from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.store import Store
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 
 
@@ -30,7 +30,7 @@ def index(data_dir: Path, tmp_path: Path) -> str:
 
 
 def open_app() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     assert not app.exception
     return app
 

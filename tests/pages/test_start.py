@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import REPOSITORY
+
 HEAVY = ("torch", "timm", "transformers", "pymilvus", "grpc", "onnxruntime", "tokenizers")
 
 
@@ -13,19 +14,20 @@ def loaded_after(code: str) -> set[str]:
     """Which heavy packages a fresh process holds after some code."""
     code += f"\nimport json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_what_the_app_imports_is_light() -> None:
-    modules = "pages.common, pages.search_query, pages.welcome, cir.search, cir.index_jobs"
+    parts = "pages.parts.shell.session, pages.parts.search.query, pages.parts.search.welcome"
+    modules = f"{parts}, cir.search, cir.jobs.indexes"
     assert loaded_after(f"import {modules}") == set()
 
 
 def test_the_menu_waits_for_nothing_of_ours() -> None:
     # Until it is there, a new server shows every file of the folder as a page.
-    code = "import sys, pages.navigation; assert not {'cir', 'eval'} & set(sys.modules)"
+    code = "import sys, pages.parts.shell.navigation; assert not {'cir', 'eval'} & set(sys.modules)"
     assert loaded_after(code) == set()
 
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from tokenizers import Tokenizer
 
-from cir.cores import usable_cores
-from cir.encoders.base import Embeddings
 from cir.encoders.compact.preprocess import pixels
+from cir.encoders.protocol import Embeddings
 from cir.encoders.remembered import Remembered
 from cir.encoders.specs import COMPACT
 from cir.encoders.texts import clean
 from cir.errors import EncoderError
+from cir.parallel import usable_cores
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at the import
 import onnxruntime

@@ -9,7 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from cir.encoders.tensors import (
+from cir.encoders.on_torch.tensors import (
     count_layers,
     fill,
     read_tensors,

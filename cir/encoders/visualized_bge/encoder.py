@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from cir.encoders.base import EncoderSpec
-from cir.encoders.tensors import fingerprint
-from cir.encoders.tokens import TextTokens, cut, padded
-from cir.encoders.torch_encoder import Setup, TorchEncoder
+from cir.encoders.on_torch.encoder import Setup, TorchEncoder
+from cir.encoders.on_torch.tensors import fingerprint
+from cir.encoders.on_torch.tokens import TextTokens, cut, padded
+from cir.encoders.protocol import EncoderSpec
 from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
 from cir.errors import EncoderError

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from cir.encoders.base import Embeddings, Encoder
 from cir.encoders.bge_vl import load_clip
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.encoders.registry import load_encoder
 from cir.errors import EncoderError
 from tests.cir.encoders.tiny_clip import (
@@ -25,6 +25,7 @@ from tests.cir.encoders.tiny_clip import (
     write_checkpoint,
     write_tokenizer,
 )
+from tests.places import GOLDEN
 
 CLOSE = 1e-5
 TEXTS = ["in red", "a longer one", "", "b", "with stripes, please"]
@@ -269,6 +270,6 @@ def test_a_config_json_of_another_model_is_refused(
 
 
 def test_a_tokenizer_of_another_model_is_refused(weights: Path) -> None:
-    golden = Path(__file__).parent / "golden" / "tiny-base-tokenizer"
+    golden = GOLDEN / "tiny-base-tokenizer"
     with pytest.raises(EncoderError, match=r"512 tokens.*only 86.*do not belong together"):
         load_encoder("bge-vl-base", weights, golden)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.needs import needs
+from tests.places import GOLDEN
 
 needs("torch", "torch comes with requirements.txt")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
-GOLDEN = Path(__file__).resolve().parent / "golden" / "tiny-base.pth"
+CHECKPOINT = GOLDEN / "tiny-base.pth"
 # The tiny checkpoint with other layers in the text model: of the width of base, 60 million values.
 WRITE = """
 import sys, torch
@@ -52,9 +53,9 @@ print("figures", peak("VmHWM:") - before, size)
 
 def test_loading_peaks_below_a_third_more_than_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
-    subprocess.run([sys.executable, "-c", WRITE, GOLDEN, path], check=True)
+    subprocess.run([sys.executable, "-c", WRITE, CHECKPOINT, path], check=True)
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, GOLDEN, path], check=True, capture_output=True, text=True
+        [sys.executable, "-c", LOAD, CHECKPOINT, path], check=True, capture_output=True, text=True
     )
     found = re.search(r"figures (\d+) (\d+)", done.stdout)
     assert found is not None

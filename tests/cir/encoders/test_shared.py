@@ -12,8 +12,8 @@ from cir.encoders import shared
 from cir.encoders.shared import load_ahead, shared_encoder
 from cir.errors import EncoderError
 from tests.needs import needs
+from tests.places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY = str(GOLDEN / "tiny-base.pth"), str(GOLDEN / "tiny-base-tokenizer")
 
 

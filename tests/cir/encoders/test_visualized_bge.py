@@ -12,16 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.stock_bge import StockBge
-from cir.encoders.base import Embeddings, Encoder
-from cir.encoders.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.tensors import read_tensors
+from cir.encoders.protocol import Embeddings, Encoder
 from cir.encoders.registry import load_encoder
-from cir.encoders.tensors import read_tensors
 from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, solid, striped
+from tests.places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 BASE, TOKENIZER = GOLDEN / "tiny-base.pth", GOLDEN / "tiny-base-tokenizer"
 CLOSE = 1e-5
 LONG = " ".join(f"tok{200 + at % 90}" for at in range(600))

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 from benchmarks.stock_bge import StockBge
-from cir.encoders.pixels import MEAN, STD, pixel_rows
+from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.visualized_bge.checkpoint import load_network
+from tests.places import REPOSITORY
 
 NEEDED_BYTES = 4 * 2**30
-REPOSITORY = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("CIR_SHARED_DATA") or REPOSITORY.parent / "shared")
 FOLDER = SHARED / "golden" / "visualized_bge"
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from cir.encoders.registry import load_encoder
+from tests.places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 NAME = "visualized-bge-base"
 TEXTS = ("tok200 tok201", "tok300", " ".join(["tok250"] * 40))
 

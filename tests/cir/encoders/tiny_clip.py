@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cir.torchvision_compat import prepare_torchvision
+from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 
 prepare_torchvision()
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer  # noqa: E402

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cir.metadata import read_table
+from cir.indexing.metadata import read_table
 from cir.sample import catalogue as sample
 from cir.sample.designs import Design, catalogue
 from cir.sample.studio import OnDrawn

@@ -7,7 +7,7 @@ import pytest
 
 from cir.sample.designs import catalogue, kept_aside
 from cir.sample.labelled import SampleQuery, sample_queries, write_labelled
-from eval.formats.native import load_native
+from eval.sets.formats.native import load_native
 
 QUERIES = sample_queries()
 

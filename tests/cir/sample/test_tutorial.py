@@ -17,7 +17,7 @@ from cir.progress import Progress
 from cir.sample import tutorial
 from cir.sample.building import TUTORIAL_NAME, build_tutorial
 from cir.settings import load_settings
-from cir.stores import index_store
+from cir.store import index_store
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cir.errors import StoreError, UnknownIndexError, UsageError
-from cir.filters import expression, parse_where
 from cir.store import Index, Row, Store, image_id
+from cir.store.filters import expression, parse_where
 from tests.cir.store.samples import COLUMNS, DIM, ODD_NAMES, content, fan, row, unit
 
 QUERY = unit(1.0)[None]

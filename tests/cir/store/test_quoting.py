@@ -6,8 +6,8 @@ import random
 import pytest
 
 from cir.errors import UsageError
-from cir.filters import Condition, expression, parse_where
 from cir.store import Index, Store, image_id
+from cir.store.filters import Condition, expression, parse_where
 from tests.cir.store.samples import row, unit
 
 ALPHABET = [

@@ -1,0 +1,237 @@
+"""`python -m cir`: index, search and manage from the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cir.cli.console import (
+    AsJson,
+    Commands,
+    Device,
+    Precision,
+    Token,
+    Tokenizer,
+    Uri,
+    Weights,
+    command,
+    print_document,
+    read_token,
+)
+
+if TYPE_CHECKING:
+    from cir.settings import Settings
+    from cir.store import Store
+
+app = typer.Typer(
+    cls=Commands,
+    help="Find images by a picture and a sentence. Settings may also stand in the environment "
+    "(CIR_MILVUS_URI, CIR_MILVUS_TOKEN, CIR_DATA_DIR, CIR_ENCODER) or in .streamlit/secrets.toml.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("index")
+def index_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of images; subfolders are included.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the index, new or existing.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Encoder of a new index; see `encoders`.", show_default=False),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of values for the images (CSV, TSV, JSON lines, Parquet). "
+            "Default: metadata.csv in the folder, where there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove images whose file is gone.")
+    ] = False,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    precision: Precision = "auto",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the encoder's weights without asking.")
+    ] = False,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index a folder, or bring its index up to date; a call cut short continues when repeated."""
+    from cir.cli import output as report
+
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
+        from cir.access import require_indexable
+        from cir.cli.encoders import EncoderFiles, encoder_to_index
+        from cir.indexing.folder import ingest
+
+        settings, store = _open(uri, token, encoder, device)
+        folder = require_indexable(folder, settings, local=True)
+        files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
+        engine = encoder_to_index(store, name, encoder, settings.encoder, files)
+        with report.progress_bar() as on_progress:
+            result = ingest(
+                store,
+                folder,
+                name,
+                engine,
+                metadata=metadata,
+                prune=prune,
+                on_progress=on_progress,
+            )
+    if as_json:
+        print_document(report.ingest_document(result))
+    else:
+        report.print_ingest(result)
+
+
+@app.command("sample")
+def sample_command(
+    tutorial: Annotated[
+        bool,
+        typer.Option("--tutorial", help="Fetch and index the Milvus tutorial's photos instead."),
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option("--from", help="Where the tutorial's archive is.", show_default=False),
+    ] = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a catalogue of garments and index it: something to search in within seconds."""
+    from cir.cli import output as report
+
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
+        from cir.cli.encoders import EncoderFiles, new_encoder
+        from cir.sample.building import build_sample, build_tutorial
+
+        settings, store = _open(uri, token)
+        engine = new_encoder(settings.encoder, EncoderFiles(device=settings.device))
+        with report.progress_bar() as on_progress:
+            if tutorial:
+                result = build_tutorial(store, settings, engine, on_progress, url=address)
+            else:
+                result = build_sample(store, settings, engine, on_progress)
+    if as_json:
+        print_document(report.ingest_document(result))
+    else:
+        report.print_ingest(result)
+
+
+@app.command("search")
+def search_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    image: Annotated[Path | None, typer.Option(help="Reference image.", show_default=False)] = None,
+    text: Annotated[
+        str, typer.Option(help='Instruction, for example "in red".', show_default=False)
+    ] = "",
+    limit: Annotated[int, typer.Option(help="Number of results.", min=1, max=1000)] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Condition on the metadata, for example "baseColour=Red" or "year>=2011"; '
+            "repeatable, all must hold.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the images of an index nearest to a picture, a sentence, or both."""
+    from cir.cli import output as report
+
+    with command(as_json):
+        from cir.encoders.shared import encoder_of_index, load_ahead
+        from cir.errors import UsageError
+        from cir.images import open_reference
+        from cir.search import Query, search
+
+        query = Query(instruction=text)
+        if image is not None:
+            if not image.exists():
+                raise UsageError(f"There is no image file {image}.")
+            picture, content = open_reference(image)
+            query = Query(picture, text, content)
+        settings, store = _open(uri, token, device=device)
+        load_ahead(settings.encoder, weights, tokenizer, settings.device)
+        index = store.open(name)
+        engine = encoder_of_index(
+            index.info, weights=weights, tokenizer=tokenizer, device=settings.device
+        )
+        report.warn(index.info, engine, query)
+        hits = search(index, engine, query, limit=limit, where=where or ())
+    if as_json:
+        asked = {
+            "image": None if image is None else str(image),
+            "text": text,
+            "limit": limit,
+            "where": where or [],
+        }
+        print_document(report.search_document(index.info, asked, hits))
+    else:
+        report.print_hits(hits)
+
+
+@app.command("indexes")
+def indexes_command(uri: Uri = None, token: Token = None, as_json: AsJson = False) -> None:
+    """List the indexes."""
+    from cir.cli import output as report
+
+    with command(as_json):
+        _, store = _open(uri, token)
+        infos = store.list()
+    if as_json:
+        print_document({"indexes": [report.index_document(info) for info in infos]})
+    else:
+        report.print_indexes(infos)
+
+
+@app.command("drop")
+def drop_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove an index; the images themselves stay where they are."""
+    with command(as_json):
+        _, store = _open(uri, token)
+        store.drop(name)
+    if as_json:
+        print_document({"dropped": name})
+    else:
+        typer.echo(f"Dropped the index {name!r}.")
+
+
+@app.command("encoders")
+def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = False) -> None:
+    """List the encoders: which are ready, which would be downloaded and how big they are."""
+    from cir.cli import output as report
+
+    with command(as_json):
+        documents = report.encoder_documents()
+    if as_json:
+        print_document({"encoders": documents})
+    else:
+        report.print_encoders(documents)
+
+
+def _open(
+    uri: str | None, token: str | None, encoder: str | None = None, device: str | None = None
+) -> tuple["Settings", "Store"]:
+    from cir.settings import load_settings
+    from cir.store import index_store
+
+    settings = load_settings(uri=uri, token=read_token(token), encoder=encoder, device=device)
+    return settings, index_store(settings)

@@ -1,0 +1,160 @@
+"""What the command lines of `cir` and `eval` share: options, exit codes, output, errors."""
+
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cir.errors import RecomposeError, UsageError, WayOut
+
+WORDS: Mapping[WayOut, str] = {
+    WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
+}
+"""The ways out of errors as flags of the command lines."""
+
+FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
+
+Uri = Annotated[
+    str | None,
+    typer.Option(
+        "--uri",
+        help="Milvus: address of a server or of Zilliz Cloud, or a Lite file. "
+        "Default: CIR_MILVUS_URI, else a Lite file in the data folder.",
+        show_default=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="Token of the Milvus server, user:password or an API key; - reads it from standard "
+        "input. Default: CIR_MILVUS_TOKEN.",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="The encoder's checkpoint on this machine. Default: where it was for the index, else "
+        "the weights folder (CIR_WEIGHTS_DIR), the cache of the hub, or a download.",
+        show_default=False,
+    ),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer", help="Folder of the encoder's tokenizer; likewise.", show_default=False
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="Where a large encoder computes: auto, cpu, cuda or mps. Default: CIR_DEVICE.",
+        show_default=False,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="Arithmetic of a large encoder: exact, bf16, fp16, or fast, the quickest here. "
+        "auto: the index's, else exact on a CPU and half precision on a GPU."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+]
+
+
+def read_token(flag: str | None) -> str | None:
+    """The token a flag stands for: "-" reads a line of standard input."""
+    return sys.stdin.readline().strip() if flag == "-" else flag
+
+
+class Commands(TyperGroup):
+    """Commands of which wrong options, too, are a JSON document where `--json` is among them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        _accept_any_text()
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Typer's errors of usage share no public base; they alone can format themselves.
+            if as_json and hasattr(error, "format_message"):
+                print_document({"error": error.format_message()})
+            raise
+
+
+@contextmanager
+def command(
+    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+) -> Iterator[None]:
+    """Run a command's work: errors become one sentence and an exit code.
+
+    With `as_json`, whatever the work or a library under it prints goes to standard error, at the
+    level of the file descriptor too, so that standard output holds the document alone. An error is
+    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with;
+    `words` say how the ways out of an error are spelt here.
+    """
+    try:
+        with _quiet_output(as_json):
+            yield
+    except RecomposeError as error:
+        code = WRONG_USE if isinstance(error, UsageError) else FAILED
+        _fail(error.worded(words), as_json, code)
+    except OSError as error:
+        _fail(f"{error.strerror or error} ({error.filename or 'no file'}).", as_json, FAILED)
+    except (KeyboardInterrupt, typer.Abort):  # the latter: Ctrl-C at a question
+        _fail(interrupted, as_json, INTERRUPTED)
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if not as_json:
+            raise
+        traceback.print_exc()
+        _fail(f"Unexpected: {type(error).__name__}: {error}", as_json, FAILED)
+
+
+def print_document(document: Any) -> None:
+    """Print a JSON document on standard output; call it outside of `command`."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _accept_any_text() -> None:
+    """Names of files and values go out as escapes where a terminal cannot show them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fail(message: str, as_json: bool, code: int) -> None:
+    typer.echo(f"Error: {message}", err=True)
+    if as_json:
+        print_document({"error": message})
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _quiet_output(active: bool) -> Iterator[None]:
+    if not active:
+        yield
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)

@@ -1,0 +1,212 @@
+"""What the command line prints: JSON documents, tables, a progress bar, warnings."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cir.encoders.protocol import Encoder, precision_note
+from cir.encoders.registry import encoder_readiness
+from cir.encoders.specs import SPECS
+from cir.progress import Progress
+from cir.search import Query
+from cir.store import Hit, IndexInfo
+
+if TYPE_CHECKING:
+    from cir.indexing.folder import IngestReport
+
+FAILURES_SHOWN = 20
+
+
+def ingest_document(report: "IngestReport") -> dict[str, Any]:
+    """The `--json` document of `index`."""
+    return {
+        "index": report.index,
+        "encoder": report.encoder,
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": [{"path": each.path, "reason": each.reason} for each in report.failed],
+        "metadata": {
+            "matched": report.matched,
+            "unmatched": report.unmatched,
+            "unmatched_rows": report.unmatched_rows,
+        },
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def search_document(
+    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit]
+) -> dict[str, Any]:
+    """The `--json` document of `search`."""
+    return {
+        "index": info.name,
+        "encoder": info.encoder,
+        "query": dict(query),
+        "hits": [
+            {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
+            for hit in hits
+        ],
+    }
+
+
+def index_document(info: IndexInfo) -> dict[str, Any]:
+    """What `indexes --json` says of one index."""
+    kept = ("name", "encoder", "precision", "dim", "source", "state", "count", "created", "updated")
+    return {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
+
+
+def encoder_documents() -> list[dict[str, Any]]:
+    """What `encoders --json` says, an entry an encoder."""
+    return [asdict(spec) | {"state": encoder_readiness(name)} for name, spec in SPECS.items()]
+
+
+def print_ingest(report: "IngestReport") -> None:
+    """Say what an ingest did, with the first failures."""
+    typer.echo(
+        f"Index {report.index!r} ({report.encoder}): {report.added} added, {report.updated} "
+        f"updated, {report.unchanged} unchanged, {report.removed} removed, "
+        f"{len(report.failed)} failed, in {report.seconds:.1f} s."
+    )
+    if report.matched or report.unmatched:
+        typer.echo(
+            f"Metadata: {report.matched} images with a row, {report.unmatched} without; "
+            f"{report.unmatched_rows} rows without an image."
+        )
+    for failed in report.failed[:FAILURES_SHOWN]:
+        typer.echo(f"  {failed.path!r}: {printable(failed.reason)}")
+    if len(report.failed) > FAILURES_SHOWN:
+        typer.echo(f"  and {len(report.failed) - FAILURES_SHOWN} more; --json lists all")
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """A line a hit: score, path, metadata."""
+    if not hits:
+        typer.echo("No image matches.")
+    for hit in hits:
+        fields = ", ".join(f"{key}={value}" for key, value in hit.metadata.items())
+        typer.echo(f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip())
+
+
+def print_indexes(infos: Sequence[IndexInfo]) -> None:
+    """A table of indexes."""
+    if not infos:
+        typer.echo("There is no index yet. Make one: python -m cir index FOLDER --name NAME")
+        return
+    rows = [
+        (
+            info.name,
+            str(info.count) if info.state == "ready" else f"{info.count} (incomplete)",
+            info.encoder,
+            info.source or "",
+            info.updated,
+        )
+        for info in infos
+    ]
+    _print_table(("name", "images", "encoder", "source", "updated"), rows)
+
+
+def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
+    """A table of encoders."""
+    rows = [
+        (
+            each["name"],
+            each["recommended_for"],
+            _state(each),
+            str(each["dim"]),
+            f"{each['parameters'] / 1e6:.0f} M",
+            each["licence"],
+        )
+        for each in documents
+    ]
+    titles = ("name", "recommended for", "state", "dim", "params", "licence")
+    _print_table(titles, rows, whole=("name",))
+
+
+def _state(document: Mapping[str, Any]) -> str:
+    if document["state"] != "download":
+        return str(document["state"])
+    return f"download {document['download_bytes'] / 1e6:,.0f} MB"
+
+
+def printable(text: str) -> str:
+    """The text on one line that any terminal can show."""
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
+    """Say on standard error what a searcher should know."""
+    if info.state != "ready":
+        typer.echo(
+            f"Note: the index {info.name!r} is incomplete: an ingest is running or was "
+            "interrupted. Repeat `index` to complete it.",
+            err=True,
+        )
+    note = precision_note(encoder, info)
+    if note:
+        typer.echo(f"Note: {note}", err=True)
+    if query.text and encoder.truncates([query.text])[0]:
+        typer.echo("Note: the instruction is too long; its end was not read.", err=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """A listener that draws a bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    detail = "{task.fields[rate]:.0f}/s, {task.fields[left]} left, {task.fields[failed]} failed"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(detail),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, rate=0.0, left="?", failed=0)
+
+        def listen(progress: Progress) -> None:
+            bar.update(
+                task,
+                description=progress.stage,
+                completed=progress.done,
+                total=progress.total,
+                rate=progress.rate,
+                left=duration(progress.remaining),
+                failed=progress.failed,
+            )
+
+        yield listen
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people: "8 s", "3 min", "2 h 5 min"; "?" for None."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+) -> None:
+    """Print a table; the columns `whole` are never broken into lines or cut short."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=title in whole)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""What the encoders that compute with torch share."""

@@ -1,0 +1,1 @@
+"""Folders, uploads, archives and metadata tables into an index."""

@@ -1,0 +1,198 @@
+"""`python -m eval`: labelled sets from the command line.
+
+Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cir.cli.console import (
+    AsJson,
+    Commands,
+    Device,
+    Precision,
+    Token,
+    Tokenizer,
+    Uri,
+    Weights,
+    command,
+    print_document,
+    read_token,
+)
+from cir.settings import load_settings
+from eval.cli.runs import add_run_commands
+from eval.cli.sets import (
+    BothOrders,
+    KeepReference,
+    Minimum,
+    Root,
+    SetName,
+    SmallGallery,
+    Split,
+    add_commands,
+    check_minimums,
+)
+from eval.cli.summary import parse_minimum, print_tables
+
+app = typer.Typer(
+    cls=Commands,
+    help="Evaluate composed image retrieval on labelled sets.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("run")
+def run_command(
+    labelled_set: SetName,
+    root: Root = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder of images to search; ingested when it changed.")
+    ] = None,
+    index: Annotated[str | None, typer.Option(help="Index to search, instead of a folder.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder; without it the index's own, or the default.")
+    ] = None,
+    split: Split = None,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Also run image, text and their sum.")
+    ] = False,
+    keep_reference: KeepReference = None,
+    small_gallery: SmallGallery = False,
+    both_orders: BothOrders = False,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Count images that are absent as never found."),
+    ] = False,
+    minimum: Minimum = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
+    ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    precision: Precision = "auto",
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a labelled set over a folder of images or an index; the run is kept on disk."""
+    # Here, so that --help does not wait for them.
+    from eval.evaluation.running import Request, run
+    from eval.sets.catalogue import Reading, images_of, place_of, protocol_of
+
+    with command(as_json):
+        settings = load_settings(uri=uri, token=read_token(token), device=device)
+        place = place_of(labelled_set, root, settings)
+        measures = protocol_of(place.format).measures
+        minimums = [parse_minimum(text, measures) for text in minimum or ()]
+        request = Request(
+            labelled_set=place.root,
+            gallery=gallery or (images_of(place) if index is None else None),
+            index=index,
+            encoder=encoder,
+            split=split,
+            ablations=ablations,
+            keep_reference=keep_reference,
+            allow_missing=allow_missing,
+            out=out,
+            set_name=place.given_name,
+            format=place.format,
+            reading=Reading(small_gallery=small_gallery, both_orders=both_orders),
+            weights=weights,
+            tokenizer=tokenizer,
+            precision=precision,
+        )
+        with _progress() as progress:
+            document = run(request, settings, progress)
+    if as_json:
+        print_document(document)
+    else:
+        print_tables(document, Console())
+    check_minimums(document["metrics"], minimums)
+
+
+@app.command("delete")
+def delete_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run of the data folder."""
+    from eval.runs.deleting import delete_run
+
+    with command(as_json):
+        delete_run(name, load_settings())
+    if as_json:
+        print_document({"deleted": name})
+    else:
+        typer.echo(f"Deleted the run {name!r}.")
+
+
+@app.command("card")
+def card_command(
+    labelled_set: Annotated[
+        Path, typer.Option("--set", help="Folder of the labelled set: queries.jsonl and qrels/.")
+    ],
+    gallery: Annotated[Path, typer.Option(help="Folder of its images.")],
+    encoder: Annotated[str, typer.Option(help="Encoder.")] = "compact",
+    table: Annotated[
+        Path | None, typer.Option(help="Metadata: adds captions, same types, mistaken colours.")
+    ] = None,
+    yardstick: Annotated[
+        bool, typer.Option("--yardstick", help="Also what needs no training (needs torch).")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where to write queries and results as a picture.")
+    ] = None,
+    shown: Annotated[
+        list[str] | None,
+        typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
+    ] = None,
+) -> None:
+    """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
+    from eval.model_card.report import report
+
+    with command(as_json=True):
+        document = report(
+            labelled_set,
+            gallery,
+            encoder,
+            table=table,
+            yardstick=yardstick,
+            sheet=sheet,
+            shown=shown or (),
+        )
+    print_document(document)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A listener for a run that shows a bar a stage, on a terminal's stderr alone."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
+        tasks = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+add_commands(app)
+add_run_commands(app)

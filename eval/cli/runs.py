@@ -1,0 +1,119 @@
+"""The commands of `python -m eval` that look at runs: comparing them, and a report of one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.settings import load_settings
+from eval.comparison.paired import Comparison, check_measure, compare, contender, points
+from eval.runs.averaging import mean_of_runs
+from eval.runs.reading import open_run
+
+
+def add_run_commands(app: typer.Typer) -> None:
+    """Give the app these commands."""
+    app.command("compare")(_compare)
+    app.command("mean")(_mean)
+    app.command("report")(_report)
+
+
+def _compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Folders of runs, or their names; RUN:sum, RUN:image and RUN:text are a run's "
+            "ablations. The first is what the others are compared with.",
+        ),
+    ],
+    measure: Annotated[
+        str | None, typer.Option(help="What to draw conclusions about; else recall@10.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs of one labelled set: differences, intervals, and what may be chance."""
+    with command(as_json):
+        runs_dir = load_settings().runs_dir
+        compared = compare([contender(text, runs_dir) for text in runs], seed=seed)
+        chosen = check_measure(measure, compared.measures)
+    if as_json:
+        print_document(compared.document(chosen))
+    else:
+        _print_comparison(compared, chosen, Console())
+
+
+def _mean(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or their names.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Average runs on different sets: FashionIQ is reported as the mean of three categories."""
+    with command(as_json):
+        runs_dir = load_settings().runs_dir
+        document = mean_of_runs([open_run(run, runs_dir) for run in runs])
+    if as_json:
+        print_document(document)
+        return
+    table = Table(title=Text(f"Mean of {', '.join(document['sets'])}"), box=SIMPLE)
+    measures = list(next(iter(document["modes"].values())))
+    for heading in ("", *measures):
+        table.add_column(heading, justify="right" if heading else "left")
+    for mode, figures in document["modes"].items():
+        table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
+    Console().print(table)
+
+
+def _report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or its name.")],
+    html: Annotated[Path, typer.Option(help="The page to write; it is replaced.")],
+    queries: Annotated[
+        int, typer.Option(min=0, max=1000, help="How many of the worst and best queries to show.")
+    ] = 10,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as one HTML page with pictures, to be opened anywhere, offline."""
+    # Here, so that --help does not wait for it.
+    from eval.reporting.page import write_report
+
+    with command(as_json):
+        settings = load_settings(uri=uri, token=read_token(token))
+        lacks = write_report(open_run(run, settings.runs_dir), html, settings, count=queries)
+    if as_json:
+        print_document({"report": str(html), "notes": lacks})
+    else:
+        typer.echo("\n".join([*lacks, str(html)]))
+
+
+def _print_comparison(compared: Comparison, measure: str, console: Console) -> None:
+    first, *others = compared.contenders
+    for other, differences in zip(others, compared.differences, strict=True):
+        title = Text(f"{other.label} minus {first.label}, {compared.queries} queries")
+        table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        table.add_column("", no_wrap=True)
+        for heading in ("first", "this", "points", "interval", "+/-/=", "p"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        figures = compared.figures[compared.contenders.index(other)]
+        for name, it in differences.items():
+            table.add_row(
+                name,
+                f"{compared.figures[0][name]:.3f}",
+                f"{figures[name]:.3f}",
+                points(it.delta),
+                f"{points(it.low)}, {points(it.high)}",
+                f"{it.better}/{it.worse}/{it.same}",
+                f"{it.p_holm:.4f}",
+            )
+        console.print(table)
+    console.print("interval: 95 %. +/-/=: queries that got better, worse, and stayed the same.")
+    for line in (*compared.words(measure), *compared.notes):
+        console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,204 @@
+"""The commands of `python -m eval` beside `run`: scoring files, and keeping a list of sets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cir.cli.console import MISSED_MINIMUM, AsJson, command, print_document
+from cir.settings import load_settings
+from eval.cli.summary import parse_minimum, print_figures
+
+Minimum = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min",
+        metavar="MEASURE=VALUE",
+        help="Exit with 3 when a figure is lower, for example recall@10=0.7; repeatable.",
+    ),
+]
+SetName = Annotated[
+    str,
+    typer.Option(
+        "--set",
+        help="native, fashioniq-dress, fashioniq-shirt, fashioniq-toptee, cirr or circo with "
+        "--root; the name of a registered set; or the folder of a native one.",
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the annotation files, laid out flat or as their authors do."),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(help="Native: the qrels file, test or the only one; else val. Others: test1."),
+]
+KeepReference = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-reference/--remove-reference",
+        help="Whether the reference image stays in the ranking; else as the set's protocol says.",
+        show_default=False,
+    ),
+]
+SmallGallery = Annotated[
+    bool,
+    typer.Option(
+        "--small-gallery", help="FashionIQ: search references and targets, not the whole split."
+    ),
+]
+BothOrders = Annotated[
+    bool,
+    typer.Option("--both-orders", help="FashionIQ: average both orders of the two captions."),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Give the app these commands."""
+    app.command("score")(_score)
+    app.command("sets")(_sets)
+    app.command("register")(_register)
+    app.command("forget")(_forget)
+    app.command("submission")(_submission)
+
+
+def check_minimums(metrics: dict[str, float], minimums: list[tuple[str, float]]) -> None:
+    """Exit with its own code where a figure is below what was demanded, or was not measured."""
+    missed = [
+        f"{name} is {metrics[name]:.4f}, below {value:g}"
+        if name in metrics
+        else f"{name} was not measured"
+        for name, value in minimums
+        if metrics.get(name, -1.0) < value
+    ]
+    if missed:
+        typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
+        raise typer.Exit(MISSED_MINIMUM)
+
+
+def _score(
+    labelled_set: SetName,
+    run: Annotated[Path, typer.Option(help="A TREC run file, or a submission file.")],
+    root: Root = None,
+    subset_run: Annotated[
+        Path | None,
+        typer.Option(help="CIRR: rankings of the candidates alone, for recall_subset."),
+    ] = None,
+    split: Split = None,
+    keep_reference: KeepReference = None,
+    minimum: Minimum = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score rankings that any system wrote: needs no images and no encoder."""
+    from eval.evaluation.scoring import score_file
+    from eval.sets.catalogue import load_set, place_of, protocol_of
+
+    with command(as_json):
+        place = place_of(labelled_set, root, load_settings())
+        measures = protocol_of(place.format).measures
+        minimums = [parse_minimum(text, measures) for text in minimum or ()]
+        labelled = load_set(place.format, place.root, split)
+        scored = score_file(labelled, run, subset_run=subset_run, keep_reference=keep_reference)
+    document = scored.document | {"set": place.name}
+    for note in scored.notes:
+        typer.echo(note, err=True)
+    if as_json:
+        print_document(document)
+    else:
+        names, queries = list(document["metrics"]), document["queries"]
+        groups = [(name, values["queries"], values) for name, values in document["groups"].items()]
+        lines = [("all", queries, document["metrics"])]
+        print_figures(f"{place.name}, {run}", names, lines, groups, Console())
+    check_minimums(document["metrics"], minimums)
+
+
+def _sets(
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Look for published sets here, instead of at the registered places."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the labelled sets that have a name, and what each lacks."""
+    from eval.sets.catalogue import overview
+
+    with command(as_json):
+        states = overview(load_settings(), root)
+    if as_json:
+        print_document(states)
+    else:
+        _print_sets(states, Console())
+
+
+def _print_sets(states: list[dict[str, Any]], console: Console) -> None:
+    table = Table(box=SIMPLE)
+    for heading in ("name", "format", "split"):
+        table.add_column(heading)
+    for heading in ("queries", "gallery"):
+        table.add_column(heading, justify="right")
+    for state in states:
+        cells = [state[key] for key in ("name", "format", "split", "queries", "gallery")]
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
+    console.print(table)
+    for state in states:
+        for lack in state["lacks"]:
+            console.print(Text(f"{state['name']}: {lack}"), soft_wrap=True)
+
+
+def _register(
+    name: Annotated[str, typer.Argument(help="What the set is called from now on.")],
+    root: Annotated[Path, typer.Option(help="Folder of its annotation files.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of its images.")] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="How it is read; without it the name, if that is a format's."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remember where a labelled set and its images are, so that its name is enough."""
+    from eval.sets.catalogue import FORMATS, NATIVE_NAME, Place, register
+
+    with command(as_json):
+        chosen = format_name or (name if name in FORMATS else NATIVE_NAME)
+        register(Place(name, chosen, root, images), load_settings())
+    if as_json:
+        print_document({"registered": name})
+    else:
+        typer.echo(f"Registered {name!r}.")
+
+
+def _forget(
+    name: Annotated[str, typer.Argument(help="Name of the set.")], as_json: AsJson = False
+) -> None:
+    """Take a labelled set off the list; its files stay."""
+    from eval.sets.catalogue import forget
+
+    with command(as_json):
+        forget(name, load_settings())
+    if as_json:
+        print_document({"forgotten": name})
+    else:
+        typer.echo(f"{name!r} is no longer registered.")
+
+
+def _submission(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of CIRR or CIRCO, or its name.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the submission files of a run for the benchmark's test server."""
+    from eval.runs.reading import open_run
+    from eval.runs.submissions import write_submission
+
+    with command(as_json):
+        files = write_submission(open_run(run, load_settings().runs_dir), out)
+    if as_json:
+        print_document({"files": [str(path) for path in files]})
+    else:
+        typer.echo("\n".join(map(str, files)))

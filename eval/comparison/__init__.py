@@ -1,0 +1,1 @@
+"""Runs of one labelled set side by side."""

@@ -1,0 +1,364 @@
+"""Runs of one labelled set side by side: differences, and how far they can be chance.
+
+The methods are in `eval.stats`. The first contender is what the others are compared with.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cir.errors import UsageError
+from cir.search import MODES
+from eval.measures import MEASURES
+from eval.runs.ranks import COMPOSED, RankTable
+from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
+from eval.stats import bootstrap_intervals, holm, sign_flip_p
+
+LEVEL = 0.05
+"""A p below it is called unlikely by chance; the intervals are those of 1 - `LEVEL`."""
+
+_FEW = 50
+_CONDITIONS = {
+    "keep_reference": "whether the reference stays in the ranking",
+    "allow_missing": "whether images may be absent",
+}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is compared: a run, and which of its ways to ask."""
+
+    run: Run
+    mode: str = COMPOSED
+
+    @property
+    def label(self) -> str:
+        """Name of the run, with the mode where it is not the composed query."""
+        return self.run.name if self.mode == COMPOSED else f"{self.run.name}:{self.mode}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One contender minus the first, in one measure.
+
+    Attributes:
+        delta: difference of the means over queries, -1 to 1.
+        low, high: ends of its 95 % interval.
+        p: of the sign-flip test, two-sided.
+        p_holm: p, raised for the number of contenders that are compared with the first.
+        better, worse, same: numbers of queries with a higher, a lower and the same value.
+    """
+
+    delta: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    better: int
+    worse: int
+    same: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two or more contenders show beside each other.
+
+    Attributes:
+        contenders: at least two, the first being the one that the others are compared with.
+        queries: number of queries.
+        figures: for each contender its mean of each measure that all have.
+        differences: for each further contender and measure.
+        notes: what the figures do not say, a sentence each.
+        seed: of resamples and signs.
+    """
+
+    contenders: tuple[Contender, ...]
+    queries: int
+    figures: tuple[Mapping[str, float], ...]
+    differences: tuple[Mapping[str, Difference], ...]
+    notes: tuple[str, ...]
+    seed: int
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures that were compared."""
+        return tuple(self.figures[0])
+
+    def words(self, measure: str) -> list[str]:
+        """What may be concluded in this measure, a text for each further contender."""
+        first, *others = self.contenders
+        return [
+            _verdict(first.label, other.label, measure, each[measure])
+            for other, each in zip(others, self.differences, strict=True)
+        ]
+
+    def document(self, measure: str) -> dict[str, Any]:
+        """All of it for JSON; `measure` is the one that the words are about."""
+        first, *others = self.contenders
+        return {
+            "set": first.run.set,
+            "queries": self.queries,
+            "measure": measure,
+            "seed": self.seed,
+            "runs": [
+                {
+                    "run": each.run.name,
+                    "mode": each.mode,
+                    "encoder": each.run.encoder,
+                    "metrics": dict(figures),
+                }
+                for each, figures in zip(self.contenders, self.figures, strict=True)
+            ],
+            "comparisons": [
+                {
+                    "run": other.label,
+                    "against": first.label,
+                    "metrics": {name: asdict(each) for name, each in differences.items()},
+                    "words": words,
+                }
+                for other, differences, words in zip(
+                    others, self.differences, self.words(measure), strict=True
+                )
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
+    """What the figures of a comparison do not say, a sentence each."""
+    notes = [
+        "This speaks of queries like those of this set, and of these encoders as they are: not of "
+        "other images, nor of what another training would give."
+    ]
+    differing = [
+        words
+        for key, words in _CONDITIONS.items()
+        if len({str(each.run.part("settings").get(key)) for each in contenders}) > 1
+    ]
+    if differing:
+        notes.insert(0, f"The runs differ also in: {', '.join(differing)}.")
+    if len(contenders) > 2:
+        notes.append(
+            f"p is raised by Holm's method for {len(contenders) - 1} comparisons with the first "
+            "run; each interval stands for itself."
+        )
+    notes.append(
+        "Each measure is tested by itself: choose the one that counts before you look, or one in "
+        "twenty will stand out by chance."
+    )
+    if queries < _FEW:
+        notes.append(f"With {count_of(queries)} only large differences can show.")
+    return notes
+
+
+def points(value: float) -> str:
+    """A difference in percentage points, with its sign; never a negative zero."""
+    return f"{round(100 * value, 1) + 0.0:+.1f}"
+
+
+def count_of(queries: int) -> str:
+    """A number of queries in words."""
+    return "1 query" if queries == 1 else f"{queries} queries"
+
+
+def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
+    if not it.better and not it.worse:
+        return (
+            f"{other} and {first} have the same {measure} on every query: this set shows no "
+            "difference between them."
+        )
+    ahead = "ahead of" if it.delta > 0 else "behind" if it.delta < 0 else "level with"
+    facts = (
+        f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
+        f"interval of the difference {points(it.low)} to {points(it.high)}; {count_of(it.better)} "
+        f"got better, {it.worse} worse, {it.same} stayed; p = {it.p_holm:.2g})."
+    )
+    if it.p_holm < LEVEL:
+        return f"{facts} A difference like this is unlikely by chance."
+    return (
+        f"{facts} This may be chance: the set does not show which of the two is better, nor that "
+        "they are equally good."
+    )
+
+
+SEED = 0
+USUAL_MEASURE = "recall@10"
+
+_NAMED = 3
+_BY_RANK = {str(measure): measure for measure in MEASURES}
+
+
+def contender(text: str, runs_dir: Path) -> Contender:
+    """What somebody names: a run by folder or name, and perhaps `:sum` or another mode behind it.
+
+    Raises:
+        UsageError: there is no such run, or it was not asked in this mode.
+    """
+    name, colon, mode = text.rpartition(":")
+    if not colon or mode not in MODES or (Path(text) / DOCUMENT).is_file():
+        name, mode = text, COMPOSED
+    return Contender(open_run(Path(name), runs_dir), mode)
+
+
+def usual_measure(measures: Sequence[str]) -> str:
+    """The measure that is spoken of while nobody has chosen one."""
+    return USUAL_MEASURE if USUAL_MEASURE in measures else measures[0]
+
+
+def check_measure(measure: str | None, measures: Sequence[str]) -> str:
+    """The chosen measure, or the usual one.
+
+    Raises:
+        UsageError: it was not measured.
+    """
+    if measure is not None and measure not in measures:
+        raise UsageError(f"{measure!r} was not measured: choose one of {', '.join(measures)}.")
+    return measure or usual_measure(measures)
+
+
+def compare(
+    contenders: Sequence[Contender], *, seed: int = SEED, measures: Sequence[str] | None = None
+) -> Comparison:
+    """Compare contenders with the first of them, query by query.
+
+    Args:
+        contenders: of one labelled set, searched in the same images.
+        seed: of resamples and signs; the same seed gives the same figures.
+        measures: those to compare; None takes all that every contender has.
+
+    Raises:
+        UsageError: they cannot be compared; the message says why.
+    """
+    check_comparable(contenders)
+    tables = [_table(each) for each in contenders]
+    ids = tables[0].ids
+    pairs = list(zip(contenders, tables, strict=True))
+    for each, table in pairs:
+        _check_queries(contenders[0], ids, each, table.ids)
+    values = [
+        _values(table, each.mode, ids) for each, table in zip(contenders, tables, strict=True)
+    ]
+    names = [name for name in values[0] if all(name in each for each in values)]
+    names = [name for name in names if measures is None or name in measures]
+    if not names:
+        raise UsageError("These runs have no measure in common: there is nothing to compare.")
+    stacked = [np.column_stack([each[name] for name in names]) for each in values]
+    return Comparison(
+        contenders=tuple(contenders),
+        queries=len(ids),
+        figures=tuple(_named(names, each.mean(axis=0)) for each in stacked),
+        differences=tuple(_differences(names, stacked, seed)),
+        notes=tuple(caveats(contenders, len(ids))),
+        seed=seed,
+    )
+
+
+def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(names, row.tolist(), strict=True))
+
+
+def _differences(
+    names: Sequence[str], stacked: Sequence[NDArray[np.float64]], seed: int
+) -> list[dict[str, Difference]]:
+    """For each further contender and measure; one family of tests is one measure."""
+    first, *others = stacked
+    columns = np.hstack([other - first for other in others])
+    shape = (len(others), len(names))
+    low, high = bootstrap_intervals(columns, seed=seed, level=1 - LEVEL).reshape(2, *shape)
+    p = sign_flip_p(columns, seed=seed).reshape(shape)
+    raised = np.column_stack([holm(column) for column in p.T])
+    found = []
+    for row, other in enumerate(others):
+        change = other - first
+        better, worse = (change > 0).sum(axis=0), (change < 0).sum(axis=0)
+        found.append(
+            {
+                name: Difference(
+                    delta=float(change[:, at].mean()),
+                    low=float(low[row, at]),
+                    high=float(high[row, at]),
+                    p=float(p[row, at]),
+                    p_holm=float(raised[row, at]),
+                    better=int(better[at]),
+                    worse=int(worse[at]),
+                    same=int(len(change) - better[at] - worse[at]),
+                )
+                for at, name in enumerate(names)
+            }
+        )
+    return found
+
+
+def check_comparable(contenders: Sequence[Contender]) -> None:
+    """Refuse contenders that did not ask the same labelled set in the same images.
+
+    Raises:
+        UsageError: they do not compare, or there are fewer than two.
+    """
+    labels = [each.label for each in contenders]
+    if len(labels) < 2:
+        raise UsageError("Name two runs at least, or a run and its sum: RUN RUN:sum.")
+    twice = [label for place, label in enumerate(labels) if label in labels[:place]]
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice: a run is no comparison with itself.")
+    first = contenders[0]
+    for each in contenders[1:]:
+        if not first.run.same_set(each.run):
+            raise UsageError(
+                f"{first.label} and {each.label} did not ask the same labelled set "
+                f"({first.run.set}, {each.run.set}; its content decides, not its name), so their "
+                "figures do not compare. Choose runs of one set."
+            )
+        prints = [one.run.part("gallery").get("fingerprint") for one in (first, each)]
+        if all(prints) and prints[0] != prints[1]:
+            raise UsageError(
+                f"{first.label} and {each.label} did not search the same images, so their figures "
+                "do not compare. Run both over the same folder."
+            )
+
+
+def _table(one: Contender) -> RankTable:
+    if not one.run.judged:
+        raise UsageError(f"{one.label} has rankings and no figures: its targets are not known.")
+    table = rank_table(one.run)
+    if table is None:
+        raise UsageError(
+            f"{one.label} came without its table of queries (queries.csv), so nothing can be said "
+            "of single queries."
+        )
+    if one.mode not in table.ranks:
+        raise UsageError(
+            f"{one.run.name} was not asked by {one.mode} alone: run the set with --ablations."
+        )
+    return table
+
+
+def _check_queries(
+    first: Contender, ids: Sequence[str], other: Contender, others: Sequence[str]
+) -> None:
+    for one, rest, lacking in ((ids, others, other), (others, ids, first)):
+        lost = sorted(set(one) - set(rest))
+        if lost:
+            some = ", ".join(repr(each) for each in lost[:_NAMED])
+            raise UsageError(
+                f"{first.label} and {other.label} did not ask the same queries: {lacking.label} "
+                f"lacks {len(lost)} (for example {some}). Choose runs of one set and split."
+            )
+
+
+def _values(table: RankTable, mode: str, ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Measure -> its value for each query, in the order of `ids`."""
+    place = {query: row for row, query in enumerate(table.ids)}
+    rows = [place[query] for query in ids]
+    ranks = table.ranks[mode]
+    found = {
+        name: np.array([measure.of_rank(ranks[row]) for row in rows])
+        for name, measure in _BY_RANK.items()
+    }
+    for name, column in table.values.get(mode, {}).items():
+        found[name] = np.asarray(column, np.float64)[rows]
+    return found

@@ -1,0 +1,1 @@
+"""Labelled set, encoder and gallery to a run, through `cir.search`."""

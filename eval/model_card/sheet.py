@@ -1,0 +1,69 @@
+"""Queries with their first results, as one picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cir.images import open_image
+from eval.model_card.embedded import Embedded
+
+SIDE, GAP, LINE = 96, 6, 18
+RIGHT, OTHER, REFERENCE = "#2e8b57", "#d0d0d0", "#444444"
+
+
+def contact_sheet(
+    embedded: Embedded,
+    order: NDArray[np.int64],
+    rows: Sequence[int],
+    *,
+    shown: int = 6,
+    columns: int = 2,
+) -> Image.Image:
+    """One line a query: its reference, its instruction, and the first results, targets in green.
+
+    Args:
+        order: `(queries, n)` places of the gallery, best first.
+        rows: which queries. shown: results a query. columns: queries beside each other.
+    """
+    width = (shown + 1) * (SIDE + GAP) + 3 * GAP
+    height = SIDE + LINE + 2 * GAP
+    lines = -(-len(rows) // columns)
+    sheet = Image.new("RGB", (width * columns, height * lines), "white")
+    for number, row in enumerate(rows):
+        corner = (width * (number % columns) + GAP, height * (number // columns) + GAP)
+        _put_query(sheet, corner, embedded, order[row], row, shown)
+    return sheet
+
+
+def _put_query(
+    sheet: Image.Image,
+    corner: tuple[int, int],
+    embedded: Embedded,
+    order: NDArray[np.int64],
+    row: int,
+    shown: int,
+) -> None:
+    query = embedded.labelled.queries[row]
+    left, top = corner
+    pencil = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=13)
+    pencil.text((left, top), query.instruction, fill="black", font=font)
+    _put(sheet, embedded.folder / query.reference, (left, top + LINE), REFERENCE)
+    for number, place in enumerate(order[:shown]):
+        path = embedded.paths[place]
+        colour = RIGHT if path in query.targets else OTHER
+        x = left + (number + 1) * (SIDE + GAP) + GAP
+        _put(sheet, embedded.folder / path, (x, top + LINE), colour)
+
+
+def _put(sheet: Image.Image, path: Path, corner: tuple[int, int], edge: str) -> None:
+    picture = open_image(path)
+    picture.thumbnail((SIDE, SIDE))
+    frame = Image.new("RGB", (SIDE, SIDE), "white")
+    frame.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2))
+    box = (0, 0, SIDE - 1, SIDE - 1)
+    ImageDraw.Draw(frame).rectangle(box, outline=edge, width=3 if edge == RIGHT else 1)
+    sheet.paste(frame, corner)

@@ -1,0 +1,42 @@
+"""Milliseconds of an encoder on this machine."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+from cir.images import open_image
+from eval.model_card.embedded import Embedded
+
+ROUNDS, BATCH = 24, 32
+
+
+def speed(embedded: Embedded) -> Mapping[str, float]:
+    """Medians: a composed query on an image not seen before, a new instruction on the same image,
+    and an image in a batch; images are open already."""
+    encoder = embedded.encoder
+    some = [open_image(embedded.folder / path) for path in embedded.paths[:BATCH]]
+    texts = embedded.instructions
+    encoder.encode_images(some[:1])
+    shifted = [image.rotate(180) for image in some]  # not among the remembered ones
+    return {
+        "ms a composed query": _median(
+            lambda turn: encoder.encode_composed(
+                [shifted[turn % len(shifted)]], [texts[turn % len(texts)]]
+            )
+        ),
+        "ms a new instruction": _median(
+            lambda turn: encoder.encode_composed([some[0]], [texts[turn % len(texts)]])
+        ),
+        "ms an image in a batch": round(
+            _median(lambda turn: encoder.encode_images(some), rounds=5) / len(some), 2
+        ),
+    }
+
+
+def _median(work: Callable[[int], object], rounds: int = ROUNDS) -> float:
+    seconds = []
+    for turn in range(rounds):
+        started = time.perf_counter()
+        work(turn)
+        seconds.append(time.perf_counter() - started)
+    return round(statistics.median(seconds) * 1000, 2)

@@ -1,0 +1,229 @@
+"""A run as one HTML page that needs neither network nor Recompose."""
+
+import base64
+import io
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from cir.errors import RecomposeError, UsageError
+from cir.settings import Settings
+from eval.comparison.paired import (
+    LEVEL,
+    Contender,
+    Difference,
+    compare,
+    count_of,
+    points,
+    usual_measure,
+)
+from eval.reporting.curve_svg import curves_svg
+from eval.runs.pictures import Pictures, queries_of
+from eval.runs.queries import QueryRow, query_rows, ranked_paths
+from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain
+from eval.runs.reading import Run, rank_table
+from eval.sets.labelled import LabelledQuery
+
+SHOWN_RESULTS = 10
+
+_SIDE, _QUALITY = 144, 72  # of an embedded picture: some 4 KB
+_MOST_TARGETS = 4  # shown beside the reference
+_TEMPLATE = "report.html"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture in the report: its path, its address within the page, whether it is a target."""
+
+    path: str
+    source: str | None
+    is_target: bool
+
+
+def write_report(run: Run, file: Path, settings: Settings, *, count: int = 10) -> list[str]:
+    """Write the page of a run; a file of this name is replaced.
+
+    Args:
+        run: one on disk, or an upload: then without single queries.
+        file: ends in .html or .htm.
+        settings: say where galleries are.
+        count: how many of the worst and of the best queries are shown.
+
+    Returns:
+        What the page lacks, a sentence each.
+
+    Raises:
+        UsageError: the file's name ends otherwise, or the run's table is damaged.
+        RecomposeError: the disk refuses.
+    """
+    if file.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"{file} does not end in .html: the report is an HTML page.")
+    page, lacks = report_page(run, settings, count=count)
+    partial = file.with_name(f".{file.name}-{secrets.token_hex(6)}")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RecomposeError(
+            f"The report cannot be written to {file} ({error.strerror or error})."
+        ) from error
+    return lacks
+
+
+def report_page(
+    run: Run, settings: Settings, *, count: int = 10, local: bool = True
+) -> tuple[str, list[str]]:
+    """The page, and what it lacks; see `write_report`, and `cir.access` for `local`."""
+    table = rank_table(run)
+    lacks: list[str] = []
+    queries: list[dict[str, Any]] = []
+    if table is None:
+        lacks.append("The run has no table of queries: curves and single queries are left out.")
+    else:
+        try:
+            queries = _queries(run, table, Pictures(run, settings, local=local), count)
+        except UsageError as error:
+            lacks.append(f"Single queries are left out: {error}")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(_TEMPLATE).render(
+        run=run,
+        count_of=count_of,
+        points=points,
+        level=LEVEL,
+        names=MODE_NAMES,
+        parts=_measure_parts(list(run.metrics)),
+        gain=_gain(run),
+        curves=_curves(table),
+        groups=_groups(run, table),
+        queries=queries,
+        lacks=lacks,
+        notes=[note for note in run.document.get("notes") or () if isinstance(note, str)],
+        absent=any(run.part("absent").values()) and run.part("absent"),
+        failed=run.document.get("failed") or [],
+        made_with=json.dumps(made_with(run), indent=2, ensure_ascii=False),
+    )
+    return page, lacks
+
+
+def made_with(run: Run) -> dict[str, Any]:
+    """Settings, fingerprints, versions and seconds of a run; where files lie is left out."""
+    known = {
+        "settings": {k: v for k, v in run.part("settings").items() if k != "set"},
+        "gallery": {k: v for k, v in run.part("gallery").items() if k not in {"folder", "name"}},
+        **{
+            key: run.document.get(key)
+            for key in ("encoder_fingerprint", "precision", "set_fingerprint", "seconds")
+        },
+        "versions": run.document.get("versions"),
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def gain_difference(run: Run, measure: str) -> Difference | None:
+    """Composed minus the best of the other modes, with its interval; None without ablations."""
+    gain = composition_gain(run.modes, measure)
+    if gain is None:
+        return None
+    try:
+        compared = compare([Contender(run, gain.mode), Contender(run)], measures=[measure])
+    except UsageError:
+        return None  # an upload without its table
+    return compared.differences[0][measure]
+
+
+def _gain(run: Run) -> dict[str, Any] | None:
+    if not run.metrics:
+        return None
+    measure = usual_measure(list(run.metrics))
+    gain = composition_gain(run.modes, measure)
+    if gain is None:
+        return None
+    return {"measure": measure, "gain": gain, "difference": gain_difference(run, measure)}
+
+
+def _measure_parts(names: Sequence[str]) -> list[list[str]]:
+    """Names of measures in tables that a page is wide enough for."""
+    return [list(names[start : start + 7]) for start in range(0, len(names), 7)]
+
+
+def _curves(table: RankTable | None) -> Markup | None:
+    if table is None:
+        return None
+    curves = {MODE_NAMES[mode]: values for mode, values in table.curves().items()}
+    return Markup(curves_svg(curves))  # which escapes its text
+
+
+def _groups(run: Run, table: RankTable | None) -> dict[str, Any] | None:
+    if table is None or not table.group_names:
+        return None
+    measure = usual_measure(list(run.metrics))
+    rows = {}
+    for name in table.group_names:
+        part = table.of_group(name)
+        rows[name] = (len(part.groups), {m: f[measure] for m, f in part.figures().items()})
+    return {"measure": measure, "rows": rows, "modes": list(table.ranks)}
+
+
+def _queries(run: Run, table: RankTable, pictures: Pictures, count: int) -> list[dict[str, Any]]:
+    """Sections of queries: the worst and the best, none twice."""
+    asked = queries_of(run, pictures)
+    worst = query_rows(table, asked, order="worst")[:count]
+    taken = {row.id for row in worst}
+    best = [row for row in query_rows(table, asked, order="best") if row.id not in taken][:count]
+    rows = [*worst, *best]
+    ranked = ranked_paths(run, COMPOSED, {row.id for row in rows}, SHOWN_RESULTS)
+    wanted = {path for paths in ranked.values() for path in paths}
+    for row in rows:
+        wanted |= {asked[row.id].reference, *_shown_targets(asked[row.id])}
+    sources = {path: _data_uri(jpeg) for path, jpeg in pictures.thumbnails(wanted).items()}
+    return [
+        {
+            "title": title,
+            "cards": [_card(row, asked[row.id], ranked.get(row.id, ()), sources) for row in part],
+        }
+        for title, part in (("Worst queries", worst), ("Best queries", best))
+        if part
+    ]
+
+
+def _card(
+    row: QueryRow, query: LabelledQuery, ranked: Sequence[str], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    def shown(path: str) -> Shown:
+        return Shown(path, sources.get(path), path in query.targets)
+
+    return {
+        "row": row,
+        "instruction": " / ".join(filter(None, [query.instruction, query.reworded])),
+        "reference": shown(query.reference),
+        "targets": [shown(path) for path in _shown_targets(query)],
+        "target_count": len(query.targets),
+        "ranked": [shown(path) for path in ranked],
+    }
+
+
+def _shown_targets(query: LabelledQuery) -> list[str]:
+    return [*query.first_targets][:_MOST_TARGETS]
+
+
+def _data_uri(jpeg: bytes) -> str:
+    """The address of a picture within the page, small."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.thumbnail((_SIDE, _SIDE))
+        buffer = io.BytesIO()
+        image.convert("RGB").save(buffer, "JPEG", quality=_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,143 @@
+"""The single queries of a run: what was asked, what was found, and which of them to look at."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cir.errors import UsageError
+from eval.evaluation.ranking import DEPTH
+from eval.runs.ranks import COMPOSED, RankTable
+from eval.runs.reading import Run
+from eval.runs.writing import plain_id, trec_id
+from eval.sets.catalogue import FORMATS, NATIVE_NAME, Reading, load_set
+from eval.sets.labelled import NO_GROUP, LabelledQuery, located
+
+Order = Literal["worst", "best", "lost", "gained"]
+"""By the rank of the first target, or by how many ranks it has changed."""
+
+NOT_FOUND = DEPTH + 1
+"""The rank that stands for a target below the ranking, where ranks are subtracted."""
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """A query in a list of queries.
+
+    Attributes:
+        id: of the query.
+        rank: of its first target, None where the ranking holds none.
+        before: the same in what it is compared with.
+        change: ranks that the first target has come forward; 0 without a comparison.
+        groups: of the query.
+        instruction: "" where the labelled set is not at hand.
+    """
+
+    id: str
+    rank: int | None
+    before: int | None
+    change: int
+    groups: tuple[str, ...]
+    instruction: str
+
+
+def asked_queries(
+    run: Run, paths: Callable[[], Iterable[str]] | None = None
+) -> dict[str, LabelledQuery]:
+    """The labelled queries of a run by id, their images named by paths in its gallery.
+
+    Args:
+        run: one of the runs on disk; of an upload nothing is opened that it names.
+        paths: gives the gallery's paths; called only for sets that name images otherwise.
+
+    Raises:
+        UsageError: the labelled set is not where it was, or has changed since.
+    """
+    settings = run.part("settings")
+    root, name = settings.get("set"), settings.get("format", NATIVE_NAME)
+    if run.folder is None or not isinstance(root, str) or name not in FORMATS:
+        raise UsageError(
+            f"{run.name} does not say where its labelled set is: only its figures are known."
+        )
+    reading = Reading(
+        small_gallery=bool(settings.get("small_gallery")),
+        both_orders=bool(settings.get("both_orders")),
+    )
+    labelled = load_set(name, Path(root), settings.get("split"), reading)
+    if labelled.fingerprint != run.document.get("set_fingerprint"):
+        raise UsageError(f"The labelled set {run.set} has changed since the run.")
+    if paths is not None:
+        labelled = located(labelled, paths())
+    return {query.id: query for query in labelled.queries}
+
+
+def query_rows(
+    table: RankTable,
+    asked: Mapping[str, LabelledQuery],
+    *,
+    mode: str = COMPOSED,
+    before: Mapping[str, int | None] | None = None,
+    order: Order = "worst",
+    group: str | None = None,
+    text: str = "",
+) -> list[QueryRow]:
+    """Queries of a run in an order, those alone that a filter leaves.
+
+    Args:
+        table: of the run.
+        asked: its labelled queries; empty where they are not at hand.
+        mode: whose ranks count.
+        before: ranks to compare with, by query id; queries that are not there are left out.
+        order: equal ones in the order of the table.
+        group: the one group to show; None for all.
+        text: part of the instruction or of the id, in any case.
+    """
+    rows = []
+    for place, query_id in enumerate(table.ids):
+        groups = table.groups[place]
+        instruction = asked[query_id].instruction if query_id in asked else ""
+        wanted = group is None or group in (groups or (NO_GROUP,))
+        found = text.casefold() in f"{instruction}\n{query_id}".casefold()
+        if not wanted or not found or (before is not None and query_id not in before):
+            continue
+        rank = table.ranks[mode][place]
+        other = None if before is None else before[query_id]
+        change = 0 if before is None else (other or NOT_FOUND) - (rank or NOT_FOUND)
+        rows.append(QueryRow(query_id, rank, other, change, groups, instruction))
+    return sorted(rows, key=_KEYS[order])
+
+
+_KEYS: Mapping[Order, Callable[[QueryRow], int]] = {
+    "worst": lambda row: -(row.rank or NOT_FOUND),
+    "best": lambda row: row.rank or NOT_FOUND,
+    "lost": lambda row: row.change,
+    "gained": lambda row: -row.change,
+}
+
+
+def ranks_by_id(table: RankTable, mode: str = COMPOSED) -> dict[str, int | None]:
+    """Query id -> rank of its first target."""
+    return dict(zip(table.ids, table.ranks[mode], strict=True))
+
+
+def ranked_paths(
+    run: Run, mode: str, query_ids: Collection[str], depth: int
+) -> dict[str, Sequence[str]]:
+    """The first images of some queries' rankings; queries without a ranking are not there.
+
+    Raises:
+        UsageError: the run's rankings are not at hand.
+    """
+    if run.folder is None:
+        raise UsageError(f"{run.name} came without its rankings.")
+    wanted = {trec_id(query_id).encode(): query_id for query_id in query_ids}
+    found: dict[str, list[str]] = {}
+    try:
+        with (run.folder / f"{mode}.trec").open("rb") as lines:
+            for line in lines:
+                query_id = wanted.get(line.partition(b" ")[0])
+                if query_id is not None and len(found.setdefault(query_id, [])) < depth:
+                    found[query_id].append(plain_id(line.split(b" ")[2].decode()))
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        raise UsageError(f"The rankings of {run.name} cannot be read ({error}).") from error
+    return dict(found)

@@ -1,0 +1,238 @@
+"""A run on disk: a TREC run file for each mode, a table of queries, and `run.json`.
+
+A run is written to a hidden folder beside its place and renamed at the end, so that a folder
+under its final name is whole. Its content:
+
+- `composed.trec`, and one such file for each further mode: `query-id Q0 path rank score tag`, a
+  line for each ranked image. Scores fall strictly, so that tools that order by score and break
+  ties their own way (trec_eval: by id) keep the ranking. White space and `%` in ids and paths
+  are percent-encoded; `trec_id` and `plain_id` convert.
+- `composed.subset.trec` and so on, where queries have candidates of their own: a search among
+  these alone.
+- `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
+  recall@k counts, empty without one, then for each mode the values of the measures that this rank
+  does not give, in columns such as `composed map@10`.
+- `run.json`: the figures, and what they were made with.
+
+`eval.runs.reading` reads a run back.
+"""
+
+import csv
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from platform import python_version
+from types import TracebackType
+from typing import Any, Self, TextIO
+from urllib.parse import quote, unquote
+
+from cir.errors import RecomposeError, UsageError
+
+SUBSET = "subset"
+"""Part of the name of a run file that ranks candidates alone."""
+
+_ENCODED = re.compile(r"[\s%\x00-\x1f\udc80-\udcff]")
+_SCORE_DIGITS = 6
+_PACKAGES = (
+    *("numpy", "pillow", "pymilvus", "milvus-lite", "onnxruntime", "tokenizers"),
+    *("torch", "timm", "transformers"),
+)
+
+
+def trec_id(text: str) -> str:
+    """An id or a path as a TREC file holds it: white space and `%` percent-encoded as UTF-8.
+
+    So are bytes of a file name that are not UTF-8 (`os.fsdecode` gives them as U+DC80 to U+DCFF).
+    """
+
+    def encoded(match: re.Match[str]) -> str:
+        return quote(match[0], safe="", errors="surrogateescape")
+
+    return _ENCODED.sub(encoded, text) if _ENCODED.search(text) else text
+
+
+def plain_id(text: str) -> str:
+    """The id or path that `trec_id` made this of."""
+    return unquote(text, errors="surrogateescape")
+
+
+def groups_cell(groups: Sequence[str]) -> str:
+    """A query's groups as the table holds them: parted by `|`, which a name has as %7C."""
+    return "|".join(name.replace("%", "%25").replace("|", "%7C") for name in groups)
+
+
+def groups_of(cell: str) -> tuple[str, ...]:
+    """The groups that `groups_cell` made this of."""
+    return tuple(part.replace("%7C", "|").replace("%25", "%") for part in cell.split("|") if part)
+
+
+def new_name(name: str, now: datetime) -> str:
+    """`<name>-<UTC timestamp>-<short unique>`, a file name on every system."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
+    return f"{plain}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that figures may depend on."""
+    versions = {"python": python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+class RunWriter:
+    """Writes one run; use it in a `with` statement and end with `finish`.
+
+    Leaving the statement without `finish` takes the unfinished folder away.
+
+    Args:
+        folder: the run's place; an empty folder is replaced, a filled one refused.
+        modes: names of the run files to write, in the order of the table's columns.
+        candidates: whether queries have candidates that are ranked by themselves.
+
+    Raises:
+        UsageError: the folder holds something already, or cannot be made.
+    """
+
+    def __init__(self, folder: Path, modes: Sequence[str], *, candidates: bool = False) -> None:
+        # Absolute now: the working folder may change before the end.
+        self.folder = folder.absolute()
+        self._partial = self.folder.parent / f".partial-{secrets.token_hex(6)}"
+        self._modes = tuple(modes)
+        self._ranks: dict[str, dict[str, int | None]] = {}
+        self._groups: dict[str, Sequence[str]] = {}
+        self._values: dict[str, Sequence[float]] = {}
+        self._names = [*modes, *(f"{mode}.{SUBSET}" for mode in modes if candidates)]
+        self._files: dict[str, TextIO] = {}
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        _check_free(self.folder)
+        try:
+            self._partial.mkdir(parents=True)
+            for name in self._names:
+                file = (self._partial / f"{name}.trec").open("w", encoding="utf-8", newline="\n")
+                self._files[name] = self._closing.enter_context(file)
+        except OSError as error:
+            self._discard()
+            raise UsageError(
+                f"The run cannot be written to {self.folder} ({error.strerror or error}): "
+                "choose another place."
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def add_query(self, query_id: str, groups: Sequence[str]) -> None:
+        """Open the query's line in the table; queries stand there in this order."""
+        self._groups[query_id] = groups
+        self._ranks[query_id] = {}
+
+    def add_ranking(
+        self,
+        query_id: str,
+        mode: str,
+        ranked: Iterable[tuple[str, float]],
+        first_target: int | None,
+    ) -> None:
+        """Write one query's ranking in one mode.
+
+        Args:
+            query_id: a query that `add_query` has opened.
+            mode: one of the writer's modes.
+            ranked: path and score of each image, best first.
+            first_target: rank of the first target, from 1, or None.
+        """
+        self._ranks[query_id][mode] = first_target
+        self._files[mode].writelines(trec_lines(query_id, ranked, tag=mode))
+
+    def add_candidates(self, query_id: str, mode: str, ranked: Iterable[tuple[str, float]]) -> None:
+        """Write the ranking of a query's candidates: path and score of each, best first."""
+        name = f"{mode}.{SUBSET}"
+        self._files[name].writelines(trec_lines(query_id, ranked, tag=name))
+
+    def add_values(self, mode: str, values: Mapping[str, Sequence[float]]) -> None:
+        """Add columns to the table: by the measure's name a value for each query, in order."""
+        self._values.update({f"{mode} {name}": column for name, column in values.items()})
+
+    def finish(self, document: Mapping[str, Any]) -> Path:
+        """Write the table and `run.json`, and give the run its name.
+
+        Returns:
+            The run's folder.
+
+        Raises:
+            RecomposeError: the disk refuses, or the place was taken in the meantime.
+        """
+        try:
+            self._closing.close()
+            self._write_table(self._partial / "queries.csv")
+            text = json.dumps(document, indent=2, allow_nan=False)
+            (self._partial / "run.json").write_text(text + "\n", encoding="utf-8")
+            if self.folder.exists():
+                # Fails on a folder with content: what came in the meantime is not overwritten.
+                self.folder.rmdir()
+            self._partial.rename(self.folder)
+        except OSError as error:
+            raise RecomposeError(
+                f"The run could not be written to {self.folder} ({error.strerror or error})."
+            ) from error
+        return self.folder
+
+    def _write_table(self, path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["id", "group", *self._modes, *self._values])
+            for row, (query_id, ranks) in enumerate(self._ranks.items()):
+                cells = [ranks.get(mode) or "" for mode in self._modes]
+                values = [f"{column[row]:.6g}" for column in self._values.values()]
+                table.writerow([query_id, groups_cell(self._groups[query_id]), *cells, *values])
+
+    def _discard(self) -> None:
+        self._closing.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+
+def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) -> Iterable[str]:
+    """Lines of a TREC run file for one query: `query-id Q0 path rank score tag`.
+
+    Args:
+        query_id: written as `trec_id` gives it, like the paths.
+        ranked: path and score of each image, best first, no score above the one before it.
+        tag: name of the run, a word.
+
+    Scores have six digits after the point; a score equal to the one before it, or above it by
+    rounding, is lowered to the next smaller number. A millionth is told apart in the single
+    precision in which trec_eval holds scores between -8 and 8.
+    """
+    scale = 10**_SCORE_DIGITS
+    last: int | None = None
+    start = f"{trec_id(query_id)} Q0 "
+    for rank, (path, score) in enumerate(ranked, 1):
+        units = round(score * scale)
+        last = units if last is None else min(units, last - 1)
+        value = f"{last / scale:.{_SCORE_DIGITS}f}"
+        yield f"{start}{trec_id(path)} {rank} {value} {tag}\n"
+
+
+def _check_free(folder: Path) -> None:
+    if folder.is_dir():
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: a run overwrites nothing, name a new folder.")
+    elif folder.exists() or folder.is_symlink():
+        raise UsageError(f"{folder} is not a folder: name a new one.")

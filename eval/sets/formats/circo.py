@@ -1,0 +1,74 @@
+"""CIRCO: `<split>.json` over COCO's unlabelled images of 2017.
+
+A record is `{"id", "reference_img_id", "target_img_id", "relative_caption", "gt_img_ids",
+"semantic_aspects"}`. Measured are mAP@5, 10, 25, 50 over all of `gt_img_ids`, recall@k of
+`target_img_id` alone, and mAP@10 within each semantic aspect. The gallery is the whole folder of
+images. The records of the test split name no targets.
+Baldrati et al., ICCV 2023; https://github.com/miccunifi/CIRCO
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cir.errors import UsageError
+from eval.sets.formats.annotations import (
+    find,
+    fingerprint,
+    image,
+    images,
+    read_json,
+    records,
+    text,
+    unique_ids,
+)
+from eval.sets.labelled import CIRCO, LabelledQuery, LabelledSet
+
+FAMILY = "circo"
+DEFAULT_SPLIT = "val"
+
+
+def load_circo(root: Path, split: str | None = None) -> LabelledSet:
+    """The queries of a split.
+
+    Args:
+        root: holds `<split>.json`, or `annotations/` does.
+        split: "val" if None; "test" has no targets.
+
+    Raises:
+        UsageError: the file is missing or malformed; the message names it and the place.
+    """
+    split = split or DEFAULT_SPLIT
+    file = read_json(find(root, FAMILY, f"{split}.json"))
+    found = list(records(file))
+    judged = any("gt_img_ids" in record for _, record in found)
+    queries = tuple(_query(record, place, judged) for place, record in found)
+    unique_ids([(query.id, place) for query, (place, _) in zip(queries, found, strict=True)])
+    return LabelledSet(FAMILY, split, queries, fingerprint([file]), CIRCO)
+
+
+def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery:
+    reference = image(record, "reference_img_id", place)
+    targets: tuple[str, ...] = ()
+    counted = None
+    if judged:
+        targets = images(record, "gt_img_ids", place)
+        counted = image(record, "target_img_id", place)
+        if counted not in targets:
+            raise UsageError(f"{place}: 'target_img_id' is not among 'gt_img_ids'.")
+    return LabelledQuery(
+        id=image(record, "id", place),
+        reference=reference,
+        instruction=text(record, "relative_caption", place),
+        targets=dict.fromkeys(targets, 1),
+        places=dict.fromkeys([reference, *targets], place),
+        aspects=_aspects(record, place),
+        counted=counted,
+    )
+
+
+def _aspects(record: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    given = record.get("semantic_aspects", [])
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        raise UsageError(f"{place}: 'semantic_aspects' is not a list of names.")
+    return tuple(dict.fromkeys(given))

@@ -1,0 +1,309 @@
+"""A labelled set: composed queries with known targets, in one shape for every file format."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from cir.errors import UsageError
+from eval.measures import (
+    MEASURES,
+    AveragePrecision,
+    DiscountedGain,
+    Measure,
+    Recall,
+    RecallFraction,
+    RecallSubset,
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of counting.
+
+    Attributes:
+        measures: what is reported.
+        keep_reference: whether the reference image stays in the ranking.
+        image_id: the id by which annotations know an image, from its path in a folder; an id is
+            its own.
+    """
+
+    measures: tuple[Measure, ...]
+    keep_reference: bool
+    image_id: Callable[[str], str]
+
+
+def _stem(path: str) -> str:
+    """The file's name without folder and ending; ids of these sets hold no dot and no slash."""
+    return PurePosixPath(path).stem
+
+
+def _coco_id(path: str) -> str:
+    """COCO's number of an image: `unlabeled2017/000000271520.jpg` is 271520."""
+    stem = _stem(path)
+    return str(int(stem)) if stem.isascii() and stem.isdigit() else stem
+
+
+NATIVE = Protocol(
+    measures=(
+        *MEASURES,
+        *(RecallFraction(k) for k in (5, 10, 50)),
+        *(AveragePrecision(k) for k in (5, 10, 50)),
+        *(DiscountedGain(k) for k in (5, 10, 50)),
+    ),
+    keep_reference=False,
+    image_id=str,
+)
+FASHIONIQ = Protocol(measures=MEASURES, keep_reference=True, image_id=_stem)
+CIRR = Protocol(
+    measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))),
+    keep_reference=False,
+    image_id=_stem,
+)
+CIRCO = Protocol(
+    measures=(
+        *(AveragePrecision(k) for k in (5, 10, 25, 50)),
+        *(Recall(k) for k in (5, 10, 25, 50)),
+    ),
+    keep_reference=True,
+    image_id=_coco_id,
+)
+
+
+NO_GROUP = "(none)"
+"""Name under which queries without a group are counted, in a set that has groups."""
+
+_NAMED = 2
+
+
+@dataclass(frozen=True)
+class LabelledQuery:
+    """One composed query and its targets.
+
+    Attributes:
+        id: unique within the set.
+        reference: path of the reference image, relative to the gallery folder, POSIX form; in a
+            set that is not `located` yet, the id by which the annotations know the image.
+        instruction: what should change; may be empty.
+        targets: path of each target image and its grade, 1 or more; empty only in a set that is
+            not `judged`.
+        group: name of the query's group, "" when it has none.
+        places: for each of these images, where the set names it (file and line), for messages.
+        aspects: the groups of a query that has several; `groups` gives those or the one.
+        counted: the one target that recall@k counts, where the protocol counts one alone.
+        candidates: images among which a search of its own is made; empty for none.
+        reworded: a second wording, of which the embedding is averaged with the first's.
+    """
+
+    id: str
+    reference: str
+    instruction: str
+    targets: Mapping[str, int]
+    group: str = ""
+    places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    aspects: tuple[str, ...] = ()
+    counted: str | None = None
+    candidates: tuple[str, ...] = ()
+    reworded: str = ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The query's groups; none when it has none."""
+        return self.aspects or ((self.group,) if self.group else ())
+
+    @property
+    def first_targets(self) -> Iterable[str]:
+        """The targets that recall@k counts."""
+        return self.targets if self.counted is None else (self.counted,)
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Queries with targets over one gallery.
+
+    Attributes:
+        name: short name for people, usually that of the set's folder.
+        split: which judgements were read, for example "test".
+        queries: at least one, in file order, with unique ids.
+        fingerprint: hex digest of the files' content.
+        protocol: how it is counted.
+        gallery: the images to search and the place that names each; None for a whole folder.
+        notes: what a person should know of the annotations, a sentence each.
+    """
+
+    name: str
+    split: str
+    queries: tuple[LabelledQuery, ...]
+    fingerprint: str
+    protocol: Protocol = NATIVE
+    gallery: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> bool:
+        """Whether targets are known; those of a benchmark's test split are kept by its authors."""
+        return any(query.targets for query in self.queries)
+
+    @property
+    def has_candidates(self) -> bool:
+        """Whether queries are also searched among candidates of their own."""
+        return any(query.candidates for query in self.queries)
+
+    def groups(self) -> dict[str, list[int]]:
+        """Group -> rows of its queries, in order of appearance; none when no query has a group."""
+        found: dict[str, list[int]] = {}
+        for row, query in enumerate(self.queries):
+            for group in query.groups or (NO_GROUP,):
+                found.setdefault(group, []).append(row)
+        return {} if list(found) == [NO_GROUP] else found
+
+
+def located(labelled: LabelledSet, paths: Iterable[str]) -> LabelledSet:
+    """The set with each image's id replaced by its path in a folder; one without a file stays.
+
+    Raises:
+        UsageError: two files stand for one image of the set.
+    """
+    if labelled.protocol is NATIVE:
+        return labelled
+    by_id: dict[str, str] = {}
+    doubled: dict[str, str] = {}
+    for path in sorted(paths):
+        image = labelled.protocol.image_id(path)
+        if by_id.setdefault(image, path) != path:
+            doubled[image] = path
+    queries = tuple(_located(query, by_id, doubled) for query in labelled.queries)
+    gallery = labelled.gallery
+    if gallery is not None:
+        _refuse_doubled(gallery, by_id, doubled)
+        gallery = {by_id.get(image, image): place for image, place in gallery.items()}
+    return replace(labelled, queries=queries, gallery=gallery)
+
+
+def _located(
+    query: LabelledQuery, by_id: Mapping[str, str], doubled: Mapping[str, str]
+) -> LabelledQuery:
+    _refuse_doubled((query.reference, *query.targets, *query.candidates), by_id, doubled)
+
+    def path(image: str) -> str:
+        return by_id.get(image, image)
+
+    return replace(
+        query,
+        reference=path(query.reference),
+        targets={path(image): grade for image, grade in query.targets.items()},
+        places={path(image): place for image, place in query.places.items()},
+        counted=None if query.counted is None else path(query.counted),
+        candidates=tuple(map(path, query.candidates)),
+    )
+
+
+def _refuse_doubled(
+    images: Iterable[str], by_id: Mapping[str, str], doubled: Mapping[str, str]
+) -> None:
+    for image in images:
+        if image in doubled:
+            raise UsageError(
+                f"Two files stand for the image {image!r}: {by_id[image]!r} and "
+                f"{doubled[image]!r}. Leave one of them in the folder."
+            )
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Images that a labelled set names and the gallery lacks, each with the place that names it.
+
+    Attributes:
+        references: path and place of each absent reference image.
+        targets: path and place of each absent target.
+        unreachable: ids of the queries without any target that a ranking could hold.
+        others: path and place of each further image that a search should have found: of the split,
+            or among a query's candidates.
+    """
+
+    references: Mapping[str, str]
+    targets: Mapping[str, str]
+    unreachable: tuple[str, ...]
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.references or self.targets or self.unreachable or self.others)
+
+
+def absent_from(
+    labelled: LabelledSet,
+    has_target: Callable[[str], bool],
+    has_reference: Callable[[str], bool],
+    *,
+    keep_reference: bool = False,
+) -> Absent:
+    """What the set asks for and the gallery cannot give.
+
+    Args:
+        labelled: the set to check.
+        has_target: whether a ranking over the gallery can hold this path.
+        has_reference: whether the picture at this path can serve as a reference image.
+        keep_reference: whether a ranking may hold the query's own reference image.
+    """
+    references: dict[str, str] = {}
+    targets: dict[str, str] = {}
+    unreachable: list[str] = []
+    others = {
+        path: place for path, place in (labelled.gallery or {}).items() if not has_target(path)
+    }
+    for query in labelled.queries:
+        if not has_reference(query.reference):
+            references.setdefault(query.reference, _place(query, query.reference))
+        lost = {path for path in query.targets if not has_target(path)}
+        for path in lost:
+            targets.setdefault(path, _place(query, path))
+        for path in query.candidates:
+            if not has_target(path):
+                others.setdefault(path, _place(query, path))
+        removed = set() if keep_reference else {query.reference}
+        if query.targets and not set(query.targets) - lost - removed:
+            unreachable.append(query.id)
+    for path in (*references, *targets):
+        others.pop(path, None)
+    return Absent(references, targets, tuple(unreachable), others)
+
+
+def check_present(absent: Absent, gallery: str) -> None:
+    """Refuse a set that does not fit its gallery.
+
+    Args:
+        absent: what `absent_from` found.
+        gallery: the gallery in words, for the message.
+
+    Raises:
+        UsageError: something is absent; the message names some of it, with file and line.
+    """
+    if absent.references or absent.targets or absent.others:
+        parts = [
+            f"{len(found)} {what}{'s' if len(found) > 1 else ''} ({_some(found)})"
+            for what, found in (
+                ("reference image", absent.references),
+                ("target", absent.targets),
+                ("other image", absent.others),
+            )
+            if found
+        ]
+        raise UsageError(
+            f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}. "
+            "Check the folder, mend the set, or count them as never found with --allow-missing."
+        )
+    if absent.unreachable:
+        some = ", ".join(absent.unreachable[:_NAMED])
+        raise UsageError(
+            "Queries with no target but their own reference image, which is removed from the "
+            f"ranking: {len(absent.unreachable)} (for example {some}). Mend the qrels, keep the "
+            "reference with --keep-reference, or count them as never found with --allow-missing."
+        )
+
+
+def _place(query: LabelledQuery, path: str) -> str:
+    return query.places.get(path, f"query {query.id}")
+
+
+def _some(found: Mapping[str, str]) -> str:
+    named = [f"{path!r} in {place}" for path, place in list(found.items())[:_NAMED]]
+    return "; ".join(named) + ("; ..." if len(found) > _NAMED else "")

@@ -1,0 +1,369 @@
+"""Labelled sets of people's own in the data folder: uploaded whole, or made from their searches.
+
+Queries are added one by one; sets come and go as zips. Each query that is added here says in the
+key `index` where it was asked, so that no set names images of two indexes.
+"""
+
+import csv
+import io
+import json
+import re
+import secrets
+import shutil
+import threading
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cir.access import refuse_change
+from cir.errors import RecomposeError, UsageError
+from cir.settings import Settings
+from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native
+from eval.sets.labelled import LabelledSet
+from eval.sets.zips import read_zip, shallowest
+
+QUERIES = "queries.jsonl"
+MAX_BYTES = 32 * 2**20
+"""Of an uploaded set's files together. FashionIQ's whole validation split has 2 MB."""
+MAX_SETS = 100
+
+_FOLDER = "labelled_sets"
+
+
+def sets_dir(data_dir: Path) -> Path:
+    """Folder of the kept sets."""
+    return data_dir / _FOLDER
+
+
+def kept_sets(data_dir: Path) -> dict[str, Path]:
+    """Name and folder of each set that is kept, by name."""
+    found = sorted(sets_dir(data_dir).glob(f"*/{QUERIES}"))
+    return {path.parent.name: path.parent for path in found if path.parent.name[0] != "."}
+
+
+def check_room(data_dir: Path) -> None:
+    """Refuse one more set where there are too many.
+
+    Raises:
+        UsageError: there are `MAX_SETS`.
+    """
+    if len(kept_sets(data_dir)) >= MAX_SETS:
+        raise UsageError(f"There are {MAX_SETS} labelled sets: remove some first.")
+
+
+def safe_name(name: str) -> str:
+    """The name as a file name on every system; empty where nothing of it is left."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]
+
+
+def check_set(folder: Path) -> None:
+    """Read every split of a set that is not in its place yet.
+
+    Raises:
+        UsageError: something is wrong; files are named without the folder, which is a passing one.
+    """
+    try:
+        for split in sorted((folder / "qrels").glob("*.tsv")):
+            load_native(folder, split.stem)
+    except UsageError as error:
+        raise UsageError(str(error).replace(f"{folder}/", "")) from error
+
+
+def keep_set(files: Sequence[tuple[str, bytes]], data_dir: Path) -> Path:
+    """Check an uploaded labelled set and keep it; the same set is kept once.
+
+    Args:
+        files: name and content of each uploaded file: a zip that holds `queries.jsonl` and
+            `qrels/`, or these files themselves.
+        data_dir: the data folder.
+
+    Returns:
+        The set's folder.
+
+    Raises:
+        UsageError: it is no labelled set, or too large, or there are too many. Nothing is kept.
+    """
+    name, content = _content(files)
+    check_room(data_dir)
+    place = sets_dir(data_dir)
+    partial = place / f".partial-{secrets.token_hex(6)}"
+    try:
+        _write(content, partial)
+        check_set(partial)
+        return _put_in_place(partial, place, name)
+    except OSError as error:
+        raise UsageError(
+            f"The labelled set cannot be kept in {place} ({error.strerror or error})."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _content(files: Sequence[tuple[str, bytes]]) -> tuple[str, dict[str, bytes]]:
+    """A safe name, and the content of the set's files by the place they get."""
+    if len(files) == 1 and files[0][0].lower().endswith(".zip"):
+        name, data = files[0]
+        members = read_zip(name, data, _is_wanted, MAX_BYTES)
+        top = shallowest(members, QUERIES)
+        base = top.parent if top else PurePosixPath()
+        content = {
+            _place(path): data
+            for path, data in members.items()
+            if path == top or path.parent == base / "qrels"
+        }
+        stem = base.name or PurePosixPath(name).stem
+    else:
+        if sum(len(data) for _, data in files) > MAX_BYTES:
+            raise UsageError(f"The files hold more than {MAX_BYTES // 2**20} MB together.")
+        content = {_place(path): data for path, data in files if _is_wanted(PurePosixPath(path))}
+        stem = "uploaded"
+    if QUERIES not in content or len(content) < 2:
+        raise UsageError(
+            "This is no labelled set: upload a zip that holds queries.jsonl and qrels/test.tsv, or "
+            "these two files together."
+        )
+    return safe_name(stem) or "uploaded", content
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    return path.name == QUERIES or path.suffix == ".tsv"
+
+
+def _place(path: PurePosixPath | str) -> str:
+    """Where a file of the set goes, whatever folder it came in: nothing of that is kept."""
+    name = PurePosixPath(path).name
+    if name == QUERIES:
+        return name
+    return f"qrels/{safe_name(PurePosixPath(name).stem) or 'test'}.tsv"
+
+
+def _write(content: Mapping[str, bytes], folder: Path) -> None:
+    (folder / "qrels").mkdir(parents=True)
+    for path, data in content.items():
+        (folder / path).write_bytes(data)
+
+
+def _put_in_place(partial: Path, place: Path, name: str) -> Path:
+    for number in range(1, MAX_SETS + 2):
+        folder = place / (name if number == 1 else f"{name}-{number}")
+        if not folder.exists():
+            return partial.rename(folder)
+        if _files(folder) == _files(partial):
+            return folder
+    raise UsageError(f"There are too many labelled sets named {name}: rename the file.")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+_WRITING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class NewQuery:
+    """A composed query that somebody has asked, with the targets that were marked.
+
+    Attributes:
+        index: name of the index.
+        reference: path of the reference image in the index.
+        instruction: what should change.
+        targets: paths of the targets in the index.
+        group: "" for none.
+    """
+
+    index: str
+    reference: str
+    instruction: str
+    targets: tuple[str, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a query: the set's name, its number of queries, how many targets are new."""
+
+    name: str
+    queries: int
+    new_query: bool
+    new_targets: int
+
+
+def add_query(name: str, query: NewQuery, settings: Settings) -> Added:
+    """Add a query to a kept set, which is made where there is none of this name.
+
+    A query that is in the set already, by its reference and instruction, gets the targets that it
+    lacks. Nothing is written unless the set can be read afterwards.
+
+    Args:
+        name: of the set; characters that a file name cannot have become "-".
+        query: what to add.
+        settings: of the person who asks.
+
+    Raises:
+        ReadOnlyError: this Recompose, or this person's session, is read-only.
+        UsageError: the query lacks something, or the set is of another index, damaged or too large.
+        RecomposeError: the disk refuses.
+    """
+    refuse_change(settings.read_only)
+    _check(query)
+    chosen = safe_name(name)
+    if not chosen:
+        raise UsageError("Give the labelled set a name of letters and digits.")
+    folder = sets_dir(settings.data_dir) / chosen
+    partial = folder.with_name(f".partial-{secrets.token_hex(6)}")
+    try:
+        with _WRITING:
+            return _add(folder, partial, query, settings.data_dir)
+    except OSError as error:
+        raise RecomposeError(
+            f"The labelled set {chosen} cannot be written ({error.strerror or error})."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def import_set(files: Sequence[tuple[str, bytes]], settings: Settings) -> str:
+    """Keep an uploaded set, for example an exported one; gives its name. Raises as `keep_set`."""
+    refuse_change(settings.read_only)
+    with _WRITING:
+        return keep_set(files, settings.data_dir).name
+
+
+def export_set(name: str, data_dir: Path) -> bytes:
+    """A zip of a kept set, which `import_set` and every reader of BEIR's layout take.
+
+    Raises:
+        UsageError: there is no such set.
+        RecomposeError: it cannot be read.
+    """
+    folder = kept_sets(data_dir).get(name)
+    if folder is None:
+        raise UsageError(f"There is no labelled set {name!r}.")
+    buffer = io.BytesIO()
+    try:
+        with _WRITING, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in [folder / QUERIES, *sorted((folder / "qrels").glob("*.tsv"))]:
+                archive.write(path, f"{name}/{path.relative_to(folder).as_posix()}")
+    except OSError as error:
+        raise RecomposeError(f"{name} cannot be read ({error.strerror or error}).") from error
+    return buffer.getvalue()
+
+
+def _check(query: NewQuery) -> None:
+    if not query.instruction.strip():
+        raise UsageError("The query has no instruction: say what should be different.")
+    if not query.targets:
+        raise UsageError("No target is marked: tick the results that are right answers.")
+    if query.reference in query.targets:
+        raise UsageError(
+            "The reference image is marked as a target; it is removed from the rankings, so it "
+            "would never be found. Take its mark away."
+        )
+
+
+def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
+    is_new = not folder.exists()
+    if is_new:
+        check_room(data_dir)
+        (partial / "qrels").mkdir(parents=True)
+        (partial / QUERIES).touch()
+        labelled, split = None, DEFAULT_SPLIT
+        header = _tsv([HEADER])
+        (partial / "qrels" / f"{split}.tsv").write_text(header, encoding="utf-8")
+    else:
+        labelled = load_native(folder)
+        split = labelled.split
+        shutil.copytree(folder, partial)
+    known, query_id = _held(partial / QUERIES, query, labelled, folder.name)
+    fresh = [path for path in dict.fromkeys(query.targets) if path not in known]
+    count = (len(labelled.queries) if labelled else 0) + (not known)
+    if known and not fresh:
+        return Added(folder.name, count, new_query=False, new_targets=0)
+    if not known:
+        _append(partial / QUERIES, json.dumps(_record(query_id, query), ensure_ascii=False) + "\n")
+    _append(partial / "qrels" / f"{split}.tsv", _tsv([query_id, path, "1"] for path in fresh))
+    check_set(partial)
+    if sum(path.stat().st_size for path in partial.rglob("*") if path.is_file()) > MAX_BYTES:
+        raise UsageError(f"{folder.name} would be larger than {MAX_BYTES // 2**20} MB.")
+    if is_new:
+        partial.rename(folder)
+    else:
+        _replace(partial, folder, [QUERIES, f"qrels/{split}.tsv"])
+    return Added(folder.name, count, new_query=not known, new_targets=len(fresh))
+
+
+def _held(
+    queries: Path, query: NewQuery, labelled: LabelledSet | None, name: str
+) -> tuple[set[str], str]:
+    """The targets that the set has for this query already, and the query's id."""
+    records = [json.loads(line) for line in _lines(queries)]
+    other = next((r["index"] for r in records if r.get("index", query.index) != query.index), None)
+    if other is not None:
+        raise UsageError(
+            f"{name} holds queries of the index {other!r}; this one was asked in {query.index!r}. "
+            "Name another set: the images of both are not in one gallery."
+        )
+    asked = (query.reference, query.instruction.strip())
+    for each in labelled.queries if labelled else ():
+        if (each.reference, each.instruction.strip()) == asked:
+            return set(each.targets), each.id
+    # Native sets share their queries between splits: an id may be taken by another split.
+    taken = {record["_id"] for record in records}
+    number = len(records) + 1
+    while f"q{number}" in taken:
+        number += 1
+    return set(), f"q{number}"
+
+
+def _record(query_id: str, query: NewQuery) -> dict[str, Any]:
+    group = {"group": query.group.strip()} if query.group.strip() else {}
+    text = query.instruction.strip()
+    return {"_id": query_id, "image": query.reference, "text": text, **group, "index": query.index}
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+
+
+def _tsv(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _append(path: Path, text: str) -> None:
+    """Add text that begins on a line of its own.
+
+    Raises:
+        UsageError: a file's name in it is not UTF-8.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "An image's file name is not UTF-8, which a labelled set cannot hold: rename the file."
+        ) from error
+    before = path.read_bytes()
+    gap = b"" if not before or before.endswith(b"\n") else b"\n"
+    path.write_bytes(before + gap + data)
+
+
+def _replace(partial: Path, folder: Path, names: Sequence[str]) -> None:
+    """Put the files into the set one after the other; where one fails, all are as before."""
+    before = {name: (folder / name).read_bytes() for name in names}
+    done: list[str] = []
+    try:
+        for name in names:
+            (partial / name).replace(folder / name)
+            done.append(name)
+    except OSError:
+        for name in done:
+            (folder / name).write_bytes(before[name])
+        raise

@@ -1,0 +1,50 @@
+"""The encoders that there are, on the Indexes page."""
+
+from typing import Any
+
+import streamlit as st
+
+from cir.encoders.protocol import EncoderSpec
+from cir.encoders.registry import encoder_readiness
+from cir.encoders.specs import SPECS
+
+NAME_WIDTH = 160  # pixels: the longest name
+
+
+def show_encoders() -> None:
+    """Every encoder, a row each, folded away."""
+    with st.expander("Encoders", icon=":material/view_in_ar:"):
+        st.dataframe(
+            [_row(spec) for spec in SPECS.values()],
+            hide_index=True,
+            column_config={
+                "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
+                "Parameters": st.column_config.NumberColumn(format="compact"),
+                "Dim": st.column_config.NumberColumn(help="Length of an embedding"),
+                "Licence": st.column_config.TextColumn(help="Of the weights"),
+            },
+            alt="The encoders, a row each",
+        )
+        st.caption("A download comes from the Hugging Face hub, once, and only when you allow it.")
+
+
+def state_of_encoder(name: str) -> str:
+    """Whether the encoder can be used, for people."""
+    match encoder_readiness(name):
+        case "ready":
+            return "ready"
+        case "download":
+            return f"download of {SPECS[name].download_bytes / 1e6:,.0f} MB"
+        case _:
+            return "needs requirements.txt"
+
+
+def _row(spec: EncoderSpec) -> dict[str, Any]:
+    return {
+        "Name": spec.name,
+        "State": state_of_encoder(spec.name),
+        "Recommended for": spec.recommended_for,
+        "Dim": spec.dim,
+        "Parameters": spec.parameters,
+        "Licence": spec.licence,
+    }

@@ -1,0 +1,77 @@
+"""The list of indexes on the Indexes page."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cir.indexing.uploads import upload_folder
+from cir.jobs.indexes import IndexJobs
+from cir.store import IndexInfo
+from pages.parts.shell.session import may_change, plain
+
+DATE = "D MMM YYYY, HH:mm"
+NAME_WIDTH = 150  # pixels: most names, and on a phone a second column beside it
+
+
+def show_list(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
+    """Every index, a row each, and where they are kept."""
+    if not infos:
+        st.info(_nothing(), icon=":material/database:")
+        return
+    zone = st.context.timezone
+    st.dataframe(
+        [_row(info, jobs) for info in infos],
+        hide_index=True,
+        column_config={
+            "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
+            "Images": st.column_config.NumberColumn(format="localized"),
+            "Created": st.column_config.DatetimeColumn(format=DATE, timezone=zone),
+            "Updated": st.column_config.DatetimeColumn(format=DATE, timezone=zone),
+        },
+        alt="The indexes, a row each",
+    )
+    size = jobs.file_bytes()
+    kept = "" if size is None else f": {megabytes(size)} in all"
+    st.caption(f"Kept in {plain(jobs.store.backend)}{kept}.")
+
+
+def source_of(info: IndexInfo, jobs: IndexJobs) -> str:
+    """Where the images came from, for people; a stranger does not learn the server's folders."""
+    if info.source is None:
+        return "unknown"
+    if upload_folder(info.source, jobs.settings.data_dir) is not None:
+        return "uploaded images"
+    return info.source if may_change() else Path(info.source).name
+
+
+def state_of(info: IndexInfo, jobs: IndexJobs) -> str:
+    """Whether the index is whole, for people."""
+    if jobs.is_running(info.name):
+        return "being worked on"
+    return "ready" if info.state == "ready" else "incomplete"
+
+
+def megabytes(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.1f} MB"
+
+
+def _row(info: IndexInfo, jobs: IndexJobs) -> dict[str, Any]:
+    return {
+        "Name": info.name,
+        "Images": jobs.count(info),
+        "State": state_of(info, jobs),
+        "Encoder": info.encoder,
+        "Source": source_of(info, jobs),
+        "Updated": datetime.fromisoformat(info.updated),
+        "Created": datetime.fromisoformat(info.created),
+    }
+
+
+def _nothing() -> str:
+    if may_change():
+        return "There is no index yet. Make the first one below, from a folder or from your images."
+    return "There is no index yet."

@@ -1,0 +1,64 @@
+"""What can be done to an index that is there, on the Indexes page."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cir.indexing.uploads import upload_folder
+from cir.jobs.indexes import IndexJobs
+from cir.store import IndexInfo
+from pages.parts.indexes.forms import show_add, show_update
+from pages.parts.indexes.list import source_of, state_of
+from pages.parts.shell.session import INDEX_KEY, people_errors, plain
+
+DROPPING_KEY = "index to drop"
+
+
+def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
+    """The choice of an index, and what can be done to it."""
+    st.header("Change an index")
+    by_name = {info.name: info for info in infos}
+    chosen = st.session_state.get(INDEX_KEY)
+    at = list(by_name).index(chosen) if chosen in by_name else 0
+    name = st.selectbox("Index to change", list(by_name), index=at, key="index to change")
+    info = by_name[name]
+    busy = jobs.is_running(info.name)
+    uploaded = upload_folder(info.source, jobs.settings.data_dir) is not None
+    with st.container(border=True):
+        facts = f"{jobs.count(info):,} images, {state_of(info, jobs)}, from "
+        st.markdown(facts + plain(source_of(info, jobs)))
+        if uploaded:
+            show_add(info, jobs, disabled=busy)
+        elif info.source is not None:
+            show_update(info, jobs, disabled=busy)
+        if st.button("Drop …", icon=":material/delete:", disabled=busy, key="drop"):
+            st.session_state[DROPPING_KEY] = info.name
+    # In the session, not in the click: the dialog outlives a rerun that another job causes.
+    dropping = by_name.get(st.session_state.get(DROPPING_KEY, ""))
+    if dropping is not None:
+        _confirm(dropping, jobs)
+
+
+def _keep() -> None:
+    st.session_state.pop(DROPPING_KEY, None)
+
+
+@st.dialog("Drop an index", on_dismiss=_keep)
+def _confirm(info: IndexInfo, jobs: IndexJobs) -> None:
+    with people_errors():
+        st.markdown(f"**{plain(info.name)}** and its embeddings will be gone. {_files(info, jobs)}")
+        with st.form("confirm drop", border=False):
+            typed = st.text_input("Type the name of the index")
+            sure = st.form_submit_button("Drop for good", type="primary", icon=":material/delete:")
+        if sure and typed.strip() != info.name.strip():
+            st.error(f"This is not the name. Type {plain(info.name)} to drop it.")
+        elif sure:
+            jobs.drop(info)
+            _keep()
+            st.rerun()
+
+
+def _files(info: IndexInfo, jobs: IndexJobs) -> str:
+    if upload_folder(info.source, jobs.settings.data_dir) is not None:
+        return "The images that were uploaded for it are deleted from this server, too."
+    return "The image files themselves stay where they are."

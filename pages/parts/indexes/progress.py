@@ -1,0 +1,181 @@
+"""What runs, and what has just ended, on the Indexes page."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cir.cli.output import duration
+from cir.jobs.background import Job
+from cir.jobs.indexes import Indexed, IndexJobs
+from cir.progress import INDEXING
+from pages.parts.shell.session import INDEX_KEY, people_errors, plain
+from pages.parts.shell.watching import rerun_on_change
+
+REFRESH_SECONDS = 1.0
+FAILURES_SHOWN = 50
+
+
+def show_jobs(jobs: IndexJobs) -> None:
+    """Every job of the indexes, also those that other tabs start while this one is open."""
+    running = any(job.running for _, job in jobs.all())
+    st.fragment(_show, run_every=REFRESH_SECONDS if running else None)(jobs, _state(jobs))
+    if not running:
+        rerun_on_change(lambda: _state(jobs))
+
+
+def _show(jobs: IndexJobs, then: frozenset[tuple[str, float, str]]) -> None:
+    with people_errors():
+        if _state(jobs) != then:
+            st.rerun()  # the list and the buttons of the whole page have changed
+        for name, job in jobs.all():
+            with st.container(border=True):
+                if job.running:
+                    _at_work(name, job)
+                else:
+                    _ended(name, job, jobs)
+
+
+def _state(jobs: IndexJobs) -> frozenset[tuple[str, float, str]]:
+    return frozenset((name, job.started, job.state) for name, job in jobs.all())
+
+
+def _at_work(name: str, job: Job) -> None:
+    progress = job.progress
+    st.markdown(f"**{plain(job.title)}**")
+    if progress is None:
+        st.progress(0.0, text=plain(job.stage or "Starting"))
+    else:
+        st.progress(progress.done / max(progress.total, 1), text=_figures(job))
+    _failures(name, job)
+    if job.stopping:
+        st.caption("Stopping after this step …")
+    else:
+        st.button(
+            "Cancel",
+            key=f"cancel {name}",
+            on_click=job.cancel,
+            icon=":material/stop_circle:",
+            help="What is done so far stays; an update continues from there.",
+        )
+
+
+def _figures(job: Job) -> str:
+    """For example "312 of 983 · 85/s · 8 s left · 2 failed", with the stage before the images."""
+    progress = job.progress
+    if progress is None:
+        return ""
+    parts = [f"{progress.done:,} of {progress.total:,}"]
+    if progress.remaining is not None:
+        parts += [f"{progress.rate:.0f}/s", f"{duration(progress.remaining)} left"]
+    if job.failures:
+        parts.append(f"{len(job.failures):,} failed")
+    stage = "" if progress.stage == INDEXING else f"{progress.stage}: "
+    return plain(stage) + " · ".join(parts)
+
+
+def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
+    match job.state:
+        case "done":
+            st.success(plain(_summary(name, job)), icon=":material/check_circle:")
+        case "cancelled":
+            st.warning(plain(_stopped(job)), icon=":material/pause_circle:")
+        case _:
+            st.error(f"{plain(job.title)}: {plain(job.error)}", icon=":material/error:")
+    _failures(name, job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.failures:
+            st.download_button(
+                "Failed files as CSV",
+                _as_csv(job.failures),
+                file_name="failed files.csv",
+                mime="text/csv",
+                key=f"csv {name}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        _continue(name, job, jobs)
+        if st.button("Dismiss", key=f"dismiss {name}", icon=":material/close:"):
+            jobs.forget(name)
+            st.rerun()
+
+
+def _continue(name: str, job: Job, jobs: IndexJobs) -> None:
+    """A way on: to search what is done, or to go on with what is not."""
+    if job.state == "done":
+        if isinstance(job.result, Indexed):
+            _search_button(name)
+        return
+    info = next((each for each in jobs.store.list() if each.name == name), None)
+    if info is None or info.state == "ready" or info.source is None:
+        return
+    if st.button("Continue", key=f"continue {name}", type="primary", icon=":material/play_arrow:"):
+        jobs.update(info)
+        st.rerun()
+
+
+def _search_button(name: str) -> None:
+    def choose() -> None:  # in a callback: before the sidebar's widget of this key is there
+        st.session_state[INDEX_KEY] = name
+
+    label = "Search in it"
+    if st.button(label, key=f"search {name}", icon=":material/search:", on_click=choose):
+        st.switch_page("pages/search.py")
+
+
+def _summary(name: str, job: Job) -> str:
+    if not isinstance(job.result, Indexed):
+        return f"Dropped “{name}”."
+    report, received = job.result.report, job.result.received
+    parts = [
+        f"{count:,} {word}"
+        for count, word in (
+            (report.added, "added"),
+            (report.updated, "updated"),
+            (report.unchanged, "unchanged"),
+            (report.removed, "removed"),
+            (len(report.failed), "failed"),
+        )
+        if count
+    ]
+    text = f"“{name}”: {', '.join(parts) or 'nothing to do'}, in {duration(report.seconds)}."
+    if report.matched or report.unmatched:
+        text += f" Metadata for {report.matched:,} images"
+        text += f", none for {report.unmatched:,}." if report.unmatched else "."
+    if received is not None and received.known:
+        text += f" {received.known:,} files were there twice and were kept once."
+    if received is not None and received.left_out:
+        text += f" {received.left_out:,} files in the zip are no images and were left out."
+    return text
+
+
+def _stopped(job: Job) -> str:
+    if job.progress is None or job.progress.stage != INDEXING:
+        return f"{job.title}: stopped before the first image."
+    done = f"{job.progress.done:,} of {job.progress.total:,}"
+    return f"{job.title}: stopped at {done}. What is done stays."
+
+
+def _failures(name: str, job: Job) -> None:
+    """The failed files, the latest first."""
+    failures = list(job.failures)
+    if not failures:
+        return
+    with st.expander(f"{len(failures):,} failed", key=f"failed {name}", icon=":material/warning:"):
+        lines = [
+            f"- **{plain(path)}**: {plain(reason)}"
+            for path, reason in reversed(failures[-FAILURES_SHOWN:])
+        ]
+        if len(failures) > FAILURES_SHOWN:
+            lines.append(f"- and {len(failures) - FAILURES_SHOWN:,} before these; the CSV has all")
+        st.markdown("\n".join(lines))
+
+
+def _as_csv(failures: Sequence[tuple[str, str]]) -> bytes:
+    """All failures; begins with a byte order mark, without which Excel misreads other letters."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("path", "reason"))
+    writer.writerows(failures)
+    return text.getvalue().encode("utf-8-sig", "replace")

@@ -1,0 +1,124 @@
+"""Several runs beside each other on the metrics page."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cir.errors import UsageError
+from eval.comparison.paired import (
+    Comparison,
+    Contender,
+    check_comparable,
+    compare,
+    points,
+    usual_measure,
+)
+from eval.runs.ranks import COMPOSED, recall_curve
+from eval.runs.reading import Run, rank_table
+from eval.runs.tables import comparison_csv
+from pages.parts.metrics.charts import curves_chart
+from pages.parts.metrics.downloads import download
+from pages.parts.metrics.run import NAMES, figure, heading, run_key
+from pages.parts.shell.session import plain
+
+
+def show_comparison(runs: Sequence[Run]) -> bool:
+    """The composed query's figures of runs side by side, or why not; gives whether they compare."""
+    st.header("Side by side")
+    try:
+        check_comparable([Contender(run) for run in runs])
+    except UsageError as error:
+        st.info(plain(str(error)), icon=":material/difference:")
+        return False
+    st.table(
+        [
+            {"Run": plain(run.name), "Encoder": plain(run.encoder)}
+            | {heading(name): figure(run.metrics, name) for name in NAMES}
+            for run in runs
+        ],
+        hide_index=True,
+        border="horizontal",
+        alt="The composed query's figures, a row for each chosen run",
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        compared = _statistics(runs)
+    with right:
+        curves = _curves(runs)
+        if curves:
+            st.altair_chart(
+                curves_chart(curves),
+                alt="recall at k of the composed query over k, a line for each chosen run",
+            )
+    if compared is not None:
+        with st.expander("Every measure", icon=":material/table_rows:"):
+            _tables(compared)
+    return True
+
+
+def _statistics(runs: Sequence[Run]) -> Comparison | None:
+    """Differences from one of the runs, and how far they can be chance."""
+    # The oldest to begin with: what was there before is what a new run is held against.
+    name = st.selectbox(
+        "Compare with",
+        [run.name for run in runs],
+        index=len(runs) - 1,
+        key=f"metrics_first {run_key(runs)}",
+    )
+    ordered = sorted(runs, key=lambda run: run.name != name)
+    try:
+        compared = _compared(ordered, run_key(ordered))
+    except UsageError as error:
+        st.info(plain(f"There are no statistics: {error}"), icon=":material/info:")
+        return None
+    names = list(compared.measures)
+    measure = st.selectbox(
+        "Conclude by",
+        names,
+        index=names.index(usual_measure(names)),
+        format_func=heading,
+        help="The measure that the words are about. Choose it before you look at the table.",
+        key=f"metrics_conclude {run_key(ordered)}",
+    )
+    for words in compared.words(measure):
+        st.markdown(plain(words))
+    st.caption(plain(" ".join(compared.notes)))
+    download("Comparison (CSV)", comparison_csv(compared), f"{name}-comparison.csv", "text/csv")
+    return compared
+
+
+def _tables(compared: Comparison) -> None:
+    for other, differences in zip(compared.contenders[1:], compared.differences, strict=True):
+        st.markdown(f"**{plain(other.label)}** minus {plain(compared.contenders[0].label)}")
+        st.table(
+            [
+                {
+                    "Measure": heading(name),
+                    "Points": points(it.delta),
+                    "95 % interval": f"{points(it.low)} to {points(it.high)}",
+                    "Better / worse / same": f"{it.better} / {it.worse} / {it.same}",
+                    "p": f"{it.p_holm:.2g}",
+                }
+                for name, it in differences.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+            alt="Differences between two runs, a row for each measure",
+        )
+
+
+@st.cache_data(show_spinner="Comparing", max_entries=20)
+def _compared(_runs: Sequence[Run], key: str) -> Comparison:
+    return compare([Contender(run) for run in _runs])
+
+
+def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:
+    curves = {}
+    for run in runs:
+        try:
+            table = rank_table(run)
+        except UsageError:
+            continue  # its own section says what is wrong with it
+        if table is not None:
+            curves[run.name] = recall_curve(table.ranks[COMPOSED])
+    return curves

@@ -1,0 +1,65 @@
+"""What can be taken away of a run on the metrics page."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from cir.errors import UsageError
+from eval.reporting.curve_svg import curves_svg
+from eval.reporting.page import report_page
+from eval.runs.ranks import COMPOSED, RankTable
+from eval.runs.reading import Run
+from eval.runs.submissions import has_submission, submission
+from eval.runs.tables import figures_csv
+from pages.parts.shell.session import is_local, plain, session_settings
+
+Content = str | bytes | Callable[[], str | bytes]
+
+
+def download(label: str, data: Content, name: str, kind: str) -> None:
+    """A button that gives a file; a function is called when it is pressed."""
+    st.download_button(
+        label,
+        data,
+        file_name=name,
+        mime=kind,
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"download {name}",
+    )
+
+
+def offer_downloads(
+    run: Run, table: RankTable | None, curves: Mapping[str, Sequence[float]]
+) -> None:
+    """Tables, figure, report and, of a run on disk, rankings and submissions."""
+    with st.container(horizontal=True, gap="small"):
+        download("Figures (CSV)", figures_csv(run, table), f"{run.name}-figures.csv", "text/csv")
+        if curves:
+            download("Curves (SVG)", curves_svg(curves), f"{run.name}-recall.svg", "image/svg+xml")
+        now, local = session_settings(), is_local()
+        download(
+            "Report (HTML)",
+            lambda: report_page(run, now, local=local)[0],
+            f"{run.name}.html",
+            "text/html",
+        )
+        if run.folder is not None:
+            trec = run.folder / f"{COMPOSED}.trec"
+            download("Rankings (TREC)", trec.read_bytes, f"{run.name}.trec", "text/plain")
+    if has_submission(run):
+        _submissions(run)
+
+
+def _submissions(run: Run) -> None:
+    """Files for the test server of the run's benchmark."""
+    if not st.toggle("Files for the benchmark's test server", key="metrics_submission"):
+        return
+    try:
+        files = submission(run)
+    except UsageError as error:
+        st.info(plain(str(error)), icon=":material/info:")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for name, content in files.items():
+            download(name, content, f"{run.name}-{name}", "application/json")

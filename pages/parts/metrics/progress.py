@@ -1,0 +1,127 @@
+"""The evaluation that is running, and how the last one ended."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from cir.cli.output import duration
+from cir.jobs.background import JOBS, Job
+from eval.runs.reading import Run
+from pages.parts.shell.session import may_change, plain
+from pages.parts.shell.watching import rerun_on_change
+
+KEY = "evaluation"
+"""Of the one evaluation that runs at a time."""
+
+CHOSEN = "metrics_chosen"
+"""Names of the runs that are shown, in the session's state."""
+
+_WATCHED = "metrics_watched"
+# The messages are those of the command line; here the same things have other names.
+_NAMED_HERE = {
+    " with --split": " under “Split”",
+    " with --allow-missing": " with “Count absent images as never found”",
+    " with --keep-reference": " with “Leave the reference image in the ranking”",
+    "leave --encoder out": "choose that index",
+    "with --gallery FOLDER": "over a folder of images",
+}
+
+
+def watch(job: Job) -> None:
+    """Remember that this session waits for the job, to show its run at the end."""
+    st.session_state[_WATCHED] = job.started
+
+
+def is_running() -> bool:
+    """Whether an evaluation goes on."""
+    job = JOBS.get(KEY)
+    return job is not None and job.running
+
+
+def show_job() -> None:
+    """Progress of the running evaluation, or a sentence about how the last one ended."""
+    job = JOBS.get(KEY)
+    if job is not None and job.running:
+        watch(job)
+        _running()
+        return
+    rerun_on_change(_state)
+    if job is None:
+        return
+    if job.state == "done":
+        _done(job)
+    elif may_change():
+        _ended(job)
+
+
+def _state() -> tuple[float, str] | None:
+    job = JOBS.get(KEY)
+    return None if job is None else (job.started, job.state)
+
+
+@st.fragment(run_every=1.0)
+def _running() -> None:
+    job = JOBS.get(KEY)
+    if job is None or not job.running:
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(f"**{plain(job.title)}**")
+        text, share = _progress(job)
+        st.progress(share, text)
+        if may_change():
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                disabled=job.stopping,
+                on_click=job.cancel,
+                key="metrics_cancel",
+            )
+
+
+def _progress(job: Job) -> tuple[str, float]:
+    progress = job.progress
+    if job.stopping:
+        return "Stopping at the next step", 0.0
+    if progress is None:
+        return "Starting", 0.0
+    if not progress.total:
+        return progress.stage, 0.0
+    text = f"{progress.stage}: {progress.done} of {progress.total}"
+    if progress.remaining and progress.done < progress.total:
+        text += f", about {duration(progress.remaining)} left"
+    return text, min(1.0, progress.done / progress.total)
+
+
+def _done(job: Job) -> None:
+    if st.session_state.get(_WATCHED) != job.started:
+        return
+    del st.session_state[_WATCHED]
+    name = Path(job.result["run"]).name
+    st.session_state[CHOSEN] = [name]
+    st.success(f"The run {plain(name)} is finished.", icon=":material/check_circle:")
+
+
+def _ended(job: Job) -> None:
+    with st.container(border=True):
+        if job.state == "cancelled":
+            st.info("The evaluation was cancelled; no run was kept.", icon=":material/cancel:")
+        else:
+            st.error(plain(_in_words(job.error)), icon=":material/error:")
+        st.button("Dismiss", on_click=JOBS.forget, args=(KEY,), key="metrics_dismiss")
+
+
+def _in_words(message: str) -> str:
+    for flag, words in _NAMED_HERE.items():
+        message = message.replace(flag, words)
+    return message
+
+
+def rows_of(names: list[str]) -> list[int]:
+    """Places of the chosen runs among these names; the first while none is chosen."""
+    chosen: list[str] = st.session_state.get(CHOSEN, [])
+    return [names.index(name) for name in chosen if name in names] or [0]
+
+
+def choose(runs: list[Run]) -> None:
+    """Remember which runs are shown."""
+    st.session_state[CHOSEN] = [run.name for run in runs]

@@ -1,0 +1,254 @@
+"""The single queries of a run on the metrics page: a list, and one of them in pictures."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import get_args
+
+import streamlit as st
+
+from cir.errors import RecomposeError, UsageError
+from eval.comparison.paired import Contender, count_of
+from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
+from eval.runs.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
+from eval.runs.ranks import MODE_NAMES, RankTable
+from eval.runs.reading import Run, rank_table
+from eval.runs.tables import queries_csv
+from eval.sets.labelled import LabelledQuery
+from pages.parts.metrics.downloads import download
+from pages.parts.search.query import REFERENCE_PARAMETER
+from pages.parts.shell.navigation import SEARCH_FILE
+from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
+
+RESULTS = 20
+_MOST_TARGETS = 6
+_ORDERS: Mapping[Order, str] = {
+    "worst": "Worst rank first",
+    "best": "Best rank first",
+    "lost": "Lost most ranks",
+    "gained": "Won most ranks",
+}
+_ALL = "All"
+# The words beside the pictures say the same.
+_STYLE = """<style>
+[class*="st-key-target"] img { outline: 4px solid #009E73; outline-offset: 2px; }
+</style>"""
+
+
+def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
+    """The list with its filters, and the query that is chosen in it."""
+    st.header("Queries")
+    if not table.ids:
+        return
+    where = galleries() if in_gallery(run) else store()
+    pictures = Pictures(run, session_settings(), local=is_local(), store=where)
+    asked: Mapping[str, LabelledQuery] = {}
+    try:
+        asked = _asked(run, pictures, str(run.folder), str(run.document.get("set_fingerprint")))
+    except UsageError as error:
+        st.caption(plain(f"There are ranks alone: {error}"))
+    left, middle, right = st.columns(3, gap="small")
+    with left:
+        shown = _pick_mode(run, table)
+        against = _pick_against(run, table, shown, others)
+    with middle:
+        order = _pick_order(against)
+        group = _pick_group(table)
+    with right:
+        text = st.text_input(
+            "With these words",
+            help="Part of the instruction or of the query's id.",
+            key="metrics_query_text",
+        )
+    rows = query_rows(
+        table,
+        asked,
+        mode=shown.mode,
+        before=None if against is None else _ranks(against),
+        order=order,
+        group=None if group == _ALL else group,
+        text=text.strip(),
+    )
+    if not rows:
+        st.info("No query meets the filters.", icon=":material/filter_alt:")
+        return
+    chosen = _pick_query(rows, shown, against)
+    download("These queries (CSV)", queries_csv(rows), f"{run.name}-queries.csv", "text/csv")
+    if chosen.id in asked:
+        _show_query(asked[chosen.id], chosen, shown, against, pictures)
+
+
+@st.cache_data(show_spinner="Reading the labelled set", max_entries=4)
+def _asked(
+    _run: Run, _pictures: Pictures, folder: str, fingerprint: str
+) -> dict[str, LabelledQuery]:
+    return queries_of(_run, _pictures)
+
+
+def _pick_mode(run: Run, table: RankTable) -> Contender:
+    modes = list(table.ranks)
+    mode = st.selectbox("Asked with", modes, format_func=MODE_NAMES.__getitem__)
+    return Contender(run, mode)
+
+
+def _pick_against(
+    run: Run, table: RankTable, shown: Contender, others: Sequence[Run]
+) -> Contender | None:
+    """Another run, or another way to ask of this one."""
+    offers = [Contender(other) for other in others if other.name != run.name]
+    offers += [Contender(run, mode) for mode in table.ranks if mode != shown.mode]
+    if not offers:
+        return None
+    labels = {one.label: _title(one, shown) for one in offers}
+    label = st.selectbox(
+        "Compared with",
+        [None, *labels],
+        format_func=lambda one: "Nothing" if one is None else labels[one],
+        help="Another way to ask, or another of the chosen runs.",
+    )
+    return next((one for one in offers if one.label == label), None)
+
+
+def _pick_order(against: Contender | None) -> Order:
+    orders = [each for each in get_args(Order) if against or each in {"worst", "best"}]
+    order: Order = st.selectbox("Order", orders, format_func=_ORDERS.__getitem__)
+    return order
+
+
+def _pick_group(table: RankTable) -> str:
+    if not table.group_names:
+        return _ALL
+    return st.selectbox("Group", [_ALL, *table.group_names])
+
+
+def _ranks(one: Contender) -> Mapping[str, int | None]:
+    table = rank_table(one.run)
+    return {} if table is None else ranks_by_id(table, one.mode)
+
+
+def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender | None) -> QueryRow:
+    """The list; the first query is chosen until somebody chooses another."""
+    ids = "\0".join([shown.label, str(against and against.label), *(row.id for row in rows)])
+    event = st.dataframe(
+        [_cells(row, against) for row in rows],
+        hide_index=True,
+        height=280,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [0]}},
+        placeholder="none",
+        # Rows are chosen by number: another list needs another state.
+        key=f"metrics_queries {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
+        alt="Queries of the run: instruction, rank of the first target, group",
+    )
+    st.caption(
+        f"{count_of(len(rows))}. Rank: that of the first target, empty where the ranking has none. "
+        "Tick one to see it."
+    )
+    picked = event.selection.rows
+    return rows[picked[0] if picked and picked[0] < len(rows) else 0]
+
+
+def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | int | None]:
+    cells: dict[str, str | int | None] = {"Rank": row.rank}
+    if against is not None:
+        cells |= {"Rank there": row.before, "Ranks won": row.change}
+    about = {"Instruction": row.instruction, "Group": ", ".join(row.groups), "Query": row.id}
+    return cells | about
+
+
+def _show_query(
+    query: LabelledQuery,
+    row: QueryRow,
+    shown: Contender,
+    against: Contender | None,
+    pictures: Pictures,
+) -> None:
+    """Reference, instruction and targets of a query, and what was found."""
+    sides = [(shown, row.rank)] + ([] if against is None else [(against, row.before)])
+    try:
+        found = [
+            ranked_paths(one.run, one.mode, {query.id}, RESULTS).get(query.id, ())
+            for one, _ in sides
+        ]
+    except UsageError as error:
+        st.info(plain(str(error)), icon=":material/info:")
+        return
+    targets = list(query.first_targets)[:_MOST_TARGETS]
+    wanted = dict.fromkeys([query.reference, *targets, *(path for each in found for path in each)])
+    small = pictures.thumbnails(list(wanted))
+    st.html(_STYLE)
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        _asked_words(query, shown.run, small)
+        _targets(query, targets, small)
+    with right:
+        for number, ((one, rank), paths) in enumerate(zip(sides, found, strict=True)):
+            _results(_title(one, shown), rank, paths, query, small, number)
+
+
+def _title(one: Contender, shown: Contender) -> str:
+    return MODE_NAMES[one.mode] if one.run.name == shown.run.name else one.run.name
+
+
+def _asked_words(query: LabelledQuery, run: Run, small: Mapping[str, bytes]) -> None:
+    st.markdown(f"**{plain(query.instruction) or 'No instruction'}**")
+    if query.reworded:
+        st.markdown(f"and **{plain(query.reworded)}**")
+    _picture(query.reference, "Reference image", small, width=200)
+    st.caption(plain(query.reference))
+    place = None
+    with suppress(RecomposeError):  # without Milvus there is nowhere to open it
+        place = indexed_reference(run, query, store())
+    if place is not None:
+        name, key = place
+        if st.button("Open in search", icon=":material/search:", on_click=_choose, args=(name,)):
+            asked = {"instruction": query.instruction} if query.instruction else {}
+            st.switch_page(
+                SEARCH_FILE,
+                query_params={INDEX_KEY: name, REFERENCE_PARAMETER: key, **asked},
+            )
+
+
+def _choose(index: str) -> None:
+    st.session_state[INDEX_KEY] = index
+
+
+def _targets(query: LabelledQuery, targets: Sequence[str], small: Mapping[str, bytes]) -> None:
+    more = len(query.targets) - len(targets)
+    count = "1 target" if len(query.targets) == 1 else f"{len(query.targets)} targets"
+    st.markdown(count + (f", {len(targets)} of them:" if more else ":"))
+    with st.grid(min_column_width=70):
+        for number, path in enumerate(targets):
+            with st.container(key=f"target-of-query-{number}"):
+                _picture(path, "Target", small)
+
+
+def _results(
+    title: str,
+    rank: int | None,
+    paths: Sequence[str],
+    query: LabelledQuery,
+    small: Mapping[str, bytes],
+    number: int,
+) -> None:
+    first = "no target in the ranking" if rank is None else f"first target at rank {rank}"
+    st.markdown(f"**{plain(title)}**: {first}")
+    if not paths:
+        st.caption("This query has no ranking.")
+        return
+    with st.grid(min_column_width=100):
+        for place, path in enumerate(paths, 1):
+            is_target = path in query.targets
+            kind = "target" if is_target else "result"
+            with st.container(key=f"{kind}-{number}-{place}", gap="xxsmall"):
+                _picture(path, f"Result {place}{', a target' if is_target else ''}", small)
+                st.caption(f"{place} · **target**" if is_target else str(place))
+
+
+def _picture(path: str, what: str, small: Mapping[str, bytes], *, width: int | None = None) -> None:
+    jpeg = small.get(path)
+    if jpeg is None:
+        st.caption(f"{what}: no picture of {plain(path)}")
+    else:
+        st.image(jpeg, width=width or "stretch", alt=f"{what}: {path}")

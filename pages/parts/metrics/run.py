@@ -1,0 +1,248 @@
+"""One run on the metrics page: figures, what composing brings, curves, groups, a download."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from cir.errors import UsageError
+from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
+from eval.measures import MEASURES
+from eval.reporting.page import gain_difference, made_with
+from eval.runs.ranks import MODE_NAMES, RankTable, composition_gain
+from eval.runs.reading import Figures, Run, rank_table
+from eval.runs.tables import by_group
+from pages.parts.metrics.charts import bars_chart, curves_chart
+from pages.parts.metrics.delete import offer_delete
+from pages.parts.metrics.downloads import offer_downloads
+from pages.parts.metrics.queries import show_queries
+from pages.parts.shell.session import plain
+
+NAMES = tuple(str(measure) for measure in MEASURES)
+_ALL = "All queries"
+_MOST_GROUPS = 30  # that a chart shows
+_EXPLAINED = (
+    "recall@k: the share of queries with a target among the first k images. "
+    "MRR: the mean of one over the rank of the first target."
+)
+
+
+def heading(measure: str) -> str:
+    """A measure's name as a table's heading."""
+    return "MRR" if measure == "mrr" else measure
+
+
+def figure(values: Figures, measure: str) -> str:
+    """A measure's value for people."""
+    return f"{values[measure]:.3f}" if measure in values else "n/a"
+
+
+def run_key(runs: Sequence[Run]) -> str:
+    """The same for the same runs in the same order, for what is worked out of them once."""
+    documents = [[run.name, run.document] for run in runs]
+    return hashlib.sha256(json.dumps(documents, default=str).encode()).hexdigest()[:16]
+
+
+def show_run(run: Run, others: Sequence[Run] = ()) -> None:
+    """Everything about one run; `others` are what its queries can be compared with."""
+    st.header(f"{plain(run.set)}, encoder {plain(run.encoder)}")
+    st.caption(plain(_made_of(run)))
+    table = _ranks(run)
+    modes, curves = run.modes, table.curves() if table else {}
+    group = _pick_group(table)
+    if table and group != _ALL:
+        part = table.of_group(group)
+        modes, curves = part.figures(), part.curves()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _figures(modes)
+        _gain(run, modes, interval=group == _ALL)
+        _notes(run)
+    with right:
+        _curves(curves)
+    offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
+    _groups(run, table)
+    if table is not None:
+        show_queries(run, table, others)
+    _provenance(run)
+    if run.folder is not None:
+        offer_delete("run", run.folder.name, "Delete this run …")
+
+
+def _made_of(run: Run) -> str:
+    parts = [count_of(run.queries)]
+    gallery = run.part("gallery")
+    if gallery:
+        where = f"the index {gallery.get('name')}" if gallery.get("kind") == "index" else "a folder"
+        parts.append(f"{gallery.get('images')} images of {where}")
+    if run.date:
+        parts.append(f"{run.date:%Y-%m-%d %H:%M} UTC")
+    return " · ".join([*parts, run.name])
+
+
+def _ranks(run: Run) -> RankTable | None:
+    try:
+        return rank_table(run)
+    except UsageError as error:
+        st.warning(plain(f"Curves and groups are left out: {error}"))
+        return None
+
+
+def _pick_group(table: RankTable | None) -> str:
+    if table is None or not table.group_names:
+        return _ALL
+    return st.selectbox(
+        "Queries",
+        [_ALL, *table.group_names],
+        help="The figures and curves below are those of these queries.",
+        width=320,
+    )
+
+
+def _figures(modes: Mapping[str, Figures]) -> None:
+    st.table(
+        [
+            {"Query": MODE_NAMES[mode]} | {heading(name): figure(values, name) for name in NAMES}
+            for mode, values in modes.items()
+        ],
+        hide_index=True,
+        border="horizontal",
+        alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
+    )
+    st.caption(_EXPLAINED)
+    more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
+    if more:
+        # Folded where the measures above are the ones that the set is known by.
+        with st.expander("More measures", expanded=NAMES[0] not in modes["composed"]):
+            st.table(
+                [
+                    {"Measure": name} | {MODE_NAMES[m]: figure(v, name) for m, v in modes.items()}
+                    for name in more
+                ],
+                hide_index=True,
+                border="horizontal",
+                alt="Further measures, a row each, a column for each way to ask",
+            )
+
+
+def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
+    """What composing brings, in words."""
+    if not run.metrics:
+        st.markdown("The targets of this split are not known: there are rankings and no figures.")
+        return
+    measure = usual_measure(list(run.metrics))
+    gain = composition_gain(modes, measure)
+    if gain is None:
+        st.markdown(
+            "This run asked with the composed query alone, so it does not tell what composing "
+            "brings. Tick the comparison in a new run to see it."
+        )
+        return
+    words = "the " + MODE_NAMES[gain.mode].lower()
+    compared = (
+        f"In {heading(measure)} the composed query reaches {gain.composed:.1%}; the best of the "
+        f"others, {words}, {gain.best:.1%}"
+    )
+    difference = _gain_difference(run, run_key([run]), measure) if interval else None
+    if difference is not None:
+        compared += f". {_certainty(difference)}"
+    if gain.points > 0:
+        st.success(
+            f"**Composing gains {gain.points:.1f} points.** {compared}.",
+            icon=":material/trending_up:",
+        )
+    else:
+        loss = f"loses {-gain.points:.1f} points" if gain.points else "gains nothing"
+        st.warning(f"**Composing {loss} here.** {compared}.", icon=":material/trending_down:")
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _gain_difference(_run: Run, key: str, measure: str) -> Difference | None:
+    return gain_difference(_run, measure)
+
+
+def _certainty(it: Difference) -> str:
+    """How far a difference can be chance."""
+    if not it.better and not it.worse:
+        return "No query tells them apart"
+    facts = (
+        f"95 % interval {points(it.low)} to {points(it.high)} points; "
+        f"{count_of(it.better)} got better, {it.worse} worse"
+    )
+    return facts if it.p < LEVEL else f"{facts}: this may be chance"
+
+
+def _notes(run: Run) -> None:
+    """What the figures do not show."""
+    absent, failed = run.part("absent"), run.document.get("failed")
+    if any(absent.values()):
+        st.caption(
+            plain(
+                f"Not in the gallery: {absent.get('references', 0)} reference images and "
+                f"{absent.get('targets', 0)} targets. They count as never found."
+            )
+        )
+    if isinstance(failed, list) and failed:
+        st.caption(f"Images of the gallery that could not be read: {len(failed)}.")
+    if run.part("settings").get("keep_reference"):
+        st.caption("The reference image stayed in the ranking; it often takes the first rank.")
+
+
+def _curves(curves: Mapping[str, list[float]]) -> None:
+    if not curves:
+        st.caption("This run came without its table of ranks (queries.csv): there are no curves.")
+        return
+    st.altair_chart(
+        curves_chart({MODE_NAMES[mode]: values for mode, values in curves.items()}),
+        alt="recall at k over k from 1 to 50, a line for each way to ask; the table has figures",
+    )
+
+
+def _groups(run: Run, table: RankTable | None) -> None:
+    """The groups beside each other in one measure."""
+    groups = by_group(run, table)
+    if not groups:
+        return
+    st.header("By group")
+    values_of_all = [values for modes in groups.values() for values in modes.values()]
+    given = [name for name in run.metrics if all(name in values for values in values_of_all)]
+    if not given:
+        return
+    measure = st.selectbox(
+        "Measure",
+        given,
+        index=given.index(usual_measure(given)),
+        format_func=heading,
+        width=320,
+        key="metrics_group_measure",
+    )
+    values = {
+        group: {MODE_NAMES[mode]: figures[measure] for mode, figures in modes.items()}
+        for group, modes in groups.items()
+    }
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.table(
+            [
+                {"Group": plain(group)} | {name: f"{value:.3f}" for name, value in row.items()}
+                for group, row in values.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+            alt=f"{measure} by group, a column for each way to ask",
+        )
+    with right:
+        first = dict(list(values.items())[:_MOST_GROUPS])
+        st.altair_chart(
+            bars_chart(first, heading(measure)),
+            alt=f"Bars of {measure} by group; the table beside has the figures",
+        )
+
+
+def _provenance(run: Run) -> None:
+    """What the figures were made with; addresses of files are left out."""
+    shown = made_with(run)
+    if shown:
+        with st.expander("What this run was made with", icon=":material/info:"):
+            st.code(json.dumps(shown, indent=2), language="json")

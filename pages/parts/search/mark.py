@@ -1,0 +1,126 @@
+"""Making a labelled set on the search page: the targets of a query are marked in its results."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from cir.store import Hit, Index
+from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
+from pages.parts.search.query import Asked
+from pages.parts.shell.navigation import METRICS_FILE
+from pages.parts.shell.session import may_change, people_errors, plain, session_settings
+
+_FIRST_NAME = "my-set"
+_MARKING = "mark_targets"
+_ADDED = "mark_added"
+_UPLOADS = "mark_uploads"
+
+
+def offer_marking(index: Index, asked: Asked, hits: Sequence[Hit]) -> str | None:
+    """The form above the results; gives the query's key while its targets are being marked."""
+    if not may_change() or not st.toggle(
+        "Mark targets",
+        key=_MARKING,
+        help="Tick the results that are right answers, and add the query to a labelled set.",
+    ):
+        return None
+    reference = None if asked.reference is None else asked.reference.path
+    if reference is None or not asked.instruction.strip():
+        st.info(
+            "A query of a labelled set has an image of the index as its reference, and an "
+            "instruction: press “Search with this” under an image, and say what should change.",
+            icon=":material/label:",
+        )
+        return None
+    key = hashlib.sha256(
+        "\0".join([index.info.name, reference, asked.instruction.strip()]).encode(errors="replace")
+    ).hexdigest()[:12]
+    targets = [hit.path for hit in hits if st.session_state.get(_mark(key, hit))]
+    _form(NewQuery(index.info.name, reference, asked.instruction.strip(), tuple(targets)))
+    return key
+
+
+def mark(key: str, hit: Hit, rank: int) -> None:
+    """The box under a result."""
+    st.checkbox(f"Target: result {rank}", key=_mark(key, hit))
+
+
+def _mark(key: str, hit: Hit) -> str:
+    return f"target {key} {hit.id}"
+
+
+def _form(query: NewQuery) -> None:
+    now = session_settings()
+    kept = list(kept_sets(now.data_dir))
+    with st.container(border=True):
+        left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom", gap="small")
+        with left:
+            name = st.selectbox(
+                "Labelled set",
+                kept or [_FIRST_NAME],
+                accept_new_options=True,
+                help="Choose one, or type the name of a new one.",
+                key="mark_set",
+            )
+        with middle:
+            group = st.text_input(
+                "Group", help="May stay empty: a kind of change, such as colour.", key="mark_group"
+            )
+        with right:
+            pressed = st.button("Add the query", type="primary", icon=":material/playlist_add:")
+        count = len(query.targets)
+        marked = "1 target marked." if count == 1 else f"{count} targets marked."
+        st.caption(marked if count else "Tick the right answers below.")
+        if pressed:
+            with people_errors():
+                new = NewQuery(
+                    query.index, query.reference, query.instruction, query.targets, group
+                )
+                st.session_state[_ADDED] = (query, add_query(name or "", new, now))
+                st.rerun()  # the list of sets has changed
+        _tell(query)
+        with st.popover("Import or export", icon=":material/folder_zip:"), people_errors():
+            _import_export(kept)
+
+
+def _tell(query: NewQuery) -> None:
+    """What became of this query, when it has been added."""
+    before, added = st.session_state.get(_ADDED, (None, None))
+    if not isinstance(added, Added) or before != query:
+        return
+    if added.new_query:
+        what = f"Added to {added.name}"
+    elif added.new_targets:
+        what = f"The query was in {added.name} already; new targets: {added.new_targets}"
+    else:
+        what = f"{added.name} holds this query and its targets already"
+    st.success(f"{plain(what)}. Queries in it: {added.queries}.", icon=":material/check_circle:")
+    st.page_link(METRICS_FILE, label="Run it on the Metrics page", icon=":material/monitoring:")
+
+
+def _import_export(kept: Sequence[str]) -> None:
+    for name in kept:
+        st.download_button(
+            f"Download {plain(name)}",
+            partial(export_set, name, session_settings().data_dir),
+            file_name=f"{name}.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"export {name}",
+        )
+    count: int = st.session_state.get(_UPLOADS, 0)
+    files = st.file_uploader(
+        "Add a labelled set",
+        type=["zip", "jsonl", "tsv"],
+        accept_multiple_files=True,
+        max_upload_size=MAX_BYTES // 2**20,
+        help="A zip that holds queries.jsonl and qrels/test.tsv, or these two files.",
+        key=f"mark_import_{count}",
+    )
+    if files and st.button("Keep this set"):
+        import_set([(file.name, file.getvalue()) for file in files], session_settings())
+        st.session_state[_UPLOADS] = count + 1
+        st.rerun()

@@ -1,0 +1,181 @@
+"""`python -m cir` from end to end: what people and programs read."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cir.cli.app import app
+from cir.images import content_hash
+from cir.store import image_id
+from tests.cir.command_line import CommandLine
+from tests.drawn import BAD_FILES, COLOURS, draw_album, spoil_album
+
+ODD_NAME = 'index "quotes" ü 名 😀'
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures with a table, and bad files among them."""
+    folder = draw_album(tmp_path_factory.mktemp("cli") / "my album", kinds=2)
+    lines = [f"{colour},{colour},{number}" for number, colour in enumerate(COLOURS)]
+    (folder / "metadata.csv").write_text("\n".join(["file,colour,number", *lines, "none,x,9"]))
+    spoil_album(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cir(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """Commands with one data folder for the module."""
+    return CommandLine(tmp_path_factory.mktemp("cli") / "data")
+
+
+@pytest.fixture(scope="module")
+def first(cir: CommandLine, album: Path) -> dict[str, Any]:
+    """The document of the first `index`."""
+    return cir.document("index", album, "--name", ODD_NAME)
+
+
+def test_index_says_what_it_did(first: dict[str, Any]) -> None:
+    assert list(first) == [
+        *("index", "encoder", "added", "updated", "unchanged", "removed", "failed"),
+        *("metadata", "seconds"),
+    ]
+    assert (first["index"], first["encoder"]) == (ODD_NAME, "compact")
+    assert [first[key] for key in ("added", "updated", "unchanged", "removed")] == [12, 0, 0, 0]
+    assert sorted(each["path"] for each in first["failed"]) == sorted(BAD_FILES)
+    assert all(set(each) == {"path", "reason"} and each["reason"] for each in first["failed"])
+    assert first["metadata"] == {"matched": 6, "unmatched": 10, "unmatched_rows": 1}
+    assert first["seconds"] >= 0
+
+
+def test_index_again_for_people(cir: CommandLine, album: Path, first: dict[str, Any]) -> None:
+    done = cir.run("index", album, "--name", ODD_NAME)
+    assert done.returncode == 0
+    assert "0 added, 0 updated, 12 unchanged, 0 removed, 4 failed" in done.stdout
+    assert "Metadata: 6 images with a row, 10 without; 1 rows without an image." in done.stdout
+    assert all(name in done.stdout for name in BAD_FILES)
+    assert done.stderr == ""
+
+
+def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, Any]) -> None:
+    red = album / "red.png"
+    document = cir.document(
+        *("search", ODD_NAME, "--image", red, "--text", "in blue", "--limit", 4),
+        *("--where", "number>=1", "--where", "number<4"),
+    )
+    assert list(document) == ["index", "encoder", "query", "hits"]
+    assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
+    assert document["query"] == {
+        "image": str(red),
+        "text": "in blue",
+        "limit": 4,
+        "where": ["number>=1", "number<4"],
+    }
+    hits = document["hits"]
+    assert sorted(hit["path"] for hit in hits) == ["blue.png", "green.png", "yellow.png"]
+    scores = [hit["score"] for hit in hits]
+    assert scores == sorted(scores, reverse=True) and all(-1 <= score <= 1 for score in scores)
+    for hit in hits:
+        assert list(hit) == ["id", "path", "score", "metadata"]
+        assert hit["id"] == image_id(hit["path"])
+        assert hit["metadata"]["colour"] == hit["path"].removesuffix(".png")
+
+
+def test_search_leaves_out_a_copy_of_the_reference(
+    cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
+    copy = tmp_path / os.fsdecode(b"copy \xff.png")
+    data = (album / "red.png").read_bytes()
+    try:
+        copy.write_bytes(data)
+    except OSError:  # not on this file system
+        copy = tmp_path / "copy.png"
+        copy.write_bytes(data)
+    document = cir.document("search", ODD_NAME, "--image", copy, "--limit", 100)
+    paths = [hit["path"] for hit in document["hits"]]
+    assert len(paths) == 11 and "red.png" not in paths
+    assert content_hash(data) not in json.dumps(document)
+    assert document["query"]["image"] == str(copy)
+
+
+def test_search_for_people_is_a_line_a_hit(cir: CommandLine, first: dict[str, Any]) -> None:
+    done = cir.run("search", ODD_NAME, "--text", "red dress", "--limit", 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and all(".png" in line for line in lines)
+    nothing = cir.run("search", ODD_NAME, "--text", "red", "--where", "number>100")
+    assert (nothing.returncode, nothing.stdout) == (0, "No image matches.\n")
+
+
+def test_a_long_instruction_is_noted(cir: CommandLine, first: dict[str, Any]) -> None:
+    done = cir.run("search", ODD_NAME, "--text", "red " * 200, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["hits"]
+    assert "too long" in done.stderr
+
+
+def test_indexes_are_listed(cir: CommandLine, album: Path, first: dict[str, Any]) -> None:
+    (index,) = cir.document("indexes")["indexes"]
+    assert (index["name"], index["encoder"], index["count"]) == (ODD_NAME, "compact", 12)
+    assert (index["state"], index["source"]) == ("ready", str(album))
+    assert index["columns"] == {"file": "string", "colour": "string", "number": "integer"}
+    shown = cir.run("indexes").stdout
+    assert ODD_NAME in shown and "12" in shown and "compact" in shown
+
+
+def test_encoders_are_listed(cir: CommandLine) -> None:
+    encoders = {each["name"]: each for each in cir.document("encoders")["encoders"]}
+    assert encoders["compact"]["state"] == "ready"
+    shown = cir.run("encoders").stdout
+    assert all(name in shown for name in encoders) and len(encoders) > 1
+
+
+def test_prune_and_drop_remove_rows_and_never_images(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    folder = draw_album(tmp_path / "album", kinds=1)
+    command_line.document("index", folder, "--name", "x")
+    (folder / "red.png").unlink()
+    report = command_line.document("index", folder, "--name", "x", "--prune")
+    assert (report["removed"], report["unchanged"]) == (1, 5)
+    assert command_line.document("drop", "x") == {"dropped": "x"}
+    assert "There is no index yet" in command_line.run("indexes").stdout
+    assert not list(command_line.data_dir.rglob("*.jpg"))
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_a_narrow_character_set_is_no_reason_to_fail(
+    cir: CommandLine, album: Path, first: dict[str, Any]
+) -> None:
+    for arguments in (
+        ("indexes",),
+        ("search", ODD_NAME, "--text", "red"),
+        ("index", album, "--name", ODD_NAME),
+    ):
+        done = cir.run(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        assert done.returncode == 0, done.stderr
+
+
+def parameters() -> list[Any]:
+    """Every option and argument, with its command's name."""
+    group: Any = typer.main.get_command(app)
+    return [
+        pytest.param(parameter, id=f"{name} {parameter.name}")
+        for name, command in group.commands.items()
+        for parameter in command.params
+        if parameter.name != "help"
+    ]
+
+
+@pytest.mark.parametrize("parameter", parameters())
+def test_every_option_has_help(parameter: Any) -> None:
+    assert parameter.help and parameter.help.strip()[0].isupper() and "." in parameter.help
+
+
+@pytest.mark.parametrize("command", ["index", "search", "indexes", "drop", "encoders"])
+def test_every_command_has_help(command: str) -> None:
+    group: Any = typer.main.get_command(app)
+    assert group.commands[command].help.strip().endswith(".")

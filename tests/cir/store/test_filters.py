@@ -1,0 +1,112 @@
+"""Conditions as people type them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cir.errors import UsageError
+from cir.store.filters import (
+    Condition,
+    conjunction,
+    expression,
+    key_range,
+    keys_in,
+    parse_where,
+    quote,
+)
+from cir.store.records import ColumnType
+
+COLUMNS: dict[str, ColumnType] = {
+    "baseColour": "string",
+    "year": "integer",
+    "price": "number",
+    "on sale": "boolean",
+    "on": "string",
+    "a=b": "string",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("baseColour=Red", Condition("baseColour", "=", "Red")),
+        ("baseColour==Red", Condition("baseColour", "=", "Red")),
+        ("  baseColour  !=  Navy Blue ", Condition("baseColour", "!=", "Navy Blue")),
+        ('baseColour="Red "', Condition("baseColour", "=", "Red ")),
+        ("baseColour='Levi's 501'", Condition("baseColour", "=", "Levi's 501")),
+        ('baseColour=""', Condition("baseColour", "=", "")),
+        ('baseColour="', Condition("baseColour", "=", '"')),
+        ("baseColour=a=b>c", Condition("baseColour", "=", "a=b>c")),
+        ("year>=2011", Condition("year", ">=", 2011)),
+        ("year<-5", Condition("year", "<", -5)),
+        ("price<=3", Condition("price", "<=", 3.0)),
+        ("price>1e3", Condition("price", ">", 1000.0)),
+        ("on sale=yes", Condition("on sale", "=", True)),
+        ("on sale != False", Condition("on sale", "!=", False)),
+        ("on=sale", Condition("on", "=", "sale")),
+        ("a=b=c", Condition("a=b", "=", "c")),
+    ],
+)
+def test_a_condition_is_read(text: str, condition: Condition) -> None:
+    assert parse_where(text, COLUMNS) == condition
+    assert type(parse_where(text, COLUMNS).value) is type(condition.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a condition"),
+        ("red", "is not a condition"),
+        ("=red", "is not a condition"),
+        ("baseColour", "is not a condition"),
+        ("baseColour=", "has no value after ="),
+        ("basecolor=Red", 'Did you mean "baseColour"'),
+        ("size=3", "The columns are: a=b, baseColour, on, on sale, price, year"),
+        ("year>=abc", 'Column year needs a whole number .*, not "abc"'),
+        ("year=2011.5", "needs a whole number"),
+        (f"year={2**63}", "needs a whole number"),
+        ("price=cheap", 'Column price needs a number, not "cheap"'),
+        ("price=nan", "needs a number"),
+        ("price=inf", "needs a number"),
+        ("on sale=maybe", "needs true or false"),
+        ("on sale>true", "use = or !="),
+    ],
+)
+def test_what_is_no_condition_is_explained(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_where(text, COLUMNS)
+
+
+def test_an_index_without_columns_says_so() -> None:
+    with pytest.raises(UsageError, match="no metadata columns"):
+        parse_where("year=1", {})
+
+
+def test_conditions_join_with_and() -> None:
+    conditions = [parse_where(text, COLUMNS) for text in ("year>=2011", "on sale=no")]
+    assert expression(conditions) == '(meta["year"] >= 2011) and (meta["on sale"] == false)'
+    assert expression([]) == conjunction(["", ""]) == ""
+
+
+def test_literals_hold_no_line_break_and_no_open_quote() -> None:
+    assert quote('a"b\\c') == '"a\\"b\\\\c"'
+    assert not set(quote("a\nb\rc")) & set("\r\n")
+    quote("\ud800 \udcff").encode("utf-8")
+
+
+def test_only_hex_keys_enter_an_expression() -> None:
+    key = "0123456789abcdef" * 2
+    assert keys_in("id", [key]) == f'id in ["{key}"]'
+    assert key_range("a", "ag") == 'id >= "a" and id < "ag"'
+    for bad in ("", "x", key + '"', key.upper(), key + "\n"):
+        with pytest.raises(ValueError, match="32 hex digits"):
+            keys_in("id", [bad])
+
+
+def test_importing_the_rooms_loads_no_pymilvus() -> None:
+    for module in ("cir.store.filters", "cir.store"):
+        code = f"import sys, {module}; sys.exit('pymilvus' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = "import sys; from cir.store import Store, Index; sys.exit('pymilvus' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,236 @@
+"""Comparing runs: the statistics against direct counts, the refusals, the words."""
+
+import json
+from collections.abc import Sequence
+from itertools import product
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cir.errors import UsageError
+from eval.cli.app import app
+from eval.comparison.paired import Contender, check_measure, compare, contender
+from eval.runs.ranks import figures_of_ranks
+from eval.runs.reading import open_run
+from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
+
+Ranks = Sequence[int | None]
+
+
+def column(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array(values, dtype=np.float64)[:, None]
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """Exact two-sided p of the sign test: what flipping equal differences comes to."""
+    n = better + worse
+    tail: float = sum(comb(n, k) for k in range(min(better, worse) + 1)) / 2**n
+    return min(1.0, 2.0 * tail)
+
+
+def test_few_differences_are_tried_with_every_pattern_of_signs() -> None:
+    given = column(0.5, -0.2, 0.0, 0.3, 0.1, -0.4, 0.25)
+    sums = [
+        sum(s * d for s, d in zip(p, given[:, 0], strict=True)) for p in product((1, -1), repeat=7)
+    ]
+    expected = np.mean([abs(each) >= abs(given.sum()) - 1e-12 for each in sums])
+    assert sign_flip_p(given, seed=0)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("better", "worse"), [(3, 3), (9, 2), (13, 0)])
+def test_of_hits_and_misses_the_exact_test_is_the_sign_test(better: int, worse: int) -> None:
+    given = column(*[1.0] * better, *[-1.0] * worse, *[0.0] * 40)
+    assert sign_flip_p(given, seed=0)[0] == pytest.approx(mcnemar(better, worse))
+
+
+@pytest.mark.parametrize(("better", "worse"), [(30, 20), (40, 18)])
+def test_random_signs_come_near_the_sign_test(better: int, worse: int) -> None:
+    assert better + worse > EXACT_UP_TO
+    given = column(*[1.0] * better, *[-1.0] * worse, *[0.0] * 100)
+    p = sign_flip_p(given, seed=1)[0]
+    assert p == pytest.approx(mcnemar(better, worse), abs=0.012)
+
+
+def test_p_is_1_without_a_difference_and_never_0() -> None:
+    both = np.column_stack([np.zeros(200), np.ones(200)])
+    assert sign_flip_p(both, seed=0, flips=999).tolist() == [1.0, 1 / 1000]
+
+
+def test_columns_are_tested_as_if_each_stood_alone() -> None:
+    dice = np.random.default_rng(3)
+    both = dice.normal(size=(60, 2))
+    together = sign_flip_p(both, seed=5)
+    apart = [sign_flip_p(both[:, [at]], seed=5)[0] for at in range(2)]
+    assert together.tolist() == pytest.approx(apart)
+
+
+def test_where_nothing_differs_chance_finds_something_as_often_as_it_says() -> None:
+    dice = np.random.default_rng(4)
+    p = sign_flip_p(dice.normal(size=(40, 400)), seed=0, flips=2000)
+    assert 0.02 < (p < 0.05).mean() < 0.09
+
+
+def test_the_interval_is_that_of_the_means_error() -> None:
+    given = np.random.default_rng(0).normal(0.1, 1.0, size=(500, 1))
+    low, high = bootstrap_intervals(given, seed=0)[:, 0]
+    error = given.std() / np.sqrt(500)
+    assert low == pytest.approx(given.mean() - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(given.mean() + 1.96 * error, abs=0.1 * error)
+
+
+def test_intervals_hold_the_true_mean_as_often_as_they_say() -> None:
+    given = np.random.default_rng(6).normal(0.3, 1.0, size=(60, 500))
+    low, high = bootstrap_intervals(given, seed=0, resamples=2000)
+    assert 0.90 < ((low < 0.3) & (high > 0.3)).mean() < 0.98
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    given = np.random.default_rng(0).normal(size=(50, 1))
+    first, again, other = (bootstrap_intervals(given, seed=seed).tolist() for seed in (7, 7, 8))
+    assert first == again != other
+
+
+def test_holm_steps_down() -> None:
+    raised = holm(np.array([0.01, 0.04, 0.03, 0.005]))
+    assert raised.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.9, 0.6])).tolist() == [1.0, 1.0]
+
+
+def put_run(
+    folder: Path, ranks: dict[str, Ranks], ids: Sequence[str] | None = None, **changes: Any
+) -> Path:
+    """A run with these ranks by mode, of queries q0, q1 and so on."""
+    folder.mkdir(parents=True)
+    count = len(ranks["composed"])
+    names = ids or [f"q{number}" for number in range(count)]
+    document = {
+        "set": "dev",
+        "encoder": "compact",
+        "queries": count,
+        "metrics": figures_of_ranks(ranks["composed"]),
+        "modes": {mode: figures_of_ranks(each) for mode, each in ranks.items()},
+        "set_fingerprint": "one",
+        "gallery": {"fingerprint": "images"},
+    }
+    (folder / "run.json").write_text(json.dumps(document | changes))
+    lines = [",".join(["id", "group", *ranks])]
+    for row, name in enumerate(names):
+        lines.append(",".join([name, "", *(str(each[row] or "") for each in ranks.values())]))
+    (folder / "queries.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def contenders(*folders: Path) -> list[Contender]:
+    return [Contender(open_run(folder, folder.parent)) for folder in folders]
+
+
+WEAK: Ranks = [1] * 20 + [30] * 30 + [None] * 50
+STRONG: Ranks = [1] * 20 + [2] * 28 + [30] * 2 + [None] * 48 + [5] * 2
+
+
+def test_a_clear_difference_is_called_so(tmp_path: Path) -> None:
+    weak, strong = (
+        put_run(tmp_path / name, {"composed": ranks})
+        for name, ranks in (("weak", WEAK), ("strong", STRONG))
+    )
+    compared = compare(contenders(weak, strong))
+    found = compared.differences[0]["recall@10"]
+    assert (found.better, found.worse, found.same) == (30, 0, 70)
+    assert found.delta == pytest.approx(0.3)
+    assert found.low < 0.3 < found.high
+    assert found.p == found.p_holm < 0.001
+    assert "strong is ahead of weak in recall@10 by 30.0 points" in compared.words("recall@10")[0]
+    assert "unlikely by chance" in compared.words("recall@10")[0]
+    assert "same recall@1 on every query" in compared.words("recall@1")[0]
+
+
+def test_a_small_difference_may_be_chance(tmp_path: Path) -> None:
+    first = put_run(tmp_path / "first", {"composed": [1, 20, 1, 20, 1, 20]})
+    second = put_run(tmp_path / "second", {"composed": [1, 1, 1, 20, 1, 20]})
+    compared = compare(contenders(first, second))
+    words = compared.words("recall@10")[0]
+    assert "This may be chance" in words
+    assert "p = 1" in words
+    assert any("With 6 queries" in note for note in compared.notes)
+
+
+def test_with_several_runs_p_is_raised(tmp_path: Path) -> None:
+    folders = [
+        put_run(tmp_path / name, {"composed": ranks})
+        for name, ranks in (("a", WEAK), ("b", STRONG), ("c", WEAK))
+    ]
+    both = compare(contenders(*folders)).differences[0]["recall@10"]
+    assert both.p_holm == pytest.approx(2 * both.p)
+
+
+def test_the_order_of_the_queries_does_not_matter(tmp_path: Path) -> None:
+    straight = put_run(tmp_path / "a", {"composed": [1, None, 3]}, ids=["x", "y", "z"])
+    turned = put_run(tmp_path / "b", {"composed": [3, None, 1]}, ids=["z", "y", "x"])
+    found = compare(contenders(straight, turned)).differences[0]
+    assert all(each.same == 3 for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids", "words"),
+    [
+        ({"set_fingerprint": "two"}, None, "did not ask the same labelled set"),
+        ({"gallery": {"fingerprint": "others"}}, None, "did not search the same images"),
+        ({}, ["q0", "other"], "b lacks 1 (for example 'q1')"),
+        ({"judged": False, "metrics": {}}, None, "its targets are not known"),
+    ],
+)
+def test_what_does_not_compare_is_refused(
+    tmp_path: Path, changes: dict[str, Any], ids: Sequence[str] | None, words: str
+) -> None:
+    one = put_run(tmp_path / "a", {"composed": [1, 2]})
+    other = put_run(tmp_path / "b", {"composed": [1, 2]}, ids, **changes)
+    with pytest.raises(UsageError) as refusal:
+        compare(contenders(one, other))
+    assert words in str(refusal.value)
+
+
+def test_a_run_is_not_compared_with_itself_or_with_a_mode_it_lacks(tmp_path: Path) -> None:
+    put_run(tmp_path / "a", {"composed": [1, 2], "sum": [2, 2]})
+    with pytest.raises(UsageError, match="named twice"):
+        compare([contender(text, tmp_path) for text in ("a", "a")])
+    with pytest.raises(UsageError, match="--ablations"):
+        compare([contender(text, tmp_path) for text in ("a", "a:image")])
+    with pytest.raises(UsageError, match="two runs at least"):
+        compare([contender("a", tmp_path)])
+
+
+def test_a_measure_that_was_not_taken_is_refused() -> None:
+    assert check_measure(None, ["map@5", "recall@10"]) == "recall@10"
+    assert check_measure(None, ["map@5"]) == "map@5"
+    with pytest.raises(UsageError, match="'map@7' was not measured"):
+        check_measure("map@7", ["map@5"])
+
+
+def test_the_command_compares_a_run_with_its_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path))
+    put_run(tmp_path / "runs" / "a", {"composed": STRONG, "sum": WEAK})
+    result = CliRunner().invoke(app, ["compare", "a:sum", "a", "--json", "--seed", "3"])
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert [each["mode"] for each in document["runs"]] == ["sum", "composed"]
+    assert document["comparisons"][0]["metrics"]["recall@10"]["better"] == 30
+    assert document["seed"] == 3
+    shown = CliRunner().invoke(app, ["compare", "a:sum", "a"])
+    assert "unlikely by chance" in shown.stdout
+    assert "30/0/70" in shown.stdout
+
+
+def test_the_command_refuses_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path))
+    put_run(tmp_path / "runs" / "a", {"composed": [1, 2]})
+    result = CliRunner().invoke(app, ["compare", "a", "b", "--json"])
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"].startswith("There is no run 'b'")

@@ -1,0 +1,148 @@
+"""An evaluation as a job: progress by stage, cancel, errors as sentences."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cir.jobs.background import Job, JobCancelled, Jobs
+from cir.progress import Progress
+from cir.settings import Settings
+from eval.evaluation.background import STAGES, Plan, evaluate_in_job, stage_teller
+from eval.evaluation.running import Request
+from eval.runs.reading import list_runs
+
+QUERIES = [{"_id": "q", "image": "red.png", "text": "in blue"}]
+QRELS = [("q", "blue.png", 1)]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "data").mkdir()
+    return Settings(None, None, tmp_path / "data", "compact")
+
+
+@pytest.fixture
+def plan(write_set: Callable[..., Path], gallery: Path) -> Plan:
+    return Plan(Request(write_set(QUERIES, QRELS), gallery=gallery, ablations=True))
+
+
+def _evaluate(plan: Plan, settings: Settings, job: Job) -> object:
+    return evaluate_in_job(job, plan, settings)
+
+
+def finished(work: Callable[[Job], object]) -> Job:
+    job = Jobs().start("key", "a title", work)
+    job.wait(60)
+    return job
+
+
+def test_a_job_tells_its_stages_and_leaves_a_run(plan: Plan, settings: Settings) -> None:
+    stages: list[str] = []
+
+    def work(job: Job) -> object:
+        tell = job.tell
+
+        def heard(progress: object) -> None:
+            assert isinstance(progress, Progress)
+            stages.append(progress.stage)
+            tell(progress)
+
+        job.tell = heard  # type: ignore[method-assign]
+        return evaluate_in_job(job, plan, settings)
+
+    job = finished(work)
+    assert (job.state, job.error) == ("done", "")
+    assert list(dict.fromkeys(stages)) == [
+        STAGES[stage] for stage in ("encoder", "gallery", "queries")
+    ]
+    (run,), _ = list_runs(settings.runs_dir)
+    assert job.result["run"] == str(run.folder)
+
+
+@pytest.mark.parametrize("stage", ["encoder", "gallery", "queries"])
+def test_a_cancelled_job_leaves_no_run(plan: Plan, settings: Settings, stage: str) -> None:
+    def work(job: Job) -> object:
+        tell = job.tell
+
+        def cancelling(progress: object) -> None:
+            assert isinstance(progress, Progress)
+            if progress.stage == STAGES[stage]:
+                job.cancel()
+            tell(progress)
+
+        job.tell = cancelling  # type: ignore[method-assign]
+        return evaluate_in_job(job, plan, settings)
+
+    assert finished(work).state == "cancelled"
+    assert not list(settings.runs_dir.glob("*")) and not list(settings.runs_dir.glob(".*"))
+
+
+def test_a_read_only_recompose_writes_nothing(plan: Plan, settings: Settings) -> None:
+    frozen = replace(settings, read_only=True)
+    upload = replace(plan, upload=[("queries.jsonl", b""), ("test.tsv", b"")])
+    for each in (plan, replace(plan, sample=True), upload):
+        job = finished(partial(_evaluate, each, frozen))
+        assert job.state == "failed"
+        assert "read-only" in job.error
+    assert not list(settings.data_dir.iterdir())
+
+
+def test_an_uploaded_set_is_kept_and_run(plan: Plan, settings: Settings, gallery: Path) -> None:
+    folder = plan.request.labelled_set
+    files = [(path.name, path.read_bytes()) for path in folder.rglob("*.*")]
+    upload = Plan(Request(Path(), gallery=gallery), upload=files)
+    job = finished(lambda job: evaluate_in_job(job, upload, settings))
+    assert (job.state, job.error) == ("done", "")
+    assert job.result["set"] == "uploaded"
+
+
+def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
+    settings: Settings,
+    write_set: Callable[..., Path],
+    gallery: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drawn(place: Path, on_progress: Callable[[int, int], None]) -> Path:
+        on_progress(1, 1)
+        (place / "labelled").parent.mkdir()
+        write_set(QUERIES, QRELS).rename(place / "labelled")
+        return shutil.copytree(gallery, place / "images")
+
+    monkeypatch.setattr("cir.sample.building.write_catalogue", drawn)
+    plan = Plan(Request(Path()), sample=True)
+    job = finished(lambda job: evaluate_in_job(job, plan, settings))
+    assert (job.state, job.error) == ("done", "")
+    assert job.result["set"] == "sample"
+
+
+def test_a_place_for_the_sample_that_is_taken_is_one_sentence(settings: Settings) -> None:
+    (settings.data_dir / "sample").mkdir()
+    (settings.data_dir / "sample" / "mine.txt").write_text("mine")
+    plan = Plan(Request(Path()), sample=True)
+    job = finished(lambda job: evaluate_in_job(job, plan, settings))
+    assert job.state == "failed"
+    assert "sample" in job.error
+    assert "server's log" not in job.error
+
+
+def test_time_left_follows_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([10.0, 12.0, 13.0])
+    monkeypatch.setattr("eval.evaluation.background.time.monotonic", lambda: next(now))
+    job = Job("key", "a title")
+    tell = stage_teller(job)
+    tell("queries", 0, 4)
+    assert remaining(job) is None
+    tell("queries", 1, 4)
+    assert remaining(job) == 6.0
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        stage_teller(job)("queries", 2, 4)
+
+
+def remaining(job: Job) -> float | None:
+    assert job.progress is not None
+    return job.progress.remaining

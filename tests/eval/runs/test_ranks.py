@@ -1,0 +1,59 @@
+"""Figures from ranks, against the measures themselves and against examples worked by hand."""
+
+import pytest
+
+from eval.measures import judge, mean, score
+from eval.runs.ranks import RankTable, composition_gain, figures_of_ranks, recall_curve
+
+TABLE = RankTable(
+    (("colour",), (), ("colour",), ("type", "colour")),
+    {"composed": (1, 3, None, 20), "image": (2, None, None, 80)},
+    {"composed": {"map@10": (1.0, 0.5, 0.0, 0.1)}},
+)
+
+
+def test_a_curve_counts_the_queries_found_so_far() -> None:
+    assert recall_curve([1, 3, None, 3], depth=4) == [0.25, 0.25, 0.75, 0.75]
+    assert len(recall_curve([60])) == 50
+    assert recall_curve([60])[-1] == 0.0
+
+
+@pytest.mark.parametrize("rank", [1, 2, 5, 6, 10, 11, 50, 51, 100])
+def test_a_rank_gives_what_its_ranking_gives(rank: int) -> None:
+    ranked = [str(place) for place in range(1, 101)]
+    assert figures_of_ranks([rank]) == mean(score(judge([ranked], [{str(rank): 1}])))
+
+
+def test_no_rank_counts_zero_and_no_query_too() -> None:
+    assert set(figures_of_ranks([None]).values()) == {0.0}
+    assert set(figures_of_ranks([]).values()) == {0.0}
+
+
+def test_a_curve_meets_the_figures() -> None:
+    curve, figures = TABLE.curves()["composed"], TABLE.figures()["composed"]
+    for k in (1, 5, 10, 50):
+        assert curve[k - 1] == figures[f"recall@{k}"]
+
+
+def test_groups_of_a_table() -> None:
+    assert TABLE.group_names == ("colour", "(none)", "type")
+    part = TABLE.of_group("colour")
+    assert part.ranks == {"composed": (1, None, 20), "image": (2, None, 80)}
+    assert part.figures()["composed"]["map@10"] == pytest.approx(1.1 / 3)
+    assert "map@10" not in part.figures()["image"]
+    assert TABLE.of_group("(none)").ranks["composed"] == (3,)
+    assert RankTable(((), ()), {}).group_names == ()
+
+
+def test_the_gain_is_over_the_best_of_the_others() -> None:
+    modes = {
+        "composed": {"recall@10": 0.7},
+        "image": {"recall@10": 0.2},
+        "sum": {"recall@10": 0.8},
+        "text": {},
+    }
+    gain = composition_gain(modes, "recall@10")
+    assert gain is not None
+    assert (gain.mode, gain.best) == ("sum", 0.8)
+    assert gain.points == pytest.approx(-10)
+    assert composition_gain({"composed": {"recall@10": 0.7}}, "recall@10") is None

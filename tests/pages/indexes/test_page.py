@@ -1,0 +1,220 @@
+"""The Indexes page's logic, without a browser."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cir.encoders.registry import load_encoder
+from cir.indexing.folder import ingest
+from cir.jobs.background import JOBS, Job, JobCancelled
+from cir.settings import load_settings
+from cir.store import Store
+from pages.parts.shell.session import UNLOCKED_KEY
+from tests.drawn import content, draw_album, solid
+from tests.places import REPOSITORY
+
+SECONDS = 60
+
+
+@pytest.fixture
+def album(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of six pictures and one broken file, which may be indexed."""
+    monkeypatch.setenv("CIR_IMAGE_ROOTS", str(tmp_path))
+    folder = draw_album(tmp_path / "album", kinds=1)
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def index(album: Path) -> str:
+    settings = load_settings()
+    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    ingest(store, album, "colours", load_encoder("compact"))
+    store.close()
+    return "colours"
+
+
+def open_page() -> AppTest:
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
+    return app.switch_page("pages/indexes.py").run()
+
+
+def by_label(widgets: Any, label: str) -> Any:
+    (found,) = [each for each in widgets if each.label == label]
+    return found
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    by_label(app.button, label).click()
+    return app.run()
+
+
+def finish(app: AppTest) -> AppTest:
+    """Wait for the jobs, then look again."""
+    for job in JOBS.all():
+        job.wait(SECONDS)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def names(app: AppTest) -> list[str]:
+    tables = [each.value for each in app.dataframe if "Images" in each.value]
+    return list(tables[0]["Name"]) if tables else []
+
+
+def ask(app: AppTest, name: str, folder: Path | str) -> AppTest:
+    by_label(app.text_input, "Name of the index").set_value(name)
+    by_label(app.text_input, "Folder on the server").set_value(str(folder))
+    return click(app, "Build the index")
+
+
+def test_a_folder_becomes_an_index(album: Path) -> None:
+    app = open_page()
+    assert "There is no index yet" in app.info[0].value
+    assert names(app) == []
+    app = finish(ask(app, "my *colours*", album))
+    assert names(app) == ["my *colours*"]
+    assert app.dataframe[0].value["Images"].tolist() == [6]
+    assert "6 added, 1 failed" in app.success[0].value
+    assert any("broken" in each.value and "not an image" in each.value for each in app.markdown)
+    assert by_label(app.text_input, "Name of the index").value == "", "the form is empty again"
+    click(app, "Dismiss")
+    assert not app.success
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "sentence"),
+    [
+        ("", "{album}", "Give the index a name"),
+        ("x", "", "Name the folder"),
+        ("x", "/", "is not below"),
+        ("x", "{album}/none", "There is no folder"),
+        ("colours", "{album}", "already an index “colours”"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(
+    index: str, album: Path, name: str, folder: str, sentence: str
+) -> None:
+    app = ask(open_page(), name, folder.format(album=album))
+    assert sentence in app.error[0].value.replace("\\", "")
+    assert JOBS.all() == []
+
+
+def test_a_zip_with_a_metadata_file_becomes_an_index(album: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x/red.png", content(solid("red")))
+        archive.writestr("x/read me.txt", "words")
+    app = open_page()
+    app.radio[0].set_value("A zip to upload").run()
+    by_label(app.text_input, "Name of the index").set_value("zipped")
+    uploader = by_label(app.file_uploader, "Zip of images")
+    uploader.upload("x.zip", buffer.getvalue(), "application/zip")
+    table = by_label(app.file_uploader, "Metadata file (optional)")
+    table.upload("t.csv", b"file,colour\nred.png,red\n", "text/csv")
+    app = finish(click(app, "Build the index"))
+    assert not app.error
+    assert "Metadata for 1 images" in app.success[0].value.replace("\\", "")
+    assert "1 files in the zip are no images" in app.success[0].value
+    assert app.dataframe[0].value["Source"].tolist() == ["uploaded images"]
+
+
+def test_nothing_uploaded_is_one_sentence(album: Path) -> None:
+    app = open_page()
+    app.radio[0].set_value("Images to upload").run()
+    by_label(app.text_input, "Name of the index").set_value("x")
+    click(app, "Build the index")
+    assert "nothing to index yet" in app.error[0].value
+
+
+def test_an_update_brings_in_new_images_and_prunes_gone_ones(index: str, album: Path) -> None:
+    (album / "red.png").unlink()
+    (album / "pink.png").write_bytes(content(solid("pink")))
+    app = open_page()
+    by_label(app.checkbox, "Remove images whose file is gone").check()
+    app = finish(click(app, "Update"))
+    assert "1 added, 5 unchanged, 1 removed, 1 failed" in app.success[0].value
+
+
+def test_only_the_name_drops_an_index(index: str, album: Path) -> None:
+    app = click(open_page(), "Drop …")
+    by_label(app.text_input, "Type the name of the index").set_value("colour")
+    click(app, "Drop for good")
+    assert "This is not the name" in app.error[0].value
+    assert names(finish(app)) == [index]
+    by_label(app.text_input, "Type the name of the index").set_value(index)
+    app = finish(click(app, "Drop for good"))
+    assert names(app) == []
+    assert "Dropped “colours”" in app.success[0].value
+    assert (album / "red.png").exists()
+
+
+def test_a_cancelled_build_is_continued(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = Job.tell
+
+    def stop(job: Job, progress: Any) -> None:
+        raise JobCancelled
+
+    monkeypatch.setattr(Job, "tell", stop)
+    app = finish(ask(open_page(), "colours", album))
+    monkeypatch.setattr(Job, "tell", tell)
+    assert "stopped" in app.warning[0].value
+    assert app.dataframe[0].value["State"].tolist() == ["incomplete"]
+    by_key = next(each for each in app.button if each.key == "continue colours")
+    by_key.click()
+    app = finish(app.run())
+    assert "6 added" in app.success[0].value
+    assert app.dataframe[0].value["State"].tolist() == ["ready"]
+
+
+def test_a_running_job_is_shown_and_holds_the_buttons(index: str, album: Path) -> None:
+    app = open_page()
+    settings = load_settings()
+    place = Store(settings.index_uri, data_dir=settings.data_dir).place
+
+    def work(job: Job) -> None:
+        job.failures.append(("a.png", "is broken"))
+        while True:
+            job.say("Reading")
+            job._stop.wait(0.05)
+
+    job = JOBS.start(f"index:{place}:{index}", "Updating", work)
+    app.run()
+    assert by_label(app.button, "Update").disabled
+    assert by_label(app.button, "Drop …").disabled
+    assert app.dataframe[0].value["State"].tolist() == ["being worked on"]
+    assert any("is broken" in each.value for each in app.markdown)
+    click(app, "Cancel")
+    job.wait(SECONDS)
+    assert job.state == "cancelled"
+
+
+def test_read_only_shows_the_list_alone(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_READ_ONLY", "1")
+    st.cache_resource.clear()
+    app = open_page()
+    assert names(app) == [index]
+    assert app.dataframe[0].value["Source"].tolist() == ["album"], "not the server's folders"
+    assert not app.button
+    assert not app.file_uploader
+    assert "read-only" in app.caption[0].value
+
+
+def test_without_the_admin_password_the_page_is_locked(
+    index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIR_ADMIN_PASSWORD", "sesame")
+    st.cache_resource.clear()
+    app = open_page()
+    assert names(app) == [index]
+    assert "unlock this page" in app.caption[0].value
+    assert [button.label for button in app.button] == ["Unlock"]
+    app.session_state[UNLOCKED_KEY] = True  # what the right password does; see the browser test
+    app.run()
+    assert by_label(app.button, "Build the index")

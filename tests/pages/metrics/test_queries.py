@@ -1,0 +1,158 @@
+"""The single queries of a run, comparisons and downloads on the metrics page, without a browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from cir.encoders.registry import load_encoder
+from cir.indexing.folder import ingest
+from cir.settings import load_settings
+from cir.store import index_store
+from eval.evaluation.running import Request, run
+from tests.eval.uploads import TABLE, document
+from tests.pages.metrics.test_page import button, choose, open_page, put_run, words
+
+QUERIES = [
+    {"_id": "q1", "image": "red.png", "text": "in *blue*", "group": "colour"},
+    {"_id": "q2", "image": "green.png", "text": "in orange", "group": "other"},
+]
+QRELS = "query-id\tcorpus-id\tscore\nq1\tblue.png\t1\nq2\torange.png\t1\n"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for colour in ("red", "green", "blue", "orange", "black"):
+        Image.new("RGB", (40, 60), colour).save(folder / f"{colour}.png")
+    return folder
+
+
+@pytest.fixture
+def made(data_dir: Path, tmp_path: Path, pictures: Path) -> Path:
+    """The labelled set of a run that is there."""
+    labelled = tmp_path / "tiny"
+    (labelled / "qrels").mkdir(parents=True)
+    (labelled / "queries.jsonl").write_text("\n".join(map(json.dumps, QUERIES)))
+    (labelled / "qrels" / "test.tsv").write_text(QRELS)
+    run(Request(labelled_set=labelled, gallery=pictures, ablations=True), load_settings())
+    return labelled
+
+
+def pick(app: AppTest, label: str, option: str | None) -> None:
+    next(each for each in app.selectbox if each.label == label).set_value(option).run()
+    assert not app.exception
+
+
+def listed(app: AppTest) -> list[str]:
+    found: list[str] = app.dataframe[1].value["Query"].tolist()
+    return found
+
+
+def images(app: AppTest) -> list[str]:
+    return [image.alt for each in app.get("image") for image in each.proto.imgs]
+
+
+def test_a_query_is_shown_with_reference_results_and_targets(made: Path) -> None:
+    app = open_page()
+    assert sorted(listed(app)) == ["q1", "q2"]
+    pick(app, "Group", "colour")
+    assert listed(app) == ["q1"]
+    shown = images(app)
+    assert "Reference image: red.png" in shown
+    assert "Target: blue.png" in shown
+    assert sum(alt.startswith("Result ") for alt in shown) == 4
+    assert next(alt for alt in shown if ", a target" in alt).endswith("blue.png")
+    assert "in *blue*" in words(app)
+    assert "first target at rank" in words(app)
+
+
+def test_queries_are_found_by_words_and_compared_with_another_way_to_ask(made: Path) -> None:
+    app = open_page()
+    pick(app, "Compared with", next(o for o in select(app, "Compared with") if o and ":sum" in o))
+    assert {"Rank there", "Ranks won"} <= set(app.dataframe[1].value.columns)
+    pick(app, "Order", "gained")
+    app.text_input(key="metrics_query_text").set_value("ORANGE").run()
+    assert listed(app) == ["q2"]
+    assert "Sum: first target at rank" in words(app).replace("**", "")
+    app.text_input(key="metrics_query_text").set_value("nothing").run()
+    assert "No query meets the filters" in words(app)
+
+
+def select(app: AppTest, label: str) -> list[str | None]:
+    """The values of a choice that shows other words."""
+    box = next(each for each in app.selectbox if each.label == label)
+    name = app.dataframe[0].value["Run"].tolist()[0]
+    modes = {"Nothing": None, "Sum": f"{name}:sum"}
+    return [modes[option] for option in box.options if option in modes]
+
+
+def test_a_query_opens_in_search_only_where_its_images_are_indexed(
+    made: Path, pictures: Path
+) -> None:
+    assert button(open_page(), "Open in search") is None
+    store = index_store(load_settings())
+    ingest(store, pictures, "colours", load_encoder("compact"))
+    store.close()
+    app = open_page()
+    next(each for each in app.button if each.label == "Open in search").click().run()
+    assert not app.exception
+    assert app.query_params["index"] == "colours"
+    assert len(app.query_params["ref"]) == 32
+    assert app.query_params["instruction"] in {"in *blue*", "in orange"}
+
+
+def test_without_the_labelled_set_ranks_are_left(made: Path) -> None:
+    (made / "queries.jsonl").unlink()
+    app = open_page()
+    assert "There are ranks alone: There is no file" in words(app)
+    assert sorted(listed(app)) == ["q1", "q2"]
+    assert not images(app)
+
+
+def test_everything_can_be_taken_away(made: Path) -> None:
+    labels = [each.proto.label for each in open_page().get("download_button")]
+    for label in ("Figures (CSV)", "Curves (SVG)", "Report (HTML)", "Rankings (TREC)"):
+        assert label in labels
+    assert "These queries (CSV)" in labels
+
+
+def test_two_runs_are_compared_in_words(data_dir: Path) -> None:
+    better = [f"q{number},,{1 + number % 3},2" for number in range(40)]
+    worse = [f"q{number},,{20 if number < 30 else 1},2" for number in range(40)]
+    for name, lines, date in (("new", better, "2026-02-01"), ("old", worse, "2026-01-01")):
+        table = "\n".join(["id,group,composed,sum", *lines]) + "\n"
+        put_run(data_dir, name, document(queries=40, date=f"{date}T00:00:00+00:00"), table)
+    app = open_page()
+    choose(app, [0, 1])
+    said = words(app)
+    assert "new is ahead of old in recall@10 by 75.0 points" in said
+    assert "30 queries got better, 0 worse, 10 stayed" in said
+    assert "unlikely by chance" in said
+    assert "With 40 queries only large differences can show" in said
+    pick(app, "Compare with", "new")
+    assert "old is behind new in recall@10 by 75.0 points" in words(app)
+
+
+def test_runs_without_their_tables_have_figures_and_no_statistics(data_dir: Path) -> None:
+    put_run(data_dir, "new", document(), table=None)
+    put_run(data_dir, "old", document(date=None), TABLE)
+    app = open_page()
+    choose(app, [0, 1])
+    assert app.table[0].value["Run"].tolist() == ["new", "old"]
+    assert "There are no statistics" in words(app)
+
+
+def test_a_public_host_shows_queries_by_their_thumbnails(
+    made: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for picture in pictures.iterdir():
+        picture.unlink()
+    monkeypatch.setenv("CIR_READ_ONLY", "true")
+    monkeypatch.setenv("CIR_IMAGE_ROOTS", str(tmp_path / "elsewhere"))
+    app = open_page()
+    assert any(alt.startswith("Reference image: ") for alt in images(app))
+    assert button(app, "Delete this run …") is None
