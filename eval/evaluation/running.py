@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.shared import encoder_of_index, shared_encoder
+from cir.encoders.protocol import files_of
+from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.progress import Progress
@@ -175,29 +175,28 @@ def _open_gallery(
     on_progress: OnProgress | None,
 ) -> tuple[Gallery, LabelledSet]:
     """What is searched, and the set with its images named by their paths there."""
+    choice = choose(
+        settings,
+        request.encoder,
+        weights=request.weights,
+        tokenizer=request.tokenizer,
+        precision=request.precision,
+    )
     if request.gallery is None:
-        load = partial(
-            encoder_of_index,
-            weights=request.weights,
-            tokenizer=request.tokenizer,
-            device=settings.device,
-            precision=request.precision,
-        )
         store = index_store(settings)
         with watch.measure("gallery"):
-            gallery = open_index(store, request.index or "", request.encoder, load)
+            gallery = open_index(
+                store,
+                request.index or "",
+                request.encoder,
+                lambda info: load_encoder(choice_of_index(info, choice), download=False),
+            )
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = shared_encoder(
-            request.encoder or settings.encoder,
-            request.weights,
-            request.tokenizer,
-            settings.device,
-            request.precision,
-        )
+        encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not str:
@@ -247,8 +246,8 @@ def _provenance(
             "set": str(request.labelled_set.resolve()),
             "format": request.format,
             "encoder": encoder.spec.name,
-            "weights": encoder.weights,
-            "tokenizer": encoder.tokenizer,
+            "weights": files_of(encoder)[0],
+            "tokenizer": files_of(encoder)[1],
             **asdict(request.reading or Reading()),
             "split": labelled.split,
             "ablations": request.ablations,
