@@ -101,7 +101,7 @@ class Index:
         limit: int,
         where: str = "",
         exclude_ids: Sequence[Collection[str]] | None = None,
-        only_ids: Sequence[Collection[str]] | None = None,
+        only_ids: Sequence[Collection[str] | None] | None = None,
     ) -> list[list[Hit]]:
         """The nearest images of each query, best first; equal scores by path.
 
@@ -115,7 +115,8 @@ class Index:
                 16,384 with 4 exclusions gives at most 16,380.
             where: an expression made by `cir.store.filters.expression`; "" for all images.
             exclude_ids: for each query, ids that must not be found.
-            only_ids: for each query, the ids among which to search; costs a request a query.
+            only_ids: for each query, the ids among which to search, None for all; costs a request
+                for each query that has them.
 
         Raises:
             UsageError: `limit` is out of range.
@@ -127,8 +128,10 @@ class Index:
         if only_ids is None:
             return search.excluding(queries, limit, exclude_ids)
         excluded = exclude_ids or [()] * len(queries)
+        whole = [at for at, only in enumerate(only_ids) if only is None]
+        hits = iter(search.excluding(queries[whole], limit, [excluded[at] for at in whole]))
         return [
-            search.among(query, limit, set(only) - set(out))
+            next(hits) if only is None else search.among(query, limit, set(only) - set(out))
             for query, only, out in zip(queries, only_ids, excluded, strict=True)
         ]
 

@@ -1,5 +1,7 @@
 """Queries by image, by text, by both; filters; the reference left out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import UsageError
 from cir.images import open_reference
-from cir.search import MODES, Query, embed, search, search_batch
+from cir.search import MODES, Mode, Query, embed, search, search_batch
 from cir.store import Hit, Index, Store, image_id
 from tests.cir.album import Album, CountingEncoder
 from tests.drawn import COLOURS, draw_album, solid, striped
@@ -179,3 +181,39 @@ def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEnco
 def test_no_queries_give_no_answers(index: Index, compact: CompactEncoder) -> None:
     assert embed(compact, []).shape == (0, 512)
     assert search_batch(index, compact, [], limit=4) == []
+
+
+@pytest.mark.parametrize("mode", ["composed", "text", "sum"])
+def test_the_wordings_of_a_query_are_averaged(compact: CompactEncoder, mode: Mode) -> None:
+    said = Query(RED, "in blue", rewordings=("striped", "make it green"))
+    plain = Query(RED, "as a dress")
+    rows = embed(compact, [said, plain], mode)
+    each = [Query(RED, text) for text in ("in blue", "striped", "make it green")]
+    mean = embed(compact, each, mode).sum(axis=0)
+    np.testing.assert_allclose(rows[0], mean / np.linalg.norm(mean), atol=1e-5)
+    np.testing.assert_allclose(rows[1], embed(compact, [plain], mode)[0], atol=1e-5)
+
+
+def test_an_image_has_no_wordings(compact: CompactEncoder) -> None:
+    rows = embed(compact, [Query(RED, "in blue", rewordings=("striped",)), Query(RED)], "image")
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-5)
+
+
+def test_a_query_that_is_searched_twice_is_encoded_once(
+    index: Index, compact: CompactEncoder
+) -> None:
+    encoder = CountingEncoder(compact)
+    stages: list[str] = []
+
+    @contextmanager
+    def timed(stage: str) -> Iterator[None]:
+        stages.append(stage)
+        yield
+
+    query, few = Query(RED), [image_id("blue.png"), image_id("red.png")]
+    whole, among = search_batch(
+        index, encoder, [query, query], limit=3, only_ids=[None, few], mode="image", timed=timed
+    )
+    assert (encoder.encoded, stages) == (1, ["encoding", "search"])
+    assert paths(whole) == paths(search(index, compact, query, limit=3))
+    assert paths(among) == ["red.png", "blue.png"]
