@@ -6,6 +6,7 @@ import streamlit as st
 
 from cir.encoders.protocol import EncoderSpec
 from cir.encoders.registry import choose, encoder_specs, readiness
+from cir.words import size
 from pages.parts.shell.session import settings
 
 NAME_WIDTH = 160  # pixels: the longest name
@@ -34,7 +35,7 @@ def state_of_encoder(name: str) -> str:
         case "ready":
             return "ready"
         case "download":
-            return f"download of {encoder_specs()[name].download_bytes / 1e6:,.0f} MB"
+            return f"download of {size(encoder_specs()[name].download_bytes)}"
         case _:
             return "needs requirements.txt"
 

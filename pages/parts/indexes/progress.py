@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cir.cli.output import duration
 from cir.jobs.background import Job
 from cir.jobs.indexes import Indexed, IndexJobs
 from cir.progress import INDEXING
+from cir.words import duration
 from pages.parts.shell.session import INDEX_KEY, people_errors, plain
 from pages.parts.shell.watching import rerun_on_change
 

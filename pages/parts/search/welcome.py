@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from cir.cli.output import duration
 from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.sample.building import SAMPLE_NAME
 from cir.store import index_store
+from cir.words import duration
 from pages.parts.shell.session import is_local, may_change, plain, session_settings, settings, store
 from pages.parts.shell.watching import rerun_on_change
 
