@@ -11,6 +11,7 @@ from cir.jobs import Job
 from cir.progress import INDEXING
 from cir.report import duration
 from pages.common import INDEX_KEY, people_errors, plain
+from pages.navigation import SEARCH_FILE
 from pages.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
@@ -121,7 +122,7 @@ def _search_button(name: str) -> None:
 
     label = "Search in it"
     if st.button(label, key=f"search {name}", icon=":material/search:", on_click=choose):
-        st.switch_page("pages/search.py")
+        st.switch_page(SEARCH_FILE)
 
 
 def _summary(name: str, job: Job) -> str:
