@@ -1,4 +1,4 @@
-"""`python -m eval`: labelled sets from the command line.
+"""`recompose-eval` or `python -m eval`: labelled sets from the command line.
 
 Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed.
 """
@@ -198,5 +198,10 @@ add_commands(app)
 add_run_commands(app)
 
 
+def main() -> None:
+    """Run the command line on the arguments of this process."""
+    app()
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m eval")
+    main()
