@@ -1,4 +1,4 @@
-"""`python -m cir`: index, search and manage from the command line."""
+"""`recompose` or `python -m cir`: index, search and manage from the command line."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -238,6 +238,36 @@ def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fal
         print_document({"encoders": documents})
     else:
         report.print_encoders(documents)
+
+
+@app.command("serve", context_settings={"ignore_unknown_options": True})
+def serve_command(
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STREAMLIT-OPTIONS",
+            help="More options of `streamlit run`, for example --server.baseUrlPath shop.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port. Default: Streamlit's, 8501.", show_default=False)
+    ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            envvar="STREAMLIT_SERVER_ADDRESS",
+            help="Where to listen; 0.0.0.0 makes the dashboard public.",
+        ),
+    ] = "127.0.0.1",
+    uri: Uri = None,
+    token: Token = None,
+) -> None:
+    """Start the dashboard, for this machine alone unless --address says otherwise."""
+    with command(as_json=False):
+        from cir.cli.serve import serve
+
+        serve(address=address, port=port, uri=uri, token=read_token(token), options=options or ())
 
 
 def _open(
