@@ -85,8 +85,9 @@ def takes(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command an option of the command line for each field of a dataclass.
 
-    The command gets them as one value, its keyword argument `options`, in whose place they stand. A field's metadata hold `help`,
-    `low` and `high`; a tuple becomes a repeatable option. `of` says which fields are offered.
+    The command gets them as one value, its keyword argument `options`, in whose place they stand.
+    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of`
+    says which fields are offered.
     """
 
     def decorated(function: Callable[..., Any]) -> Callable[..., Any]:

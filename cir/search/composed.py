@@ -12,7 +12,6 @@ from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
 from cir.search.options import SearchOptions
 from cir.store import Hit, Index
-from cir.store.filters import expression, parse_where
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -90,13 +89,13 @@ def search_batch(
         mode: what of each query is used, see `embed`.
         timed: entered around the encoding of the queries, then around their search.
     """
-    info = index.info
-    require_same_encoder(encoder, info)
-    conditions = expression([parse_where(text, info.columns) for text in options.where])
+    require_same_encoder(encoder, index.info)
     with timed("encoding"):
         vectors = embed(encoder, queries, mode)
     with timed("search"):
-        return index.search(vectors, options.limit, conditions, exclude_ids, only_ids)
+        return index.search_vectors(
+            vectors, options.limit, options.where, exclude_ids=exclude_ids, only_ids=only_ids
+        )
 
 
 def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:

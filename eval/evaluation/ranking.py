@@ -145,7 +145,7 @@ def rank(
             with watch.measure("encoding"):
                 vectors = _embedded(asked, opened, gallery.encoder, mode)
             with watch.measure("search"):
-                found = gallery.index.search(vectors, DEPTH + 1)
+                found = gallery.index.search_vectors(vectors, DEPTH + 1)
                 among = _among(asked, vectors, gallery)
             for query, hits, few in zip(asked, found, among, strict=True):
                 yield Ranking(query, mode, hits, few)
@@ -188,7 +188,7 @@ def _among(
     found: list[list[Hit]] = [[] for _ in queries]
     if asked:
         most = max(len(only[place]) for place in asked)
-        answers = gallery.index.search(
+        answers = gallery.index.search_vectors(
             vectors[asked], most, only_ids=[only[place] for place in asked]
         )
         for place, hits in zip(asked, answers, strict=True):
