@@ -1,5 +1,6 @@
 """What a search can be told beside its query; imports nothing heavy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,13 @@ class SearchOptions:
     """
 
     limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
-    where: tuple[str, ...] = _option(
+    where: Sequence[str] = _option(
         (),
         'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
         "all must hold.",
         bench=False,
     )
+
+    def __post_init__(self) -> None:
+        given = (self.where,) if isinstance(self.where, str) else tuple(self.where)
+        object.__setattr__(self, "where", given)
