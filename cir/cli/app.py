@@ -1,5 +1,6 @@
-"""`python -m cir`: index, search and manage from the command line."""
+"""`recompose` or `python -m cir`: index, search and manage from the command line."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,13 +69,14 @@ def index_command(
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.access import require_indexable
-        from cir.cli.encoders import EncoderFiles, encoder_to_index
+        from cir.cli.encoders import encoder_to_index
+        from cir.encoders.registry import choose
         from cir.indexing.folder import ingest
 
         settings, store = _open(uri, token, encoder, device)
         folder = require_indexable(folder, settings, local=True)
-        files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
-        engine = encoder_to_index(store, name, encoder, settings.encoder, files)
+        choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
+        engine = encoder_to_index(store, name, encoder, choice, download=download)
         with report.progress_bar() as on_progress:
             result = ingest(
                 store,
@@ -109,11 +111,12 @@ def sample_command(
     from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
-        from cir.cli.encoders import EncoderFiles, new_encoder
+        from cir.cli.encoders import new_encoder
+        from cir.encoders.registry import choose
         from cir.sample.building import build_sample, build_tutorial
 
         settings, store = _open(uri, token)
-        engine = new_encoder(settings.encoder, EncoderFiles(device=settings.device))
+        engine = new_encoder(choose(settings))
         with report.progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, on_progress, url=address)
@@ -141,6 +144,13 @@ def search_command(
             show_default=False,
         ),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder of your own that made the index, as module:attribute.",
+            show_default=False,
+        ),
+    ] = None,
     weights: Weights = None,
     tokenizer: Tokenizer = None,
     device: Device = None,
@@ -152,7 +162,7 @@ def search_command(
     from cir.cli import output as report
 
     with command(as_json):
-        from cir.encoders.shared import encoder_of_index, load_ahead
+        from cir.encoders.registry import choice_of_index, choose, load_ahead, load_encoder
         from cir.errors import UsageError
         from cir.images import open_reference
         from cir.search import Query, search
@@ -164,11 +174,12 @@ def search_command(
             picture, content = open_reference(image)
             query = Query(picture, text, content)
         settings, store = _open(uri, token, device=device)
-        load_ahead(settings.encoder, weights, tokenizer, settings.device)
+        choice = choose(settings, encoder, weights=weights, tokenizer=tokenizer)
+        load_ahead(replace(choice, precision="exact"))
         index = store.open(name)
-        engine = encoder_of_index(
-            index.info, weights=weights, tokenizer=tokenizer, device=settings.device
-        )
+        if encoder is None:
+            choice = choice_of_index(index.info, choice)
+        engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, limit=limit, where=where or ())
     if as_json:
@@ -220,11 +231,43 @@ def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fal
     from cir.cli import output as report
 
     with command(as_json):
-        documents = report.encoder_documents()
+        from cir.settings import load_settings
+
+        documents = report.encoder_documents(load_settings())
     if as_json:
         print_document({"encoders": documents})
     else:
         report.print_encoders(documents)
+
+
+@app.command("serve", context_settings={"ignore_unknown_options": True})
+def serve_command(
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STREAMLIT-OPTIONS",
+            help="More options of `streamlit run`, for example --server.baseUrlPath shop.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port. Default: Streamlit's, 8501.", show_default=False)
+    ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            envvar="STREAMLIT_SERVER_ADDRESS",
+            help="Where to listen; 0.0.0.0 makes the dashboard public.",
+        ),
+    ] = "127.0.0.1",
+    uri: Uri = None,
+    token: Token = None,
+) -> None:
+    """Start the dashboard, for this machine alone unless --address says otherwise."""
+    with command(as_json=False):
+        from cir.cli.serve import serve
+
+        serve(address=address, port=port, uri=uri, token=read_token(token), options=options or ())
 
 
 def _open(

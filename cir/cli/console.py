@@ -15,6 +15,9 @@ from typer.core import TyperGroup
 from cir.errors import RecomposeError, UsageError, WayOut
 
 WORDS: Mapping[WayOut, str] = {
+    WayOut.FULL_INSTALLATION: "Install requirements.txt, or use the encoder compact.",
+    WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
+    WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
 }
 """The ways out of errors as flags of the command lines."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cir.encoders.protocol import Encoder, precision_note
-from cir.encoders.registry import encoder_readiness
-from cir.encoders.specs import SPECS
+from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.progress import Progress
 from cir.search import Query
+from cir.settings import Settings
 from cir.store import Hit, IndexInfo
+from cir.words import duration, printable, size
 
 if TYPE_CHECKING:
     from cir.indexing.folder import IngestReport
@@ -60,9 +61,12 @@ def index_document(info: IndexInfo) -> dict[str, Any]:
     return {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
 
 
-def encoder_documents() -> list[dict[str, Any]]:
+def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
     """What `encoders --json` says, an entry an encoder."""
-    return [asdict(spec) | {"state": encoder_readiness(name)} for name, spec in SPECS.items()]
+    return [
+        asdict(spec) | {"state": readiness(choose(settings, name))}
+        for name, spec in encoder_specs().items()
+    ]
 
 
 def print_ingest(report: "IngestReport") -> None:
@@ -130,13 +134,7 @@ def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
 def _state(document: Mapping[str, Any]) -> str:
     if document["state"] != "download":
         return str(document["state"])
-    return f"download {document['download_bytes'] / 1e6:,.0f} MB"
-
-
-def printable(text: str) -> str:
-    """The text on one line that any terminal can show."""
-    shown = text if text.isprintable() else repr(text)[1:-1]
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"download {size(document['download_bytes'])}"
 
 
 def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
@@ -184,16 +182,6 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
             )
 
         yield listen
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people: "8 s", "3 min", "2 h 5 min"; "?" for None."""
-    if seconds is None:
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _print_table(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cir.encoders.protocol import Encoder, require_same_encoder
-from cir.encoders.shared import encoder_of_index
 from cir.errors import EncoderMismatchError, UsageError
 from cir.indexing.folder import FailedImage, ingest
 from cir.progress import Progress
@@ -80,8 +79,8 @@ def open_folder(
 
 def open_index(
     index: Index,
-    encoder: Encoder | str | None = None,
-    load: Callable[[IndexInfo], Encoder] = encoder_of_index,
+    encoder: Encoder | str | None,
+    load: Callable[[IndexInfo], Encoder],
 ) -> Gallery:
     """A person's index as a gallery, with the encoder that made it.
 

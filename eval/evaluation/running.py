@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.protocol import Encoder
-from cir.encoders.shared import encoder_of_index, shared_encoder
+from cir.encoders.protocol import Encoder, files_of
+from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.progress import Progress
@@ -240,20 +239,26 @@ def _open_gallery(
     on_progress: OnProgress | None,
 ) -> tuple[Gallery, LabelledSet]:
     """What is searched, and the set with its images named by their paths there."""
-    encoder = _own_encoder(request)
+    encoder = request.encoder
+    choice = choose(
+        settings,
+        encoder if isinstance(encoder, str) else None,
+        weights=request.weights,
+        tokenizer=request.tokenizer,
+        precision=request.precision,
+    )
+    if isinstance(encoder, str) and ":" in encoder:
+        encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
     if request.index is not None:
-        load = partial(
-            encoder_of_index,
-            weights=request.weights,
-            tokenizer=request.tokenizer,
-            device=settings.device,
-            precision=request.precision,
-        )
         with watch.measure("gallery"):
             index = request.index
             if isinstance(index, str):
                 index = index_store(settings).open(index)
-            gallery = open_index(index, encoder, load)
+            gallery = open_index(
+                index,
+                encoder,
+                lambda info: load_encoder(choice_of_index(info, choice), download=False),
+            )
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
@@ -261,13 +266,7 @@ def _open_gallery(
     store = gallery_store(settings)
     with watch.measure("encoder"):
         if encoder is None or isinstance(encoder, str):
-            encoder = shared_encoder(
-                encoder or settings.encoder,
-                request.weights,
-                request.tokenizer,
-                settings.device,
-                request.precision,
-            )
+            encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not str:
@@ -280,15 +279,6 @@ def _open_gallery(
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
         return open_folder(store, folder, encoder, _of_ingest(on_progress), only=only), labelled
-
-
-def _own_encoder(request: Request) -> str | Encoder | None:
-    """The encoder that was asked for; one of somebody's own (`module:attribute`) is loaded."""
-    if isinstance(request.encoder, str) and ":" in request.encoder:
-        from cir.encoders.registry import load_encoder
-
-        return load_encoder(request.encoder)
-    return request.encoder
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -325,9 +315,8 @@ def _provenance(
             "set": str(source.root.resolve()) if source else None,
             "format": source.format if source else None,
             "encoder": encoder.spec.name,
-            # Somebody's own encoder need not say where its files are.
-            "weights": getattr(encoder, "weights", None),
-            "tokenizer": getattr(encoder, "tokenizer", None),
+            "weights": files_of(encoder)[0],
+            "tokenizer": files_of(encoder)[1],
             **(source.options if source else asdict(Reading())),
             "split": labelled.split,
             "ablations": request.ablations,

@@ -214,7 +214,8 @@ def test_every_command_is_pinned() -> None:
         for name, app in APPS.items()
         for command in app.registered_commands
     }
-    assert {" ".join(name.split()[:2]).rstrip(",") for name in KEYS} == commands
+    no_document = {"cir serve"}  # runs until it is stopped
+    assert {" ".join(name.split()[:2]).rstrip(",") for name in KEYS} == commands - no_document
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from cir.encoders.on_torch.devices import Precision, apply_precision, use_usable_cores
+from cir.encoders.on_torch.devices import (
+    Precision,
+    apply_precision,
+    pick_device,
+    pick_precision,
+    use_usable_cores,
+)
 from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.on_torch.tokens import TextTokens
-from cir.encoders.protocol import Embeddings, EncoderSpec
+from cir.encoders.protocol import Embeddings, EncoderChoice, EncoderSpec
 from cir.encoders.remembered import Remembered
 from cir.errors import EncoderError, WayOut
 
@@ -22,12 +28,22 @@ CPU_BATCH, GPU_BATCH = 8, 128  # a GPU's is halved where its memory does not hol
 
 @dataclass(frozen=True)
 class Setup:
-    """How an encoder computes, and which files a person named for it; see `load_encoder`."""
+    """How an encoder computes, and which files a person named for it; see `EncoderChoice`."""
 
     device: torch.device
     precision: Precision
     weights: str | None
     tokenizer: str | None
+
+
+def setup_of(choice: EncoderChoice) -> Setup:
+    """The setup of a choice; its files are those that a person named.
+
+    Raises:
+        EncoderError: there is no such device or precision here.
+    """
+    place = pick_device(choice.device)
+    return Setup(place, pick_precision(choice.precision, place), choice.weights, choice.tokenizer)
 
 
 class TorchEncoder(ABC):

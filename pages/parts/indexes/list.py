@@ -10,6 +10,7 @@ import streamlit as st
 from cir.indexing.uploads import upload_folder
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
+from cir.words import size
 from pages.parts.shell.session import may_change, plain
 
 DATE = "D MMM YYYY, HH:mm"
@@ -33,8 +34,8 @@ def show_list(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
         },
         alt="The indexes, a row each",
     )
-    size = jobs.file_bytes()
-    kept = "" if size is None else f": {megabytes(size)} in all"
+    held = jobs.file_bytes()
+    kept = "" if held is None else f": {size(held)} in all"
     st.caption(f"Kept in {plain(jobs.store.backend)}{kept}.")
 
 
@@ -52,11 +53,6 @@ def state_of(info: IndexInfo, jobs: IndexJobs) -> str:
     if jobs.is_running(info.name):
         return "being worked on"
     return "ready" if info.state == "ready" else "incomplete"
-
-
-def megabytes(count: int) -> str:
-    """Bytes for people."""
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.1f} MB"
 
 
 def _row(info: IndexInfo, jobs: IndexJobs) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from cir.access import require_indexable
-from cir.encoders.registry import encoder_readiness
-from cir.encoders.specs import SPECS
+from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.errors import UsageError
 from cir.jobs.background import JOBS
 from cir.store import IndexInfo
@@ -185,7 +184,7 @@ def _pick_place(chosen: _Set) -> tuple[str, str | None, str, str | None]:
             help="A folder on the machine of this Recompose; the labelled set names images in it.",
             key="metrics_gallery",
         )
-    ready = [name for name in SPECS if encoder_readiness(name) == "ready"]
+    ready = [name for name in encoder_specs() if readiness(choose(settings(), name)) == "ready"]
     at = ready.index(settings().encoder) if settings().encoder in ready else 0
     help_text = "Those that are ready here; an index can be built with others, which fetches them."
     encoder = st.selectbox("Encoder", ready, index=at, help=help_text)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from cir.cli.output import duration
 from cir.jobs.background import JOBS, Job
+from cir.words import duration
 from eval.runs.reading import Run
 from pages.parts.shell.session import may_change, plain
 from pages.parts.shell.watching import rerun_on_change

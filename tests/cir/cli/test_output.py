@@ -4,32 +4,9 @@ from typing import Any
 
 import pytest
 
-from cir.cli.output import (
-    FAILURES_SHOWN,
-    duration,
-    print_hits,
-    print_indexes,
-    print_ingest,
-    printable,
-)
+from cir.cli.output import FAILURES_SHOWN, print_hits, print_indexes, print_ingest
 from cir.indexing.folder import FailedImage, IngestReport
 from cir.store import Hit, IndexInfo
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(None, "?"), (0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5300, "88 min"), (7500, "2 h 5 min")],
-)
-def test_times_are_for_people(seconds: float | None, words: str) -> None:
-    assert duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("a b.jpg", "a b.jpg"), ("名 😀", "名 😀"), ("a\nb\t", "a\\nb\\t"), ("\udcff", "\\udcff")],
-)
-def test_any_text_fits_a_line(text: str, shown: str) -> None:
-    assert printable(text) == shown
 
 
 def test_a_hit_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:

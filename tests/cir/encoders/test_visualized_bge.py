@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.stock_bge import StockBge
 from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.on_torch.tensors import read_tensors
-from cir.encoders.protocol import Embeddings, Encoder
+from cir.encoders.protocol import Embeddings, Encoder, files_of
 from cir.encoders.registry import load_encoder
 from cir.encoders.visualized_bge.checkpoint import load_network
 from cir.encoders.visualized_bge.model import VisualizedBge
@@ -115,7 +115,7 @@ def test_unpaired_images_and_texts_are_refused(encoder: Encoder) -> None:
 def test_the_encoder_says_what_it_is(encoder: Encoder) -> None:
     assert (encoder.spec.name, encoder.spec.dim) == ("visualized-bge-base", 128)
     assert encoder.precision == "exact"
-    assert (encoder.weights, encoder.tokenizer) == (str(BASE), str(TOKENIZER))
+    assert files_of(encoder) == (str(BASE), str(TOKENIZER))
 
 
 def test_bfloat16_stays_near(encoder: Encoder) -> None:
