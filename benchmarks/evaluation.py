@@ -37,14 +37,14 @@ def main() -> None:
     folder, photos = map(Path, sys.argv[1:3])
     with tempfile.TemporaryDirectory() as data:
         settings = replace(load_settings(data_dir=data), milvus_uri=None)
-        request = Request(folder, gallery=photos, ablations=True)
-        first = run(request, settings)["seconds"]["total"]
-        gallery = open_folder(gallery_store(settings), photos, load_encoder(settings.encoder))
+        request = Request(gallery=photos, ablations=True)
         labelled = load_set("native", folder)
+        first = run(labelled, request, settings)["seconds"]["total"]
+        gallery = open_folder(gallery_store(settings), photos, load_encoder(settings.encoder))
         whole, bare, beyond = [], [], []
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            seconds = run(request, settings)["seconds"]
+            seconds = run(labelled, request, settings)["seconds"]
             whole.append(time.perf_counter() - started)
             inside = sum(seconds[part] for part in ("reading", "encoding", "search"))
             beyond.append(seconds["total"] / inside - 1)

@@ -86,7 +86,7 @@ def run_command(
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
     from eval.evaluation.running import Request, run
-    from eval.sets.catalogue import Reading, images_of, place_of, protocol_of
+    from eval.sets.catalogue import Reading, images_of, load_place, place_of, protocol_of
 
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token), device=device)
@@ -94,24 +94,21 @@ def run_command(
         measures = protocol_of(place.format).measures
         minimums = [parse_minimum(text, measures) for text in minimum or ()]
         request = Request(
-            labelled_set=place.root,
             gallery=gallery or (images_of(place) if index is None else None),
             index=index,
             encoder=encoder,
-            split=split,
             ablations=ablations,
             keep_reference=keep_reference,
             allow_missing=allow_missing,
             out=out,
-            set_name=place.given_name,
-            format=place.format,
-            reading=Reading(small_gallery=small_gallery, both_orders=both_orders),
             weights=weights,
             tokenizer=tokenizer,
             precision=precision,
         )
+        reading = Reading(small_gallery=small_gallery, both_orders=both_orders)
+        labelled = load_place(place, split, reading)
         with _progress() as progress:
-            document = run(request, settings, progress)
+            document = run(labelled, request, settings, progress)
     if as_json:
         print_document(document)
     else:

@@ -21,6 +21,11 @@ from eval.stats import bootstrap_intervals, holm, sign_flip_p
 LEVEL = 0.05
 """A p below it is called unlikely by chance; the intervals are those of 1 - `LEVEL`."""
 
+HEADINGS = ("", "first", "this", "points", "interval", "+/-/=", "p")
+"""Of a comparison's table: a measure in each row."""
+
+LEGEND = "interval: 95 %. +/-/=: queries that got better, worse, and stayed the same."
+
 _FEW = 50
 _CONDITIONS = {
     "keep_reference": "whether the reference stays in the ranking",
@@ -74,6 +79,7 @@ class Comparison:
         differences: for each further contender and measure.
         notes: what the figures do not say, a sentence each.
         seed: of resamples and signs.
+        measure: the one that conclusions are drawn about, where no other is named.
     """
 
     contenders: tuple[Contender, ...]
@@ -82,27 +88,65 @@ class Comparison:
     differences: tuple[Mapping[str, Difference], ...]
     notes: tuple[str, ...]
     seed: int
+    measure: str
 
     @property
     def measures(self) -> tuple[str, ...]:
         """Names of the measures that were compared."""
         return tuple(self.figures[0])
 
-    def words(self, measure: str) -> list[str]:
-        """What may be concluded in this measure, a text for each further contender."""
+    def __str__(self) -> str:
+        """Tables and conclusions as plain text, some 80 columns wide."""
+        parts = []
+        for other in range(len(self.differences)):
+            rows = [HEADINGS, *self.rows(other)]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            lines = [
+                "  ".join(
+                    cell.rjust(width) if place else cell.ljust(width)
+                    for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+                ).rstrip()
+                for row in rows
+            ]
+            parts.append("\n".join([self.title(other), *lines]))
+        return "\n\n".join([*parts, "\n".join([LEGEND, *self.words(), *self.notes])])
+
+    def title(self, other: int) -> str:
+        """What the table of a further contender is about; the first of them is 0."""
+        labels = [each.label for each in self.contenders]
+        return f"{labels[other + 1]} minus {labels[0]}, {self.queries} queries"
+
+    def rows(self, other: int) -> list[tuple[str, ...]]:
+        """Cells of the table of a further contender, a row a measure; see `HEADINGS`."""
+        return [
+            (
+                name,
+                f"{self.figures[0][name]:.3f}",
+                f"{self.figures[other + 1][name]:.3f}",
+                points(it.delta),
+                f"{points(it.low)}, {points(it.high)}",
+                f"{it.better}/{it.worse}/{it.same}",
+                f"{it.p_holm:.4f}",
+            )
+            for name, it in self.differences[other].items()
+        ]
+
+    def words(self, measure: str | None = None) -> list[str]:
+        """What may be concluded in a measure, a text for each further contender."""
+        measure = measure or self.measure
         first, *others = self.contenders
         return [
             _verdict(first.label, other.label, measure, each[measure])
             for other, each in zip(others, self.differences, strict=True)
         ]
 
-    def document(self, measure: str) -> dict[str, Any]:
-        """All of it for JSON; `measure` is the one that the words are about."""
+    def document(self) -> dict[str, Any]:
+        """All of it for JSON."""
         first, *others = self.contenders
         return {
             "set": first.run.set,
             "queries": self.queries,
-            "measure": measure,
+            "measure": self.measure,
             "seed": self.seed,
             "runs": [
                 {
@@ -121,7 +165,7 @@ class Comparison:
                     "words": words,
                 }
                 for other, differences, words in zip(
-                    others, self.differences, self.words(measure), strict=True
+                    others, self.differences, self.words(), strict=True
                 )
             ],
             "notes": list(self.notes),
@@ -221,7 +265,11 @@ def check_measure(measure: str | None, measures: Sequence[str]) -> str:
 
 
 def compare(
-    contenders: Sequence[Contender], *, seed: int = SEED, measures: Sequence[str] | None = None
+    contenders: Sequence[Contender],
+    *,
+    seed: int = SEED,
+    measures: Sequence[str] | None = None,
+    measure: str | None = None,
 ) -> Comparison:
     """Compare contenders with the first of them, query by query.
 
@@ -229,9 +277,10 @@ def compare(
         contenders: of one labelled set, searched in the same images.
         seed: of resamples and signs; the same seed gives the same figures.
         measures: those to compare; None takes all that every contender has.
+        measure: the one to draw conclusions about; None takes recall@10 where it was measured.
 
     Raises:
-        UsageError: they cannot be compared; the message says why.
+        UsageError: they cannot be compared, or not in this measure; the message says why.
     """
     check_comparable(contenders)
     tables = [_table(each) for each in contenders]
@@ -254,6 +303,7 @@ def compare(
         differences=tuple(_differences(names, stacked, seed)),
         notes=tuple(caveats(contenders, len(ids))),
         seed=seed,
+        measure=check_measure(measure, names),
     )
 
 

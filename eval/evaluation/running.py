@@ -1,4 +1,4 @@
-"""One evaluation from folder names to a run on disk."""
+"""A labelled set asked in a gallery: one evaluation, from the two to a run on disk."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.protocol import files_of
+from cir.encoders.protocol import Encoder, files_of
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
-from cir.store import gallery_store, index_store
-from eval.cli.summary import absent_counts, depth_notes, figures
+from cir.store import Index, gallery_store, index_store
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
 from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, Stopwatch, evaluate
-from eval.evaluation.scoring import judged, measures_of
-from eval.measures import RankMeasure, Values, mean, score
+from eval.evaluation.scoring import check_measures, figures_of, judged, measures_of
+from eval.measures import Measure, RankMeasure, RecallSubset, Relevance, Values, mean, score
+from eval.runs.ranks import composition_gain
 from eval.runs.writing import RunWriter, new_name, package_versions
-from eval.sets.catalogue import NATIVE_NAME, Reading, load_set
-from eval.sets.labelled import LabelledSet, absent_from, check_present, located
+from eval.sets.catalogue import Reading
+from eval.sets.labelled import Absent, LabelledSet, absent_from, check_present, located
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the stage ("gallery" or "queries"), the number done and the number of all."""
@@ -30,45 +30,45 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate.
+    """Where and how a labelled set is asked.
 
     Attributes:
-        labelled_set: folder of the labelled set's annotation files.
-        gallery: folder of images; either this or `index`.
-        index: display name of a person's index.
-        encoder: name of the encoder; None takes the index's own, or the one of the settings.
-        split: which judgements; None takes the usual one.
+        gallery: folder of images; either this or `index`. None for both takes the images that
+            the labelled set knows.
+        index: a person's index, or its display name.
+        encoder: an encoder, its name, or `module:attribute`; None takes the index's own, or the
+            one of the settings.
         ablations: whether to run image, text and their sum beside the composed query.
         keep_reference: whether the reference image stays in the ranking; None takes the set's
             own protocol.
         allow_missing: whether images that the gallery lacks count as never found.
+        measures: what is reported beside the measures of the set's protocol.
         out: folder of the run; None makes a new one among the runs.
-        set_name: what to call the labelled set; None takes its own name, or that of its folder.
-        format: of the annotation files, one of `eval.sets.catalogue.FORMATS`.
-        reading: options of that format, None for the usual ones.
-        weights, tokenizer: where the encoder's files are; None where they were, or are found.
-        precision: the encoder's arithmetic; "auto" is the index's own.
+        depth: length of the rankings, 1 to 16,383; they are longer where a measure looks deeper.
+        weights, tokenizer: where the files of a named encoder are; None where they were, or are
+            found.
+        precision: a named encoder's arithmetic; "auto" is the index's own.
     """
 
-    labelled_set: Path
     gallery: Path | None = None
-    index: str | None = None
-    encoder: str | None = None
-    split: str | None = None
+    index: str | Index | None = None
+    encoder: str | Encoder | None = None
     ablations: bool = False
     keep_reference: bool | None = None
     allow_missing: bool = False
+    measures: Sequence[Measure] = ()
     out: Path | None = None
-    set_name: str | None = None
-    format: str = NATIVE_NAME
-    reading: Reading | None = None
+    depth: int = DEPTH
     weights: str | None = None
     tokenizer: str | None = None
     precision: str = "auto"
 
 
 def run(
-    request: Request, settings: Settings, on_progress: OnProgress | None = None
+    labelled: LabelledSet,
+    request: Request,
+    settings: Settings,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Evaluate, and leave the run on disk.
 
@@ -78,17 +78,21 @@ def run(
         same and what the figures were made with.
 
     Raises:
-        UsageError: a folder, index, encoder or labelled set that cannot be used as asked.
+        UsageError: a folder, index or encoder that cannot be used as asked, a set that does not
+            fit its gallery, or a measure that does not fit the set.
         RecomposeError: the run failed.
     """
     refuse_change(settings.read_only)
+    images = labelled.source.images if labelled.source else None
+    if request.gallery is None and request.index is None and images is not None:
+        request = replace(request, gallery=images)
     _check_request(request)
     started = datetime.now(UTC)
-    labelled = load_set(request.format, request.labelled_set, request.split, request.reading)
-    if request.set_name:
-        labelled = replace(labelled, name=request.set_name)
     keep = request.keep_reference
     keep = labelled.protocol.keep_reference if keep is None else keep
+    measures = _measures(labelled, request.measures)
+    depth = max([request.depth, *(getattr(measure, "k", 0) for measure in request.measures)])
+    request = replace(request, keep_reference=keep, depth=depth)
     modes = MODES if request.ablations else COMPOSED
     place = request.out or settings.runs_dir / new_name(labelled.name, started)
     watch = Stopwatch()
@@ -107,57 +111,85 @@ def run(
                 watch,
                 modes=modes,
                 keep_reference=keep,
+                depth=depth,
                 on_progress=_of_queries(on_progress),
             )
+
+        def values_of(ranked: Ranked, kept: bool) -> dict[str, Values]:
+            return score(_judged(labelled, ranked, kept, depth), measures)
+
         with watch.measure("measures"):
             values: dict[str, dict[str, Values]] = {}
             for mode in modes:
-                values[mode] = _values(labelled, found[mode], keep)
-                writer.add_values(mode, _beyond_ranks(labelled, values[mode]))
+                values[mode] = values_of(found[mode], keep)
+                writer.add_values(mode, _beyond_ranks(measures, values[mode]))
         document = {
             "set": labelled.name,
             "encoder": gallery.encoder.spec.name,
             **figures(labelled, values),
             "reference": {
                 "kept": keep,
-                "with": mean(_values(labelled, found["composed"], True)),
-                "without": mean(_values(labelled, found["composed"], False)),
+                "with": mean(values_of(found["composed"], True)),
+                "without": mean(values_of(found["composed"], False)),
             },
             "absent": absent_counts(absent),
             "failed": [asdict(failure) for failure in gallery.failed],
-            "notes": [*labelled.notes, *depth_notes(labelled, len(gallery.paths))],
+            "notes": [*labelled.notes, *depth_notes(measures, len(gallery.paths))],
             "seconds": watch.seconds(),
             "run": str(writer.folder),
         }
-        writer.finish(document | _provenance(request, labelled, gallery, started, keep))
+        writer.finish(document | _provenance(request, labelled, gallery, started))
     return document
 
 
-def _values(labelled: LabelledSet, found: Ranked, keep_reference: bool) -> dict[str, Values]:
-    """Each measure's value of each query; a ranking counts to the depth that is written."""
-    paths = {
-        query.id: [
-            path
-            for path in found.paths.get(query.id, ())
-            if keep_reference or path != query.reference
-        ][:DEPTH]
-        for query in labelled.queries
-    }
-    among = found.among if labelled.has_candidates else None
-    return score(
-        judged(labelled, paths, among, keep_reference=keep_reference), measures_of(labelled)
-    )
+def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -> dict[str, Any]:
+    """Means over all queries, over each group, and for each mode when there are several.
+
+    Args:
+        labelled: the set that was run.
+        values: mode -> measure -> the value of each query; `composed` is there.
+
+    Returns:
+        `queries`, `metrics` and `groups` of the composed query; with the ablations `modes`, and
+        `composition_gain`: for each measure the best of the others and the points beyond it.
+    """
+    document = figures_of(labelled, values["composed"])
+    if not labelled.judged:
+        return document | {"groups": {}, "judged": False}
+    if len(values) > 1:
+        modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
+        document["modes"] = modes
+        document["composition_gain"] = {
+            name: {"best": gain.best, "mode": gain.mode, "points": gain.points}
+            for name in document["metrics"]
+            if (gain := composition_gain(modes, name))
+        }
+    return document
 
 
-def _beyond_ranks(
-    labelled: LabelledSet, values: Mapping[str, Values]
-) -> dict[str, Sequence[float]]:
-    """The measures that the rank of the first target does not give."""
-    return {
-        str(measure): values[str(measure)].tolist()
-        for measure in measures_of(labelled)
-        if not isinstance(measure, RankMeasure)
+def absent_counts(absent: Absent) -> dict[str, int]:
+    """How many images and targets the gallery lacks; their queries count as never found."""
+    counts = {
+        "references": len(absent.references),
+        "targets": len(absent.targets),
+        "unreachable_queries": len(absent.unreachable),
     }
+    return counts | ({"others": len(absent.others)} if absent.others else {})
+
+
+def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
+    """Says which measures look deeper than the gallery is."""
+    deep = [
+        str(measure)
+        for measure in measures
+        if not isinstance(measure, RecallSubset) and getattr(measure, "k", 0) > images
+    ]
+    if not deep:
+        return []
+    return [
+        f"The gallery holds {images} images, so {', '.join(deep)} look at all of them: "
+        "they tell little."
+    ]
 
 
 def _check_request(request: Request) -> None:
@@ -165,6 +197,38 @@ def _check_request(request: Request) -> None:
         raise UsageError("Name what to search: either --gallery FOLDER or --index NAME.")
     if request.gallery is not None:
         check_folder(request.gallery)
+
+
+def _measures(labelled: LabelledSet, more: Sequence[Measure]) -> list[Measure]:
+    """What is reported: the protocol's measures, and more; none where targets are not known."""
+    check_measures(labelled, more)
+    known = measures_of(labelled)
+    return list({str(each): each for each in (*known, *more)}.values()) if known else []
+
+
+def _judged(labelled: LabelledSet, found: Ranked, keep_reference: bool, depth: int) -> Relevance:
+    """What the rankings hold of the targets; a ranking counts to the depth that is written."""
+    paths = {
+        query.id: [
+            path
+            for path in found.paths.get(query.id, ())
+            if keep_reference or path != query.reference
+        ][:depth]
+        for query in labelled.queries
+    }
+    among = found.among if labelled.has_candidates else None
+    return judged(labelled, paths, among, keep_reference=keep_reference)
+
+
+def _beyond_ranks(
+    measures: Sequence[Measure], values: Mapping[str, Values]
+) -> dict[str, Sequence[float]]:
+    """The measures that the rank of the first target does not give."""
+    return {
+        str(measure): values[str(measure)].tolist()
+        for measure in measures
+        if not isinstance(measure, RankMeasure)
+    }
 
 
 def _open_gallery(
@@ -175,41 +239,46 @@ def _open_gallery(
     on_progress: OnProgress | None,
 ) -> tuple[Gallery, LabelledSet]:
     """What is searched, and the set with its images named by their paths there."""
+    encoder = request.encoder
     choice = choose(
         settings,
-        request.encoder,
+        encoder if isinstance(encoder, str) else None,
         weights=request.weights,
         tokenizer=request.tokenizer,
         precision=request.precision,
     )
-    if request.gallery is None:
-        store = index_store(settings)
+    if isinstance(encoder, str) and ":" in encoder:
+        encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
+    if request.index is not None:
         with watch.measure("gallery"):
+            index = request.index
+            if isinstance(index, str):
+                index = index_store(settings).open(index)
             gallery = open_index(
-                store,
-                request.index or "",
-                request.encoder,
+                index,
+                encoder,
                 lambda info: load_encoder(choice_of_index(info, choice), download=False),
             )
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
+    folder = request.gallery or Path()
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = load_encoder(choice, download=False)
+        if encoder is None or isinstance(encoder, str):
+            encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not str:
-            paths = {found.path for found in walk_images(request.gallery)}
+            paths = {found.path for found in walk_images(folder)}
             labelled = located(labelled, paths)
             only = None if labelled.gallery is None else paths & set(labelled.gallery)
         if only is not None and not only:
             raise UsageError(
-                f"{request.gallery} holds no image of {labelled.name}: files are named by the "
+                f"{folder} holds no image of {labelled.name}: files are named by the "
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
-        progress = _of_ingest(on_progress)
-        return open_folder(store, request.gallery, encoder, progress, only=only), labelled
+        return open_folder(store, folder, encoder, _of_ingest(on_progress), only=only), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -236,24 +305,24 @@ def _of_queries(on_progress: OnProgress | None) -> Callable[[int, int], None] | 
 
 
 def _provenance(
-    request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime, keep: bool
+    request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime
 ) -> dict[str, Any]:
     """What the figures were made with. Neither address nor token of Milvus is written down."""
-    info, encoder = gallery.index.info, gallery.encoder
+    info, encoder, source = gallery.index.info, gallery.encoder, labelled.source
     return {
         "date": started.isoformat(timespec="seconds"),
         "settings": {
-            "set": str(request.labelled_set.resolve()),
-            "format": request.format,
+            "set": str(source.root.resolve()) if source else None,
+            "format": source.format if source else None,
             "encoder": encoder.spec.name,
             "weights": files_of(encoder)[0],
             "tokenizer": files_of(encoder)[1],
-            **asdict(request.reading or Reading()),
+            **(source.options if source else asdict(Reading())),
             "split": labelled.split,
             "ablations": request.ablations,
-            "keep_reference": keep,
+            "keep_reference": request.keep_reference,
             "allow_missing": request.allow_missing,
-            "depth": DEPTH,
+            "depth": request.depth,
         },
         "encoder_fingerprint": encoder.fingerprint,
         "precision": encoder.precision,

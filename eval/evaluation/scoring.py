@@ -13,7 +13,7 @@ from eval.sets.labelled import LabelledSet
 
 @dataclass(frozen=True)
 class Scored:
-    """Figures of a file.
+    """Figures of rankings.
 
     Attributes:
         document: `set`, `queries`, `metrics` and `groups`.
@@ -23,6 +23,18 @@ class Scored:
     document: dict[str, Any]
     notes: tuple[str, ...]
 
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Measure -> value from 0 to 1, the mean over all queries of the set."""
+        figures: Mapping[str, float] = self.document["metrics"]
+        return figures
+
+    @property
+    def groups(self) -> Mapping[str, Mapping[str, float]]:
+        """Group -> measure -> value, and `queries`, the number of queries."""
+        groups: Mapping[str, Mapping[str, float]] = self.document["groups"]
+        return groups
+
 
 def score_file(
     labelled: LabelledSet,
@@ -31,37 +43,55 @@ def score_file(
     subset_run: Path | None = None,
     keep_reference: bool | None = None,
 ) -> Scored:
-    """Score a TREC run or a submission file.
+    """Score a TREC run or a submission file, and perhaps a second one for `subset`.
 
-    Queries that the file does not rank count 0.
+    Arguments and errors are those of `score_rankings`.
+    """
+    rankings = read_rankings(run, labelled)
+    subset = None if subset_run is None else read_rankings(subset_run, labelled)
+    return score_rankings(labelled, rankings, subset=subset, keep_reference=keep_reference)
+
+
+def score_rankings(
+    labelled: LabelledSet,
+    rankings: Rankings,
+    *,
+    subset: Rankings | None = None,
+    keep_reference: bool | None = None,
+    measures: Sequence[Measure] | None = None,
+) -> Scored:
+    """Score rankings of a set's queries.
+
+    Queries that are not ranked count 0.
 
     Args:
         labelled: the set that was asked.
-        run: the file.
-        subset_run: rankings of the candidates alone, for `recall_subset@k`. Without it that is
-            reported only where `run` ranks every candidate of each query that it ranks.
+        rankings: what was found.
+        subset: rankings of the candidates alone, for `recall_subset@k`. Without it that is
+            reported only where `rankings` holds every candidate of each query that it ranks.
         keep_reference: whether the reference stays where it was ranked; None takes the set's own
             protocol.
+        measures: what to report; None takes the measures of the set's protocol.
 
     Raises:
-        UsageError: a file does not fit the set, or the set has no targets.
+        UsageError: the rankings do not fit the set, or the set has no targets.
     """
     if not labelled.judged:
         raise UsageError(f"The split {labelled.split!r} of {labelled.name} names no targets.")
-    rankings = read_rankings(run, labelled)
-    notes = list(_missing(labelled, rankings, run))
+    measures = labelled.protocol.measures if measures is None else measures
+    check_measures(labelled, measures)
+    notes = list(_missing(labelled, rankings))
     main: Rankings | None = rankings
-    subset: Rankings | None = rankings
     if rankings.of_candidates:
-        main = None
-    elif subset_run is not None:
-        subset = read_rankings(subset_run, labelled)
-        notes += _missing(labelled, subset, subset_run)
-    elif labelled.has_candidates and not _ranks_candidates(labelled, rankings):
-        subset = None
+        main, subset = None, rankings
+    elif subset is not None:
+        notes += _missing(labelled, subset)
+    elif not labelled.has_candidates or _ranks_candidates(labelled, rankings):
+        subset = rankings
+    else:
         notes.append(
-            f"{run} does not rank every candidate of each query, so recall_subset is left out: "
-            "name a search among the candidates alone with --subset-run."
+            f"{rankings.name} does not rank every candidate of each query, so recall_subset is "
+            "left out: name a search among the candidates alone with --subset-run."
         )
     if keep_reference is None:
         keep_reference = labelled.protocol.keep_reference
@@ -71,12 +101,12 @@ def score_file(
         subset.by_query if subset and labelled.has_candidates else None,
         keep_reference=keep_reference,
     )
-    measures = [
+    told = [
         measure
-        for measure in labelled.protocol.measures
+        for measure in measures
         if (subset if isinstance(measure, RecallSubset) else main) is not None
     ]
-    values = score(relevance, measures)
+    values = score(relevance, told)
     return Scored({"set": labelled.name, **figures_of(labelled, values)}, tuple(notes))
 
 
@@ -118,6 +148,21 @@ def judged(
     )
 
 
+def check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
+    """Refuse measures that the set has nothing for.
+
+    Raises:
+        UsageError: a search among candidates is asked for, and the queries have none.
+    """
+    if not labelled.has_candidates:
+        for measure in measures:
+            if isinstance(measure, RecallSubset):
+                raise UsageError(
+                    f"{measure} is of a search among candidates; the queries of {labelled.name} "
+                    "have none."
+                )
+
+
 def measures_of(labelled: LabelledSet) -> Sequence[Measure]:
     """What is reported of a run of this set: nothing where its targets are not known."""
     return labelled.protocol.measures if labelled.judged else ()
@@ -135,12 +180,12 @@ def figures_of(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str,
     }
 
 
-def _missing(labelled: LabelledSet, rankings: Rankings, run: Path) -> list[str]:
+def _missing(labelled: LabelledSet, rankings: Rankings) -> list[str]:
     missing = [query.id for query in labelled.queries if query.id not in rankings.by_query]
     if not missing:
         return []
     return [
-        f"{run} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
+        f"{rankings.name} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
         f"(for example {missing[0]!r}); they count 0."
     ]
 

@@ -5,7 +5,7 @@ queries; FashionIQ a list of `{"candidate", "ranking": [images]}` in the order o
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ class Rankings:
     """What a file ranks.
 
     Attributes:
+        name: what to call them, for people.
         by_query: query id -> ids of images, best first; queries without a ranking are not there.
-        of_candidates: whether the file says that only the queries' candidates were searched.
+        of_candidates: whether they say that only the queries' candidates were searched.
     """
 
+    name: str
     by_query: Mapping[str, list[str]]
     of_candidates: bool = False
 
@@ -46,7 +48,14 @@ def read_rankings(path: Path, labelled: LabelledSet) -> Rankings:
         given, of_candidates = _parse_trec(path, data), False
     if not given:
         raise UsageError(f"{path} holds no ranking.")
-    return Rankings(_checked(path, given, labelled), of_candidates)
+    return Rankings(str(path), _checked(str(path), given, labelled), of_candidates)
+
+
+def given_rankings(
+    given: Mapping[str, Sequence[str]], labelled: LabelledSet, name: str = "These rankings"
+) -> Rankings:
+    """Query id -> ranked images, best first, with the set's own ids; errors as `read_rankings`."""
+    return Rankings(name, _checked(name, given, labelled))
 
 
 def read_trec(path: Path) -> dict[str, list[str]]:
@@ -135,20 +144,20 @@ def _fashioniq(path: Path, content: Any, labelled: LabelledSet) -> dict[str, lis
 
 
 def _checked(
-    path: Path, given: Mapping[str, list[str]], labelled: LabelledSet
+    place: str, given: Mapping[str, Sequence[str]], labelled: LabelledSet
 ) -> dict[str, list[str]]:
     known = {query.id for query in labelled.queries}
     found: dict[str, list[str]] = {}
     for name, ranked in given.items():
         query_id = _query_id(name, known, labelled)
         if query_id is None:
-            raise UsageError(f"{path}: there is no query {name!r} in {labelled.name}.")
+            raise UsageError(f"{place}: there is no query {name!r} in {labelled.name}.")
         if query_id in found:
-            raise UsageError(f"{path}: the query {query_id!r} stands there under two names.")
+            raise UsageError(f"{place}: the query {query_id!r} stands there under two names.")
         ids = [labelled.protocol.image_id(image) for image in ranked]
         if len(set(ids)) != len(ids):
-            twice = next(image for place, image in enumerate(ids) if image in ids[:place])
-            raise UsageError(f"{path}: the query {name!r} ranks the image {twice!r} twice.")
+            twice = next(image for at, image in enumerate(ids) if image in ids[:at])
+            raise UsageError(f"{place}: the query {name!r} ranks the image {twice!r} twice.")
         found[query_id] = ids
     return found
 

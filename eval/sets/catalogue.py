@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from eval.sets.labelled import (
     NATIVE,
     LabelledSet,
     Protocol,
+    Source,
     absent_from,
     located,
 )
@@ -109,6 +110,15 @@ class Place:
     root: Path
     images: Path | None = None
     given_name: str | None = None
+
+
+def load_place(
+    place: Place, split: str | None = None, reading: Reading | None = None
+) -> LabelledSet:
+    """The labelled set of a place, which knows where it is from; errors as in `load_set`."""
+    labelled = load_set(place.format, place.root, split, reading)
+    source = Source(place.root, place.format, asdict(reading or Reading()), place.images)
+    return replace(labelled, name=place.given_name or labelled.name, source=source)
 
 
 def images_of(place: Place) -> Path | None:

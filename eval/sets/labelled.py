@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from cir.errors import UsageError
 from eval.measures import (
@@ -82,7 +82,8 @@ class LabelledQuery:
     Attributes:
         id: unique within the set.
         reference: path of the reference image, relative to the gallery folder, POSIX form; in a
-            set that is not `located` yet, the id by which the annotations know the image.
+            set that is not `located` yet, the id by which the annotations know the image. "" for
+            a query of text alone; no file format holds such, a set made in memory may.
         instruction: what should change; may be empty.
         targets: path of each target image and its grade, 1 or more; empty only in a set that is
             not `judged`.
@@ -117,6 +118,23 @@ class LabelledQuery:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a labelled set was read from.
+
+    Attributes:
+        root: folder of its annotation files.
+        format: how they are read, one of `eval.sets.catalogue.FORMATS`.
+        options: how they were read beyond that, by name.
+        images: folder of its images, where somebody has said.
+    """
+
+    root: Path
+    format: str
+    options: Mapping[str, bool]
+    images: Path | None = None
+
+
+@dataclass(frozen=True)
 class LabelledSet:
     """Queries with targets over one gallery.
 
@@ -128,6 +146,8 @@ class LabelledSet:
         protocol: how it is counted.
         gallery: the images to search and the place that names each; None for a whole folder.
         notes: what a person should know of the annotations, a sentence each.
+        source: its files, from which the pages read its queries again; None for a set made in
+            memory, so also for one whose queries are not those of the files.
     """
 
     name: str
@@ -137,6 +157,7 @@ class LabelledSet:
     protocol: Protocol = NATIVE
     gallery: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+    source: Source | None = None
 
     @property
     def judged(self) -> bool:
@@ -251,7 +272,7 @@ def absent_from(
         path: place for path, place in (labelled.gallery or {}).items() if not has_target(path)
     }
     for query in labelled.queries:
-        if not has_reference(query.reference):
+        if query.reference and not has_reference(query.reference):
             references.setdefault(query.reference, _place(query, query.reference))
         lost = {path for path in query.targets if not has_target(path)}
         for path in lost:

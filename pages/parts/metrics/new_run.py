@@ -85,30 +85,27 @@ def show_new_run() -> None:
         if place == _OWN and chosen.place is not None:
             images = images_of(chosen.place)
         request = Request(
-            labelled_set=chosen.folder,
             gallery=images,
             index=index if place == _INDEX else None,
             encoder=encoder if place != _INDEX else None,
-            split=split.strip() or None,
             ablations=ablations,
             # Unticked leaves it to the set's own protocol.
             keep_reference=keep_reference or None,
             allow_missing=allow_missing,
-            format=chosen.place.format if chosen.place else NATIVE_NAME,
-            set_name=chosen.place.given_name if chosen.place else None,
         )
-        _start(request, chosen)
+        _start(request, chosen, split.strip() or None)
 
 
 def run_sample() -> None:
     """Start a run of the sample over its own pictures."""
-    _start(Request(labelled_set=Path(), ablations=True), _Set(_SAMPLE, _SETS[_SAMPLE]))
+    _start(Request(ablations=True), _Set(_SAMPLE, _SETS[_SAMPLE]))
 
 
-def _start(request: Request, chosen: _Set) -> None:
+def _start(request: Request, chosen: _Set, split: str | None = None) -> None:
     from eval.evaluation.background import Plan, evaluate_in_job
 
-    plan = Plan(request, sample=chosen.kind == _SAMPLE, upload=chosen.upload)
+    place = chosen.place or Place(chosen.name, NATIVE_NAME, chosen.folder)
+    plan = Plan(request, place, split, sample=chosen.kind == _SAMPLE, upload=chosen.upload)
     now = session_settings()
     watch(
         JOBS.start(KEY, f"Evaluating: {chosen.name}", lambda job: evaluate_in_job(job, plan, now))
