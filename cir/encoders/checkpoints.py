@@ -14,7 +14,7 @@ from cir.settings import load_settings
 
 Readiness = Literal["ready", "download", "not installed"]
 OnProgress = Callable[[Progress], None]
-NEEDED = ("torch", "transformers", "einops", "huggingface_hub")
+NEEDED = ("torch", "transformers", "timm", "einops", "huggingface_hub")
 TOKENIZER_MARK = "tokenizer_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json",

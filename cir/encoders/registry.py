@@ -98,7 +98,7 @@ def load_encoder(
     place = pick_device(device)
     setup = Setup(place, pick_precision(precision, place), _named(weights), _named(tokenizer))
     if name.startswith("visualized-bge"):
-        from cir.encoders.visualized_bge.encoder import VisualizedBgeEncoder
+        from cir.encoders.visualized_bge import VisualizedBgeEncoder
 
         return VisualizedBgeEncoder(spec, found, folder, setup)
     from cir.encoders.bge_vl import BgeVlEncoder
