@@ -5,16 +5,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cir.errors import RecomposeError, UsageError, WayOut
+from cir.errors import RecomposeError, UsageError, WayOut, Words
 
-WORDS: Mapping[WayOut, str] = {
+WORDS: Words = {
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
 }
 """The ways out of errors as flags of the command lines."""
@@ -97,7 +97,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def command(
-    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+    as_json: bool, interrupted: str = "Interrupted.", words: Words = WORDS
 ) -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
-from eval.comparison.paired import Comparison, check_measure, compare, contender, points
+from eval.cli.words import command
+from eval.comparison.paired import Comparison, compare, contender, points
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
 
@@ -33,7 +34,11 @@ def _compare(
         ),
     ],
     measure: Annotated[
-        str | None, typer.Option(help="What to draw conclusions about; else recall@10.")
+        str | None,
+        typer.Option(
+            help="What to draw conclusions about, for example recall@20; else recall@10. One that "
+            "the rank of the first target decides is worked out; others must have been measured."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
     as_json: AsJson = False,
@@ -41,12 +46,12 @@ def _compare(
     """Compare runs of one labelled set: differences, intervals, and what may be chance."""
     with command(as_json):
         runs_dir = load_settings().runs_dir
-        compared = compare([contender(text, runs_dir) for text in runs], seed=seed)
-        chosen = check_measure(measure, compared.measures)
+        contenders = [contender(text, runs_dir) for text in runs]
+        compared = compare(contenders, measure=measure, seed=seed)
     if as_json:
-        print_document(compared.document(chosen))
+        print_document(compared.document())
     else:
-        _print_comparison(compared, chosen, Console())
+        _print_comparison(compared, Console())
 
 
 def _mean(
@@ -94,7 +99,7 @@ def _report(
         typer.echo("\n".join([*lacks, str(html)]))
 
 
-def _print_comparison(compared: Comparison, measure: str, console: Console) -> None:
+def _print_comparison(compared: Comparison, console: Console) -> None:
     first, *others = compared.contenders
     for other, differences in zip(others, compared.differences, strict=True):
         title = Text(f"{other.label} minus {first.label}, {compared.queries} queries")
@@ -115,5 +120,5 @@ def _print_comparison(compared: Comparison, measure: str, console: Console) -> N
             )
         console.print(table)
     console.print("interval: 95 %. +/-/=: queries that got better, worse, and stayed the same.")
-    for line in (*compared.words(measure), *compared.notes):
+    for line in (*compared.words(), *compared.notes):
         console.print(Text(line), soft_wrap=True)

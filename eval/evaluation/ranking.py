@@ -14,12 +14,9 @@ from cir.parallel import batched
 from cir.search import Mode, Query, embed
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
-from eval.measures import first_target_rank
+from eval.measures import DEPTH, first_target_rank
 from eval.runs.writing import RunWriter
 from eval.sets.labelled import LabelledQuery, LabelledSet
-
-DEPTH = 100
-"""Length of a ranking; MRR counts a target below it as not found. No less than the largest k."""
 
 COMPOSED: tuple[Mode, ...] = ("composed",)
 """What is run without ablations; `cir.search.MODES` adds image, text and their sum."""
@@ -58,7 +55,7 @@ class Ranking:
     Attributes:
         query: what was asked.
         mode: what of it was asked.
-        hits: at most `DEPTH` + 1, best first, the reference among them where the gallery holds it.
+        hits: best first, one more than the depth, so that the reference can be taken out.
         among: the query's candidates, best first; empty where it has none.
     """
 
@@ -84,6 +81,7 @@ def evaluate(
     *,
     modes: Sequence[Mode] = COMPOSED,
     keep_reference: bool = False,
+    depth: int = DEPTH,
     on_progress: OnQueries | None = None,
 ) -> Mapping[Mode, Ranked]:
     """Run every query and write its rankings.
@@ -96,6 +94,7 @@ def evaluate(
         modes: what is asked of the encoder.
         keep_reference: whether the reference image stays in the written rankings. It is removed
             by its path alone: a copy of the same bytes may be a target.
+        depth: length of the written rankings.
         on_progress: told after each batch.
 
     Returns:
@@ -107,14 +106,14 @@ def evaluate(
     askable = [query for query in labelled.queries if gallery.has_reference(query.reference)]
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
-    for done, ranking in enumerate(rank(askable, gallery, modes, watch), 1):
+    for done, ranking in enumerate(rank(askable, gallery, modes, watch, depth), 1):
         query, mode = ranking.query, ranking.mode
         found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
         kept = [
             (hit.path, hit.score)
             for hit in ranking.hits
             if keep_reference or hit.path != query.reference
-        ][:DEPTH]
+        ][:depth]
         first = first_target_rank((path for path, _ in kept), query.first_targets)
         writer.add_ranking(query.id, mode, kept, first)
         if query.candidates:
@@ -126,7 +125,11 @@ def evaluate(
 
 
 def rank(
-    queries: Sequence[LabelledQuery], gallery: Gallery, modes: Sequence[Mode], watch: Stopwatch
+    queries: Sequence[LabelledQuery],
+    gallery: Gallery,
+    modes: Sequence[Mode],
+    watch: Stopwatch,
+    depth: int = DEPTH,
 ) -> Iterator[Ranking]:
     """Rankings of queries, batch by batch, within a batch mode by mode.
 
@@ -145,7 +148,7 @@ def rank(
             with watch.measure("encoding"):
                 vectors = _embedded(asked, opened, gallery.encoder, mode)
             with watch.measure("search"):
-                found = gallery.index.search(vectors, DEPTH + 1)
+                found = gallery.index.search(vectors, depth + 1)
                 among = _among(asked, vectors, gallery)
             for query, hits, few in zip(asked, found, among, strict=True):
                 yield Ranking(query, mode, hits, few)

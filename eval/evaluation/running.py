@@ -15,13 +15,13 @@ from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
 from cir.store import gallery_store, index_store
-from eval.cli.summary import absent_counts, depth_notes, figures
+from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
-from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, Stopwatch, evaluate
-from eval.evaluation.scoring import judged, measures_of
-from eval.measures import RankMeasure, Values, mean, score
+from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
+from eval.evaluation.scoring import absent_counts, depth_notes, figures, judged, measures_of
+from eval.measures import Measure, Values, depth_of, mean, score
 from eval.runs.writing import RunWriter, new_name, package_versions
-from eval.sets.catalogue import NATIVE_NAME, Reading, load_set
+from eval.sets.catalogue import NATIVE_NAME, load_set, option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
 OnProgress = Callable[[str, int, int], None]
@@ -38,14 +38,15 @@ class Request:
         index: display name of a person's index.
         encoder: name of the encoder; None takes the index's own, or the one of the settings.
         split: which judgements; None takes the usual one.
+        measures: what is measured beside the set's own protocol.
         ablations: whether to run image, text and their sum beside the composed query.
         keep_reference: whether the reference image stays in the ranking; None takes the set's
             own protocol.
         allow_missing: whether images that the gallery lacks count as never found.
         out: folder of the run; None makes a new one among the runs.
         set_name: what to call the labelled set; None takes its own name, or that of its folder.
-        format: of the annotation files, one of `eval.sets.catalogue.FORMATS`.
-        reading: options of that format, None for the usual ones.
+        format: of the annotation files, one of `eval.sets.formats.format_names`.
+        reading: options of that format that are on, by name.
         weights, tokenizer: where the encoder's files are; None where they were, or are found.
         precision: the encoder's arithmetic; "auto" is the index's own.
     """
@@ -55,13 +56,14 @@ class Request:
     index: str | None = None
     encoder: str | None = None
     split: str | None = None
+    measures: Sequence[Measure] = ()
     ablations: bool = False
     keep_reference: bool | None = None
     allow_missing: bool = False
     out: Path | None = None
     set_name: str | None = None
     format: str = NATIVE_NAME
-    reading: Reading | None = None
+    reading: Mapping[str, bool] | None = None
     weights: str | None = None
     tokenizer: str | None = None
     precision: str = "auto"
@@ -87,6 +89,8 @@ def run(
     labelled = load_set(request.format, request.labelled_set, request.split, request.reading)
     if request.set_name:
         labelled = replace(labelled, name=request.set_name)
+    measures = measures_of(labelled, request.measures)
+    depth = _depth(measures)
     keep = request.keep_reference
     keep = labelled.protocol.keep_reference if keep is None else keep
     modes = MODES if request.ablations else COMPOSED
@@ -107,62 +111,74 @@ def run(
                 watch,
                 modes=modes,
                 keep_reference=keep,
+                depth=depth,
                 on_progress=_of_queries(on_progress),
             )
         with watch.measure("measures"):
+            measured = partial(_values, labelled, measures, depth)
             values: dict[str, dict[str, Values]] = {}
             for mode in modes:
-                values[mode] = _values(labelled, found[mode], keep)
-                writer.add_values(mode, _beyond_ranks(labelled, values[mode]))
+                values[mode] = measured(found[mode], keep)
+                writer.add_values(mode, _beyond_ranks(measures, values[mode]))
         document = {
             "set": labelled.name,
             "encoder": gallery.encoder.spec.name,
             **figures(labelled, values),
             "reference": {
                 "kept": keep,
-                "with": mean(_values(labelled, found["composed"], True)),
-                "without": mean(_values(labelled, found["composed"], False)),
+                "with": mean(measured(found["composed"], True)),
+                "without": mean(measured(found["composed"], False)),
             },
             "absent": absent_counts(absent),
             "failed": [asdict(failure) for failure in gallery.failed],
-            "notes": [*labelled.notes, *depth_notes(labelled, len(gallery.paths))],
+            "notes": [*labelled.notes, *depth_notes(measures, len(gallery.paths))],
             "seconds": watch.seconds(),
             "run": str(writer.folder),
         }
-        writer.finish(document | _provenance(request, labelled, gallery, started, keep))
+        writer.finish(document | _provenance(request, labelled, gallery, started, keep, depth))
     return document
 
 
-def _values(labelled: LabelledSet, found: Ranked, keep_reference: bool) -> dict[str, Values]:
+def _values(
+    labelled: LabelledSet,
+    measures: Sequence[Measure],
+    depth: int,
+    found: Ranked,
+    keep_reference: bool,
+) -> dict[str, Values]:
     """Each measure's value of each query; a ranking counts to the depth that is written."""
     paths = {
         query.id: [
             path
             for path in found.paths.get(query.id, ())
             if keep_reference or path != query.reference
-        ][:DEPTH]
+        ][:depth]
         for query in labelled.queries
     }
     among = found.among if labelled.has_candidates else None
-    return score(
-        judged(labelled, paths, among, keep_reference=keep_reference), measures_of(labelled)
-    )
+    return score(judged(labelled, paths, among, keep_reference=keep_reference), measures)
 
 
 def _beyond_ranks(
-    labelled: LabelledSet, values: Mapping[str, Values]
+    measures: Sequence[Measure], values: Mapping[str, Values]
 ) -> dict[str, Sequence[float]]:
     """The measures that the rank of the first target does not give."""
-    return {
-        str(measure): values[str(measure)].tolist()
-        for measure in measures_of(labelled)
-        if not isinstance(measure, RankMeasure)
-    }
+    return {str(each): values[str(each)].tolist() for each in measures if not each.by_rank}
+
+
+def _depth(measures: Sequence[Measure]) -> int:
+    """Length of the rankings; one more is searched, so that the reference can be taken out."""
+    from cir.store.collection import MAX_LIMIT  # late, as all that reads Milvus
+
+    depth = depth_of(measures)
+    if depth >= MAX_LIMIT:
+        raise UsageError(f"A run ranks at most {MAX_LIMIT - 1} images a query: choose a smaller k.")
+    return depth
 
 
 def _check_request(request: Request) -> None:
     if (request.gallery is None) == (request.index is None):
-        raise UsageError("Name what to search: either --gallery FOLDER or --index NAME.")
+        raise UsageError("A labelled set is searched in one place.", BenchWayOut.NAME_A_GALLERY)
     if request.gallery is not None:
         check_folder(request.gallery)
 
@@ -200,7 +216,7 @@ def _open_gallery(
         )
     with watch.measure("gallery"):
         only = None
-        if labelled.protocol.image_id is not str:
+        if labelled.protocol.image_id is not None:
             paths = {found.path for found in walk_images(request.gallery)}
             labelled = located(labelled, paths)
             only = None if labelled.gallery is None else paths & set(labelled.gallery)
@@ -219,8 +235,8 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
     if beyond:
         raise UsageError(
             f"{labelled.name} is searched in the {len(labelled.gallery or ())} images of its "
-            f"split; {gallery.label} holds {len(beyond)} others, too. Search a folder with "
-            "--gallery: the images of the split are picked from it."
+            f"split; {gallery.label} holds {len(beyond)} others, too.",
+            BenchWayOut.PICK_THE_SPLIT,
         )
 
 
@@ -237,7 +253,12 @@ def _of_queries(on_progress: OnProgress | None) -> Callable[[int, int], None] | 
 
 
 def _provenance(
-    request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime, keep: bool
+    request: Request,
+    labelled: LabelledSet,
+    gallery: Gallery,
+    started: datetime,
+    keep: bool,
+    depth: int,
 ) -> dict[str, Any]:
     """What the figures were made with. Neither address nor token of Milvus is written down."""
     info, encoder = gallery.index.info, gallery.encoder
@@ -249,12 +270,12 @@ def _provenance(
             "encoder": encoder.spec.name,
             "weights": encoder.weights,
             "tokenizer": encoder.tokenizer,
-            **asdict(request.reading or Reading()),
+            **option_settings(request.reading),
             "split": labelled.split,
             "ablations": request.ablations,
             "keep_reference": keep,
             "allow_missing": request.allow_missing,
-            "depth": DEPTH,
+            "depth": depth,
         },
         "encoder_fingerprint": encoder.fingerprint,
         "precision": encoder.precision,
