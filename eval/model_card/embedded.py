@@ -105,9 +105,7 @@ def recalls(ranks: Ranks, groups: Sequence[str]) -> dict[str, Mapping[str, float
     chosen |= {group: named == group for group in sorted(set(groups)) if group}
     return {
         group: {
-            str(measure): round(
-                float(np.mean([measure.of_rank(int(rank)) for rank in ranks[rows]])), 4
-            )
+            str(measure): round(float(measure.of_ranks(ranks[rows].astype(float)).mean()), 4)
             for measure in MEASURES
         }
         for group, rows in chosen.items()
