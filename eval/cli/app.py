@@ -28,6 +28,7 @@ from cir.cli.console import (
 from cir.settings import load_settings
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
+    AllowMissing,
     BothOrders,
     KeepReference,
     Minimum,
@@ -67,10 +68,7 @@ def run_command(
     keep_reference: KeepReference = None,
     small_gallery: SmallGallery = False,
     both_orders: BothOrders = False,
-    allow_missing: Annotated[
-        bool,
-        typer.Option("--allow-missing", help="Count images that are absent as never found."),
-    ] = False,
+    allow_missing: AllowMissing = False,
     minimum: Minimum = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
@@ -152,19 +150,23 @@ def card_command(
         list[str] | None,
         typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
     ] = None,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
     from eval.model_card.report import report
+    from eval.sets.formats.native import load_native
 
     with command(as_json=True):
         document = report(
-            labelled_set,
+            load_native(labelled_set),
             gallery,
             encoder,
+            load_settings(),
             table=table,
             yardstick=yardstick,
             sheet=sheet,
             shown=shown or (),
+            allow_missing=allow_missing,
         )
     print_document(document)
 

@@ -45,6 +45,9 @@ KeepReference = Annotated[
         show_default=False,
     ),
 ]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Count images that are absent as never found.")
+]
 SmallGallery = Annotated[
     bool,
     typer.Option(
