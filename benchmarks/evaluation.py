@@ -66,7 +66,7 @@ def _bare(labelled: LabelledSet, gallery: Gallery) -> float:
         opened = {path: open_image(gallery.folder / path) for path in paths}
         queries = [Query(opened[query.reference], query.instruction) for query in batch]
         for mode in MODES:
-            gallery.index.search(embed(gallery.encoder, queries, mode), DEPTH + 1)
+            gallery.index.search_vectors(embed(gallery.encoder, queries, mode), DEPTH + 1)
     return time.perf_counter() - started
 
 

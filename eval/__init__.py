@@ -12,8 +12,9 @@ The names below are public; the rest of the package may change. They load when t
 importing this package loads neither an encoder nor Milvus nor pandas.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cir.late import late_names
 
 if TYPE_CHECKING:
     from eval.comparison.paired import Comparison
@@ -51,10 +52,7 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module(_ROOMS.get(name, "eval.library")), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = late_names(__name__, {name: _ROOMS.get(name, "eval.library") for name in __all__})
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
 """`recompose` or `python -m cir`: index, search and manage from the command line."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,9 @@ from cir.cli.console import (
     command,
     print_document,
     read_token,
+    takes,
 )
+from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
     from cir.settings import Settings
@@ -97,11 +99,15 @@ def index_command(
 def sample_command(
     tutorial: Annotated[
         bool,
-        typer.Option("--tutorial", help="Fetch and index the Milvus tutorial's photos instead."),
+        typer.Option("--tutorial", help="Index the Milvus tutorial's photos instead."),
     ] = False,
-    address: Annotated[
-        str | None,
-        typer.Option("--from", help="Where the tutorial's archive is.", show_default=False),
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="The tutorial's archive, needed once. Without it, you are told where to get it.",
+            show_default=False,
+        ),
     ] = None,
     uri: Uri = None,
     token: Token = None,
@@ -119,7 +125,7 @@ def sample_command(
         engine = new_encoder(choose(settings))
         with report.progress_bar() as on_progress:
             if tutorial:
-                result = build_tutorial(store, settings, engine, on_progress, url=address)
+                result = build_tutorial(store, settings, engine, archive, on_progress)
             else:
                 result = build_sample(store, settings, engine, on_progress)
     if as_json:
@@ -129,21 +135,15 @@ def sample_command(
 
 
 @app.command("search")
+@takes(SearchOptions)
 def search_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],
     image: Annotated[Path | None, typer.Option(help="Reference image.", show_default=False)] = None,
     text: Annotated[
         str, typer.Option(help='Instruction, for example "in red".', show_default=False)
     ] = "",
-    limit: Annotated[int, typer.Option(help="Number of results.", min=1, max=1000)] = 10,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            help='Condition on the metadata, for example "baseColour=Red" or "year>=2011"; '
-            "repeatable, all must hold.",
-            show_default=False,
-        ),
-    ] = None,
+    *,
+    options: SearchOptions,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -181,13 +181,12 @@ def search_command(
             choice = choice_of_index(index.info, choice)
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
-        hits = search(index, engine, query, limit=limit, where=where or ())
+        hits = search(index, engine, query, options)
     if as_json:
         asked = {
             "image": None if image is None else str(image),
             "text": text,
-            "limit": limit,
-            "where": where or [],
+            **asdict(options),
         }
         print_document(report.search_document(index.info, asked, hits))
     else:

@@ -1,12 +1,15 @@
 """What the command lines of `cir` and `eval` share: options, exit codes, output, errors."""
 
+import inspect
 import io
 import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import Field, fields
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +22,7 @@ WORDS: Mapping[WayOut, str] = {
     WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
+    WayOut.NAME_ARCHIVE: "Then: python -m cir sample --tutorial --from FILE",
 }
 """The ways out of errors as flags of the command lines."""
 
@@ -75,6 +79,56 @@ Precision = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
 ]
+
+
+def takes(
+    options: type[Any], *, of: Callable[[Field[Any]], bool] = lambda each: True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option of the command line for each field of a dataclass.
+
+    The command gets them as one value, its keyword argument `options`, in whose place they stand.
+    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of`
+    says which fields are offered.
+    """
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        offered = [each for each in fields(options) if of(each)]
+        signature = inspect.signature(function)
+        own = list(signature.parameters.values())
+        at = next(at for at, each in enumerate(own) if each.name == "options")
+        own[at : at + 1] = [_parameter(each) for each in offered]
+
+        @wraps(function)
+        def run(**given: Any) -> Any:
+            told = {each.name: given.pop(each.name) for each in offered}
+            values = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in told.items()
+                if value is not None
+            }
+            return function(**given, options=options(**values))
+
+        run.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in own}
+        return run
+
+    return decorated
+
+
+def _parameter(each: Field[Any]) -> inspect.Parameter:
+    """The parameter that typer reads a field's option from."""
+    facts = each.metadata
+    repeatable = isinstance(each.default, tuple)
+    kind = list[str] | None if repeatable else type(each.default)
+    option = typer.Option(
+        help=facts["help"], min=facts["low"], max=facts["high"], show_default=not repeatable
+    )
+    return inspect.Parameter(
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if repeatable else each.default,
+        annotation=Annotated[kind, option],
+    )
 
 
 def read_token(flag: str | None) -> str | None:

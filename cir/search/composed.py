@@ -10,11 +10,13 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
+from cir.search.options import SearchOptions
 from cir.store import Hit, Index
-from cir.store.filters import expression, parse_where
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+USUAL = SearchOptions()
 
 Timed = Callable[[str], AbstractContextManager[None]]
 """Gives a context that covers a stage, "encoding" or "search"."""
@@ -47,38 +49,32 @@ def search(
     index: Index,
     encoder: Encoder,
     query: Query,
+    options: SearchOptions = USUAL,
     *,
-    limit: int = 20,
-    where: Sequence[str] = (),
     exclude_ids: Collection[str] = (),
 ) -> list[Hit]:
     """The images nearest to the query by cosine similarity, best first.
 
     Args:
-        limit: images at most.
-        where: conditions such as "baseColour=Red"; all must hold.
         exclude_ids: images to leave out.
 
     Raises:
-        UsageError: the query is empty, a condition is wrong, or `limit` is out of range.
+        UsageError: the query is empty, a condition is wrong, or the limit is out of range.
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
     excluded = set(exclude_ids)
     if query.content_hash is not None:
         excluded.update(index.ids_with_content(query.content_hash))
-    return search_batch(index, encoder, [query], limit=limit, where=where, exclude_ids=[excluded])[
-        0
-    ]
+    return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
 
 
 def search_batch(
     index: Index,
     encoder: Encoder,
     queries: Sequence[Query],
+    options: SearchOptions = USUAL,
     *,
-    limit: int,
-    where: Sequence[str] = (),
     exclude_ids: Sequence[Collection[str]] | None = None,
     only_ids: Sequence[Collection[str] | None] | None = None,
     mode: Mode = "composed",
@@ -93,13 +89,13 @@ def search_batch(
         mode: what of each query is used, see `embed`.
         timed: entered around the encoding of the queries, then around their search.
     """
-    info = index.info
-    require_same_encoder(encoder, info)
-    conditions = expression([parse_where(text, info.columns) for text in where])
+    require_same_encoder(encoder, index.info)
     with timed("encoding"):
         vectors = embed(encoder, queries, mode)
     with timed("search"):
-        return index.search(vectors, limit, conditions, exclude_ids, only_ids)
+        return index.search_vectors(
+            vectors, options.limit, options.where, exclude_ids=exclude_ids, only_ids=only_ids
+        )
 
 
 def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cir.images import open_image
 from cir.parallel import batched
-from cir.search import Mode, Query, search_batch
+from cir.search import Mode, Query, SearchOptions, search_batch
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
 from eval.measures import first_target_rank
@@ -167,7 +167,7 @@ def rank(
                 gallery.index,
                 gallery.encoder,
                 [asked[query.id] for query in [*able, *choosy]],
-                limit=limit,
+                SearchOptions(limit),
                 only_ids=[None] * len(able) + [among[query.id] for query in choosy],
                 mode=mode,
                 timed=watch.measure,
