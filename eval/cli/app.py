@@ -27,6 +27,7 @@ from cir.cli.console import (
 from cir.settings import load_settings
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
+    AllowMissing,
     KeepReference,
     Measured,
     Minimum,
@@ -69,10 +70,7 @@ def run_command(
     keep_reference: KeepReference = None,
     *,
     reading: Mapping[str, bool],
-    allow_missing: Annotated[
-        bool,
-        typer.Option("--allow-missing", help="Count images that are absent as never found."),
-    ] = False,
+    allow_missing: AllowMissing = False,
     measure: Measured = None,
     minimum: Minimum = None,
     out: Annotated[
@@ -154,19 +152,23 @@ def card_command(
         list[str] | None,
         typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
     ] = None,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
     from eval.model_card.report import report
+    from eval.sets.formats.native import load_native
 
     with command(as_json=True):
         document = report(
-            labelled_set,
+            load_native(labelled_set),
             gallery,
             encoder,
+            load_settings(),
             table=table,
             yardstick=yardstick,
             sheet=sheet,
             shown=shown or (),
+            allow_missing=allow_missing,
         )
     print_document(document)
 

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import MISSED_MINIMUM, AsJson, print_document
+from cir.cli.console import MISSED_MINIMUM, AsJson, print_document, with_parameters
 from cir.settings import load_settings
 from eval.cli.summary import parse_minimum, print_figures
 from eval.cli.words import command
@@ -63,9 +62,12 @@ KeepReference = Annotated[
         show_default=False,
     ),
 ]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Count images that are absent as never found.")
+]
 
 
-def with_format_options(work: Callable[..., None]) -> Callable[..., None]:
+def with_format_options(work: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command a flag for each option of a format, in place of its parameter `reading`."""
     flags = [
         inspect.Parameter(
@@ -82,18 +84,7 @@ def with_format_options(work: Callable[..., None]) -> Callable[..., None]:
         for each in formats()
         for option in each.options
     ]
-
-    @wraps(work)
-    def command(**given: Any) -> None:
-        reading = {flag.name: given.pop(flag.name) for flag in flags}
-        work(**given, reading=reading)
-
-    signature = inspect.signature(work)
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += flags if parameter.name == "reading" else [parameter]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return command
+    return with_parameters(work, "reading", flags, lambda given: given)
 
 
 def asked_measures(
