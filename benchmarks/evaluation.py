@@ -23,9 +23,9 @@ from cir.search import MODES, Query, embed
 from cir.settings import load_settings
 from cir.store import gallery_store
 from eval.evaluation.gallery import Gallery, open_folder
-from eval.evaluation.ranking import BATCH, DEPTH
+from eval.evaluation.ranking import BATCH
 from eval.evaluation.running import Request, run
-from eval.measures import MEASURES, AveragePrecision, Measure, RecallSubset, judge, mean, score
+from eval.measures import DEPTH, MEASURES, judge, mean, parse_measure, score
 from eval.sets.catalogue import load_set
 from eval.sets.labelled import LabelledSet
 
@@ -37,14 +37,14 @@ def main() -> None:
     folder, photos = map(Path, sys.argv[1:3])
     with tempfile.TemporaryDirectory() as data:
         settings = replace(load_settings(data_dir=data), milvus_uri=None)
-        request = Request(folder, gallery=photos, ablations=True)
-        first = run(request, settings)["seconds"]["total"]
-        gallery = open_folder(gallery_store(settings), photos, load_encoder(settings.encoder))
+        request = Request(gallery=photos, ablations=True)
         labelled = load_set("native", folder)
+        first = run(labelled, request, settings)["seconds"]["total"]
+        gallery = open_folder(gallery_store(settings), photos, load_encoder(settings.encoder))
         whole, bare, beyond = [], [], []
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            seconds = run(request, settings)["seconds"]
+            seconds = run(labelled, request, settings)["seconds"]
             whole.append(time.perf_counter() - started)
             inside = sum(seconds[part] for part in ("reading", "encoding", "search"))
             beyond.append(seconds["total"] / inside - 1)
@@ -66,7 +66,7 @@ def _bare(labelled: LabelledSet, gallery: Gallery) -> float:
         opened = {path: open_image(gallery.folder / path) for path in paths}
         queries = [Query(opened[query.reference], query.instruction) for query in batch]
         for mode in MODES:
-            gallery.index.search(embed(gallery.encoder, queries, mode), DEPTH + 1)
+            gallery.index.search_vectors(embed(gallery.encoder, queries, mode), DEPTH + 1)
     return time.perf_counter() - started
 
 
@@ -75,11 +75,8 @@ def _measures() -> float:
     rankings = [[f"dev-{n}" for n in random.permutation(2297)[:50]] for _ in range(4181)]
     targets = [{ranked[3]: 1, "another": 1} for ranked in rankings]
     subsets = [ranked[:5] for ranked in rankings]
-    measures: list[Measure] = [
-        *MEASURES,
-        *(AveragePrecision(k) for k in (5, 10, 25, 50)),
-        *(RecallSubset(k) for k in (1, 2, 3)),
-    ]
+    names = [*(f"map@{k}" for k in (5, 10, 25, 50)), *(f"recall_subset@{k}" for k in (1, 2, 3))]
+    measures = [*MEASURES, *map(parse_measure, names)]
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

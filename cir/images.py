@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +95,18 @@ def decode(data: bytes) -> Picture:
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)")
-    try:
+
+    def picture() -> Picture:
         with Image.open(io.BytesIO(data)) as image:
             return _picture(image)
+
+    return _decoded(picture)
+
+
+def _decoded(work: Callable[[], Picture]) -> Picture:
+    """What the work gives; whatever Pillow raises is a sentence."""
+    try:
+        return work()
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -121,6 +131,16 @@ def open_reference(path: str | os.PathLike[str]) -> tuple[Image.Image, str]:
         return decode(data).image, content_hash(data)
     except ImageError as error:
         raise ImageError(f"{os.fspath(path)}: {error}.") from error
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A Pillow image of any mode as the pictures of files are: upright, RGB, at most
+    `WORKING_SIDE` pixels a side; the given one stays as it is.
+
+    Raises:
+        ImageError: it cannot be decoded, or is above `MAX_PIXELS`.
+    """
+    return _decoded(lambda: _picture(image.copy())).image
 
 
 def thumbnail(image: Image.Image) -> bytes:

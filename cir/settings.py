@@ -12,8 +12,11 @@ from platformdirs import user_data_path
 
 from cir.errors import UsageError
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-SECRETS_FILE = PROJECT_ROOT / ".streamlit" / "secrets.toml"
+_PACKAGE = Path(__file__).resolve().parent
+INSTALLED = (_PACKAGE / "dashboard").is_dir()
+"""Whether this is an installed package, and not a checkout of the repository."""
+APP_FOLDER = _PACKAGE / "dashboard" if INSTALLED else _PACKAGE.parent
+"""Where the dashboard is: `streamlit_app.py`, `pages` and `.streamlit/config.toml`."""
 DEFAULT_ENCODER = "compact"
 DATA_MARKER = ".recompose-data"
 """A file that marks the data folder, so that a walk over images passes it over."""
@@ -82,9 +85,12 @@ def load_settings(
     data_dir: str | os.PathLike[str] | None = None,
     encoder: str | None = None,
     device: str | None = None,
-    secrets_file: Path = SECRETS_FILE,
+    secrets_file: Path | None = None,
 ) -> Settings:
     """Settings from flags (the arguments), the environment and the secrets file, in this order.
+
+    Without a `secrets_file` it is `.streamlit/secrets.toml` of the checkout; an installed package
+    has no such folder and takes that of the working folder, as Streamlit does.
 
     A token goes with the address that the same source names, or one that comes before: never to a
     server that was named, say, by a flag while the token is the environment's.
@@ -92,7 +98,7 @@ def load_settings(
     Raises:
         UsageError: the secrets file is not valid TOML, or the named data folder cannot be written.
     """
-    secrets = _read_secrets(secrets_file)
+    secrets = _read_secrets(secrets_file or _usual_secrets_file())
 
     def value(flag: str | None, name: str) -> str | None:
         return flag or os.environ.get(name) or secrets.get(name) or None
@@ -113,6 +119,10 @@ def load_settings(
         admin_password=value(None, "CIR_ADMIN_PASSWORD"),
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
     )
+
+
+def _usual_secrets_file() -> Path:
+    return (Path.cwd() if INSTALLED else APP_FOLDER) / ".streamlit" / "secrets.toml"
 
 
 def _address_and_token(

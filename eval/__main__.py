@@ -1,6 +1,12 @@
-"""`python -m eval`."""
+"""`recompose-eval` or `python -m eval`."""
 
-from eval.cli.app import app
+
+def main() -> None:
+    """Run the command line on the arguments of this process."""
+    from eval.cli.app import app
+
+    app()
+
 
 if __name__ == "__main__":
-    app(prog_name="python -m eval")
+    main()

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import streamlit as st
 
 from cir.encoders.protocol import precision_note
-from cir.search import Query, search
+from cir.search import Query, SearchOptions, search
 from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, Index
 from pages.parts.search.mark import mark, offer_marking
@@ -66,7 +66,7 @@ def _answer(index: Index, asked: Asked) -> None:
         instruction=asked.instruction,
         content_hash=reference.content_hash if reference else None,
     )
-    hits = search(index, encoder, query, limit=asked.limit, where=asked.where)
+    hits = search(index, encoder, query, SearchOptions(asked.limit, asked.where))
     _asked(reference, query.text, asked.where)
     if query.text and encoder.truncates([query.text])[0]:
         st.warning("The instruction is too long; its end was not read.")

@@ -1,5 +1,6 @@
-"""`python -m cir`: index, search and manage from the command line."""
+"""`recompose` or `python -m cir`: index, search and manage from the command line."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,9 @@ from cir.cli.console import (
     print_document,
     progress_bar,
     read_token,
+    takes,
 )
+from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
     from cir.settings import Settings
@@ -69,13 +72,14 @@ def index_command(
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.access import require_indexable
-        from cir.cli.encoders import EncoderFiles, encoder_to_index
+        from cir.cli.encoders import encoder_to_index
+        from cir.encoders.registry import choose
         from cir.indexing.folder import ingest
 
         settings, store = _open(uri, token, encoder, device)
         folder = require_indexable(folder, settings, local=True)
-        files = EncoderFiles(weights, tokenizer, settings.device, precision, download)
-        engine = encoder_to_index(store, name, encoder, settings.encoder, files)
+        choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
+        engine = encoder_to_index(store, name, encoder, choice, download=download)
         with progress_bar() as on_progress:
             result = ingest(
                 store,
@@ -114,11 +118,12 @@ def sample_command(
     from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
-        from cir.cli.encoders import EncoderFiles, new_encoder
+        from cir.cli.encoders import new_encoder
+        from cir.encoders.registry import choose
         from cir.sample.building import build_sample, build_tutorial
 
         settings, store = _open(uri, token)
-        engine = new_encoder(settings.encoder, EncoderFiles(device=settings.device))
+        engine = new_encoder(choose(settings))
         with progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, archive, on_progress)
@@ -131,18 +136,19 @@ def sample_command(
 
 
 @app.command("search")
+@takes(SearchOptions)
 def search_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],
     image: Annotated[Path | None, typer.Option(help="Reference image.", show_default=False)] = None,
     text: Annotated[
         str, typer.Option(help='Instruction, for example "in red".', show_default=False)
     ] = "",
-    limit: Annotated[int, typer.Option(help="Number of results.", min=1, max=1000)] = 10,
-    where: Annotated[
-        list[str] | None,
+    *,
+    options: SearchOptions,
+    encoder: Annotated[
+        str | None,
         typer.Option(
-            help='Condition on the metadata, for example "baseColour=Red" or "year>=2011"; '
-            "repeatable, all must hold.",
+            help="Encoder of your own that made the index, as module:attribute.",
             show_default=False,
         ),
     ] = None,
@@ -157,7 +163,7 @@ def search_command(
     from cir.cli import output as report
 
     with command(as_json):
-        from cir.encoders.shared import encoder_of_index, load_ahead
+        from cir.encoders.registry import choice_of_index, choose, load_ahead, load_encoder
         from cir.errors import UsageError
         from cir.images import open_reference
         from cir.search import Query, search
@@ -169,19 +175,19 @@ def search_command(
             picture, content = open_reference(image)
             query = Query(picture, text, content)
         settings, store = _open(uri, token, device=device)
-        load_ahead(settings.encoder, weights, tokenizer, settings.device)
+        choice = choose(settings, encoder, weights=weights, tokenizer=tokenizer)
+        load_ahead(replace(choice, precision="exact"))
         index = store.open(name)
-        engine = encoder_of_index(
-            index.info, weights=weights, tokenizer=tokenizer, device=settings.device
-        )
+        if encoder is None:
+            choice = choice_of_index(index.info, choice)
+        engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
-        hits = search(index, engine, query, limit=limit, where=where or ())
+        hits = search(index, engine, query, options)
     if as_json:
         asked = {
             "image": None if image is None else str(image),
             "text": text,
-            "limit": limit,
-            "where": where or [],
+            **asdict(options),
         }
         print_document(report.search_document(index.info, asked, hits))
     else:
@@ -225,11 +231,43 @@ def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fal
     from cir.cli import output as report
 
     with command(as_json):
-        documents = report.encoder_documents()
+        from cir.settings import load_settings
+
+        documents = report.encoder_documents(load_settings())
     if as_json:
         print_document({"encoders": documents})
     else:
         report.print_encoders(documents)
+
+
+@app.command("serve", context_settings={"ignore_unknown_options": True})
+def serve_command(
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STREAMLIT-OPTIONS",
+            help="More options of `streamlit run`, for example --server.baseUrlPath shop.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port. Default: Streamlit's, 8501.", show_default=False)
+    ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            envvar="STREAMLIT_SERVER_ADDRESS",
+            help="Where to listen; 0.0.0.0 makes the dashboard public.",
+        ),
+    ] = "127.0.0.1",
+    uri: Uri = None,
+    token: Token = None,
+) -> None:
+    """Start the dashboard, for this machine alone unless --address says otherwise."""
+    with command(as_json=False):
+        from cir.cli.serve import serve
+
+        serve(address=address, port=port, uri=uri, token=read_token(token), options=options or ())
 
 
 def _open(

@@ -1,21 +1,27 @@
 """What the command lines of `cir` and `eval` share: options, exit codes, output, bar, errors."""
 
+import inspect
 import io
 import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import Field, fields
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cir.errors import RecomposeError, UsageError, WayOut
+from cir.errors import RecomposeError, UsageError, WayOut, Words
 from cir.progress import OnProgress, Progress
 
-WORDS: Mapping[WayOut, str] = {
+WORDS: Words = {
+    WayOut.FULL_INSTALLATION: "Install requirements.txt, or use the encoder compact.",
+    WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
+    WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
     WayOut.NAME_ARCHIVE: "Then: python -m cir sample --tutorial --from FILE",
 }
@@ -76,6 +82,63 @@ AsJson = Annotated[
 ]
 
 
+def with_parameters(
+    work: Callable[..., Any],
+    argument: str,
+    parameters: Sequence[inspect.Parameter],
+    gather: Callable[[dict[str, Any]], Any],
+) -> Callable[..., Any]:
+    """A command with these parameters in the place of one keyword argument of the work.
+
+    `gather` makes the argument's value of theirs, by name.
+    """
+    signature = inspect.signature(work)
+    own = list(signature.parameters.values())
+    at = next(at for at, each in enumerate(own) if each.name == argument)
+    own[at : at + 1] = parameters
+
+    @wraps(work)
+    def run(**given: Any) -> Any:
+        told = {each.name: given.pop(each.name) for each in parameters}
+        return work(**given, **{argument: gather(told)})
+
+    run.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in own}
+    return run
+
+
+def takes(
+    options: type[Any], *, of: Callable[[Field[Any]], bool] = lambda each: True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for each field of a dataclass, in place of its argument `options`.
+
+    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of` says
+    which fields are offered; the others have their defaults.
+    """
+
+    def gather(told: dict[str, Any]) -> Any:
+        return options(**{name: value for name, value in told.items() if value is not None})
+
+    offered = [_parameter(each) for each in fields(options) if of(each)]
+    return lambda work: with_parameters(work, "options", offered, gather)
+
+
+def _parameter(each: Field[Any]) -> inspect.Parameter:
+    """The parameter that typer reads a field's option from."""
+    facts = each.metadata
+    repeatable = isinstance(each.default, tuple)
+    kind = list[str] | None if repeatable else type(each.default)
+    option = typer.Option(
+        help=facts["help"], min=facts["low"], max=facts["high"], show_default=not repeatable
+    )
+    return inspect.Parameter(
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if repeatable else each.default,
+        annotation=Annotated[kind, option],
+    )
+
+
 def read_token(flag: str | None) -> str | None:
     """The token a flag stands for: "-" reads a line of standard input."""
     return sys.stdin.readline().strip() if flag == "-" else flag
@@ -99,7 +162,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def command(
-    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+    as_json: bool, interrupted: str = "Interrupted.", words: Words = WORDS
 ) -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 

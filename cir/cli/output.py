@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cir.encoders.protocol import Encoder, precision_note
-from cir.encoders.registry import encoder_readiness
-from cir.encoders.specs import SPECS
+from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.search import Query
+from cir.settings import Settings
 from cir.store import Hit, IndexInfo
 from cir.words import printable, size
 
@@ -59,9 +59,12 @@ def index_document(info: IndexInfo) -> dict[str, Any]:
     return {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
 
 
-def encoder_documents() -> list[dict[str, Any]]:
+def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
     """What `encoders --json` says, an entry an encoder."""
-    return [asdict(spec) | {"state": encoder_readiness(name)} for name, spec in SPECS.items()]
+    return [
+        asdict(spec) | {"state": readiness(choose(settings, name))}
+        for name, spec in encoder_specs().items()
+    ]
 
 
 def print_ingest(report: "IngestReport") -> None:

@@ -1,8 +1,9 @@
 """What every encoder offers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,13 @@ class HubFiles:
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """Facts about an encoder that are known before it is loaded.
+    """Facts about an encoder that are known before it is loaded; the first two are needed.
 
     Attributes:
         name: what people type, for example `compact`.
+        dim: length of an embedding.
         title: one line for people.
         recommended_for: what one chooses it for, a few words.
-        dim: length of an embedding.
         parameters: number of trained values.
         download_bytes: what would be fetched on first use; 0 when it ships with the project.
         licence: licence of the weights.
@@ -46,35 +47,32 @@ class EncoderSpec:
     """
 
     name: str
-    title: str
-    recommended_for: str
     dim: int
-    parameters: int
-    download_bytes: int
-    licence: str
-    source: str
+    title: str = ""
+    recommended_for: str = ""
+    parameters: int = 0
+    download_bytes: int = 0
+    licence: str = ""
+    source: str = ""
     hub: HubFiles | None = None
 
 
 class Encoder(Protocol):
     """Turns images, texts and composed queries into unit vectors of one space.
 
+    Nothing more is required of somebody's own encoder; `batch_of` and `files_of` read what else it
+    may have. It is in eval mode and safe to share between threads.
+
     Attributes:
         spec: facts about the encoder.
         fingerprint: hex digest of weights and preprocessing; equal fingerprints give
             comparable embeddings.
         precision: "exact" (float32), or the name of a faster inexact arithmetic.
-        weights, tokenizer: the file or folder that a person named for them; None where they came
-            with the project or from the hub.
-        batch: images that one call best gets.
     """
 
     spec: EncoderSpec
     fingerprint: str
     precision: str
-    weights: str | None
-    tokenizer: str | None
-    batch: int
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` RGB images."""
@@ -94,6 +92,75 @@ class Encoder(Protocol):
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read beside an image."""
         ...
+
+
+USUAL_BATCH = 16
+
+
+def batch_of(encoder: Encoder) -> int:
+    """Images that one call best gets: the encoder's `batch`, else `USUAL_BATCH`."""
+    return int(getattr(encoder, "batch", USUAL_BATCH))
+
+
+def files_of(encoder: Encoder) -> tuple[str | None, str | None]:
+    """The files or folders that a person named for weights and tokenizer: `weights`, `tokenizer`.
+
+    None where they came with the project or from the hub, or the encoder has no such attribute.
+    """
+    return getattr(encoder, "weights", None), getattr(encoder, "tokenizer", None)
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder, and how it is loaded; equal choices give the same loaded encoder.
+
+    Attributes:
+        name: of an encoder there is, or `module:attribute` of one's own.
+        weights: a checkpoint of one's own (for compact: a folder of graphs); None takes what ships
+            with the project, else what is on this machine.
+        tokenizer: a folder with its tokenizer; None likewise.
+        device: "auto", "cpu", "cuda" or "mps"; compact always computes on the CPU.
+        precision: "exact" (float32), "bf16", "fp16"; "auto" is exact on a CPU and half precision on
+            a GPU, "fast" the quickest that this machine has.
+        adapter: a fitted low-rank change of the encoder, None for none.
+        weights_dir: folder with a folder an encoder of files that were put there by hand.
+    """
+
+    name: str
+    weights: str | None = None
+    tokenizer: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    adapter: str | None = None
+    weights_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class EncoderFamily:
+    """Encoders that are loaded alike: what a module of this package exports as `FAMILY`.
+
+    Attributes:
+        specs: the encoders.
+        load: gives the encoder of a spec and a choice whose files are there: `weights` and
+            `tokenizer` of an encoder with a download are the paths that were found.
+        packages: what is needed beside the light installation, by the name of import.
+        settle: the precision that a choice of "auto" or "fast" comes to on this machine.
+        imports: imports all that loading imports; None for a family that takes too long to be
+            loaded before somebody asks for it.
+    """
+
+    specs: tuple[EncoderSpec, ...]
+    load: Callable[[EncoderSpec, EncoderChoice, "FoundFiles | None"], Encoder]
+    packages: tuple[str, ...] = ()
+    settle: Callable[[EncoderChoice], str] = lambda choice: "exact"
+    imports: Callable[[], object] | None = None
+
+
+class FoundFiles(NamedTuple):
+    """Where an encoder's checkpoint and tokenizer are on this machine."""
+
+    weights: Path
+    tokenizer: Path
 
 
 class MadeByEncoder(Protocol):

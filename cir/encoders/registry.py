@@ -1,19 +1,55 @@
-"""Encoders by name."""
+"""Encoders by name, and the one cache of loaded encoders in a process."""
 
+import importlib
+import pkgutil
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from cir.encoders.protocol import Encoder, EncoderSpec
-from cir.encoders.specs import SPECS
-from cir.encoders.weights import (
-    OnProgress,
-    Readiness,
-    find_tokenizer,
-    find_weights,
-    missing_packages,
-    readiness,
+import cir.encoders
+from cir.encoders import weights as files
+from cir.encoders.protocol import (
+    Encoder,
+    EncoderChoice,
+    EncoderFamily,
+    EncoderSpec,
+    FoundFiles,
+    MadeByEncoder,
 )
-from cir.errors import EncoderError, UsageError
+from cir.encoders.weights import Readiness
+from cir.errors import EncoderError, UsageError, WayOut
+from cir.progress import OnProgress
+from cir.settings import Settings, load_settings
+
+MAX_LOADED = 2
+_lock = threading.Lock()
+
+
+@cache
+def _families() -> Mapping[str, EncoderFamily]:
+    """The family of each encoder by its name: of every module here that exports `FAMILY`."""
+    found: list[tuple[EncoderSpec, EncoderFamily]] = []
+    for module in pkgutil.iter_modules(cir.encoders.__path__):
+        imported = importlib.import_module(f"{cir.encoders.__name__}.{module.name}")
+        family = getattr(imported, "FAMILY", None)
+        if isinstance(family, EncoderFamily):
+            found += [(spec, family) for spec in family.specs]
+    found.sort(key=lambda each: (each[0].download_bytes, each[0].name))
+    return {spec.name: family for spec, family in found}
+
+
+@cache
+def encoder_specs() -> Mapping[str, EncoderSpec]:
+    """Facts about every encoder there is, by name, those with the smallest download first."""
+    return {
+        name: next(spec for spec in family.specs if spec.name == name)
+        for name, family in _families().items()
+    }
 
 
 def encoder_spec(name: str) -> EncoderSpec:
@@ -22,110 +58,227 @@ def encoder_spec(name: str) -> EncoderSpec:
     Raises:
         UsageError: there is none; names those there are.
     """
-    if name in SPECS:
-        return SPECS[name]
-    close = get_close_matches(name, SPECS, n=1)
+    specs = encoder_specs()
+    if name in specs:
+        return specs[name]
+    close = get_close_matches(name, specs, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    raise UsageError(f"There is no encoder {name!r}. Encoders: {', '.join(SPECS)}.{hint}")
+    raise UsageError(f"There is no encoder {name!r}. Encoders: {', '.join(specs)}.{hint}")
 
 
-def encoder_readiness(
-    name: str, weights: str | None = None, tokenizer: str | None = None
-) -> Readiness:
-    """Whether the encoder can be loaded now, after a download, or only with more packages.
-
-    `weights` and `tokenizer`: what a person names needs no download.
-    """
-    return readiness(encoder_spec(name), weights, tokenizer)
-
-
-def fetch_encoder(
-    name: str,
-    on_progress: OnProgress | None = None,
+def choose(
+    settings: Settings,
+    name: str | None = None,
+    *,
     weights: str | None = None,
     tokenizer: str | None = None,
-) -> None:
+    precision: str = "auto",
+) -> EncoderChoice:
+    """The choice of an encoder under these settings, which say its device and where weights are.
+
+    `name` None takes the settings' encoder for new indexes.
+    """
+    return EncoderChoice(
+        name or settings.encoder,
+        weights,
+        tokenizer,
+        settings.device,
+        precision,
+        weights_dir=settings.weights_folder,
+    )
+
+
+def choice_of_index(index: MadeByEncoder, choice: EncoderChoice) -> EncoderChoice:
+    """The choice of the encoder that made an index, loaded as another choice says.
+
+    Args:
+        index: says where its encoder's files were, and the precision it was made in.
+        choice: where they are now, where they have moved; the device; a precision, of which "auto"
+            is that of the index where the device has it. Its name does not matter.
+
+    Raises:
+        UsageError: this Recompose does not have the index's encoder.
+    """
+    if index.encoder not in encoder_specs():
+        raise UsageError(
+            f"The index {index.name!r} was made by the encoder {index.encoder}, which is not among "
+            "those that load by name. Load that encoder yourself and hand it over, choose another "
+            "index, or build one of its images with an encoder that is here."
+        )
+    precision = index.precision if choice.precision == "auto" else choice.precision
+    if precision == "fp16" == index.precision:  # torch is only imported where it has to be
+        from cir.encoders.on_torch.devices import supported_precision
+
+        precision = supported_precision(precision, choice.device)
+    return replace(
+        choice,
+        name=index.encoder,
+        weights=choice.weights or index.weights,
+        tokenizer=choice.tokenizer or index.tokenizer,
+        precision=precision,
+    )
+
+
+def readiness(choice: EncoderChoice) -> Readiness:
+    """Whether the encoder can be loaded now, after a download, or only with more packages.
+
+    Raises:
+        UsageError: there is no such encoder.
+    """
+    if ":" in choice.name:
+        return "ready"
+    spec = encoder_spec(choice.name)
+    if _missing(_families()[choice.name]):
+        return "not installed"
+    return files.readiness(spec, choice)
+
+
+def fetch(choice: EncoderChoice, on_progress: OnProgress | None = None) -> None:
     """Download what the encoder lacks and nobody names; nothing where it is ready.
 
     Raises:
         UsageError: no such encoder. EncoderError: the download failed, or packages are missing.
     """
-    spec = encoder_spec(name)
+    if ":" in choice.name:
+        return
+    spec = encoder_spec(choice.name)
+    _require_packages(spec)
     if spec.hub is not None:
-        _require_packages(spec)
-        find_tokenizer(spec, tokenizer)  # small: what is wrong shows at once
-        find_weights(spec, weights, on_progress=on_progress)
+        _find(spec, choice, download=True, on_progress=on_progress)
 
 
 def load_encoder(
-    name: str,
+    encoder: str | EncoderChoice,
     weights: str | Path | None = None,
     tokenizer: str | Path | None = None,
-    device: str = "auto",
+    device: str | None = None,
     precision: str = "auto",
     *,
     download: bool = True,
+    settings: Settings | None = None,
     on_progress: OnProgress | None = None,
 ) -> Encoder:
-    """The encoder of this name, ready to use.
+    """The encoder of a name, ready to use; the last `MAX_LOADED` are kept and given again.
 
     Args:
-        name: a key of `SPECS`.
-        weights: a checkpoint of one's own (for compact: a folder of graphs); None takes what ships
-            with the project, else what is on this machine, else a download.
-        tokenizer: a folder with its tokenizer; None likewise.
-        device: "auto", "cpu", "cuda" or "mps"; compact always runs on the CPU.
-        precision: "exact" (float32), "bf16", "fp16"; "auto" is exact on a CPU and half precision on
-            a GPU, "fast" the quickest that this machine has.
+        encoder: a name, see `encoder_specs`; `module:attribute` of one's own: an object with the
+            `Encoder` protocol, or what gives one when it is called; or a whole choice, which says
+            all of `weights` to `precision`. It runs code: never take it from a file or a request.
+        weights, tokenizer, device, precision: see `EncoderChoice`; `device` None is the settings'.
         download: whether missing files may be fetched.
+        settings: of the process when None.
         on_progress: told how far a download is, in megabytes.
 
     Raises:
         UsageError: no such encoder. EncoderError: its files are missing or damaged, or there is no
             such device or precision here.
     """
-    spec = encoder_spec(name)
-    if spec.hub is None:
-        from cir.encoders.compact.encoder import CompactEncoder
-
-        return CompactEncoder(weights, precision)
+    if not isinstance(encoder, EncoderChoice):
+        settings = settings or load_settings()
+        encoder = choose(
+            replace(settings, device=device or settings.device),
+            encoder,
+            weights=_named(weights),
+            tokenizer=_named(tokenizer),
+            precision=precision,
+        )
+    if ":" in encoder.name:
+        return _of_code(encoder.name)
+    spec = encoder_spec(encoder.name)
     _require_packages(spec)
-    found = find_weights(spec, weights, download=download, on_progress=on_progress)
-    folder = find_tokenizer(spec, tokenizer, download=download)
-    from cir.encoders.on_torch.devices import pick_device, pick_precision
-    from cir.encoders.on_torch.encoder import Setup
-
-    place = pick_device(device)
-    setup = Setup(place, pick_precision(precision, place), _named(weights), _named(tokenizer))
-    if name.startswith("visualized-bge"):
-        from cir.encoders.visualized_bge.encoder import VisualizedBgeEncoder
-
-        return VisualizedBgeEncoder(spec, found, folder, setup)
-    from cir.encoders.bge_vl import BgeVlEncoder
-
-    return BgeVlEncoder(spec, found, folder, setup)
+    if download:
+        fetch(encoder, on_progress)
+    with _lock:  # two threads that want the same one must not load it twice
+        # A new index asks for "auto", whoever searches it for what that came to: the same encoder.
+        if encoder.precision in {"auto", "fast"}:
+            encoder = replace(encoder, precision=_families()[spec.name].settle(encoder))
+        return _loaded(encoder)
 
 
-def settled_precision(name: str, device: str, precision: str) -> str:
-    """The precision that "auto" or "fast" comes to; errors as in `load_encoder`."""
-    if precision not in {"auto", "fast"}:
-        return precision
-    spec = encoder_spec(name)
-    if spec.hub is None:
-        return "exact"
-    _require_packages(spec)
-    from cir.encoders.on_torch.devices import pick_device, pick_precision
+def load_ahead(choice: EncoderChoice) -> None:
+    """Begin to load the encoder that an index was probably made by, while the index is looked up.
 
-    return pick_precision(precision, pick_device(device))
+    Only one whose family is worth it. It loads in a thread, which the process waits for at its
+    end; what goes wrong there goes wrong again for whoever asks for the encoder.
+    """
+    family = _families().get(choice.name)
+    if family is None or family.imports is None:
+        return
+    try:
+        # Here, not in the thread: Ctrl-C amid an import keeps the lock of imports for ever, and a
+        # thread that imports would wait for it.
+        family.imports()
+    except ImportError:
+        return
+
+    def load() -> None:
+        with suppress(Exception):
+            load_encoder(choice, download=False)
+
+    threading.Thread(target=load, name=f"load {choice.name}").start()
+
+
+@lru_cache(maxsize=MAX_LOADED)
+def _loaded(choice: EncoderChoice) -> Encoder:
+    spec = encoder_spec(choice.name)
+    found = None if spec.hub is None else _find(spec, choice, download=False)
+    return _families()[choice.name].load(spec, choice, found)
+
+
+def _find(
+    spec: EncoderSpec,
+    choice: EncoderChoice,
+    *,
+    download: bool,
+    on_progress: OnProgress | None = None,
+) -> FoundFiles:
+    # The tokenizer first: it is small, so what is wrong shows at once.
+    tokenizer = files.find_tokenizer(spec, choice, download=download)
+    weights = files.find_weights(spec, choice, download=download, on_progress=on_progress)
+    return FoundFiles(weights, tokenizer)
+
+
+def _missing(family: EncoderFamily) -> list[str]:
+    """Packages that the family needs and that are not installed."""
+    return [package for package in family.packages if find_spec(package) is None]
 
 
 def _require_packages(spec: EncoderSpec) -> None:
-    missing = missing_packages()
+    missing = _missing(_families()[spec.name])
     if missing:
         raise EncoderError(
-            f"The encoder {spec.name} needs packages that are not installed: {', '.join(missing)}. "
-            "Install requirements.txt, or use the encoder compact."
+            f"The encoder {spec.name} needs packages that are not installed: {', '.join(missing)}.",
+            WayOut.FULL_INSTALLATION,
         )
+
+
+def _of_code(name: str) -> Encoder:
+    """The encoder that `module:attribute` names, made where the attribute is a class or function.
+
+    Raises:
+        UsageError: there is no such module or attribute, or it is no encoder.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+        makes_one = isinstance(found, type) or not hasattr(found, "encode_images")
+        encoder = found() if makes_one else found
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"There is no encoder {name!r} ({error}). Name a module that Python finds and an "
+            "attribute of it, such as my_encoders:Mine."
+        ) from error
+    lacks = [each for each in _PROTOCOL if not hasattr(encoder, each)]
+    if lacks:
+        raise UsageError(f"{name} is no encoder: it lacks {', '.join(lacks)}.")
+    made: Encoder = encoder
+    return made
+
+
+_PROTOCOL = (
+    *("spec", "fingerprint", "precision"),
+    *("encode_images", "encode_texts", "encode_composed", "truncates"),
+)
 
 
 def _named(path: str | Path | None) -> str | None:

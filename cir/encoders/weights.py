@@ -1,20 +1,16 @@
 """Finds an encoder's files: where a person says, in a weights folder, on the hub."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from cir.encoders.protocol import EncoderSpec, HubFiles
-from cir.errors import EncoderError
-from cir.progress import Progress, ProgressTeller
-from cir.settings import load_settings
+from cir.encoders.protocol import EncoderChoice, EncoderSpec, HubFiles
+from cir.errors import EncoderError, WayOut
+from cir.progress import OnProgress, ProgressTeller
 
 Readiness = Literal["ready", "download", "not installed"]
-OnProgress = Callable[[Progress], None]
-NEEDED = ("torch", "transformers", "einops", "huggingface_hub")
 TOKENIZER_MARK = "tokenizer_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -26,34 +22,21 @@ TOKENIZER_FILES = (
     "config.json",
 )
 MEGABYTE = 1_000_000
-MOVED = "Put back what was there, or say where it is now with {}."
 
 
-def readiness(
-    spec: EncoderSpec, weights: str | Path | None = None, tokenizer: str | Path | None = None
-) -> Readiness:
-    """Whether the encoder can be loaded now, after a download, or only with more packages.
-
-    `weights` and `tokenizer`: what a person names needs no download.
-    """
+def readiness(spec: EncoderSpec, choice: EncoderChoice) -> Readiness:
+    """Whether the encoder's files are here, or would be downloaded; what a person names is here."""
     if spec.hub is None:
         return "ready"
-    if missing_packages():
-        return "not installed"
-    here = (weights or _local_weights(spec.name, spec.hub)) and (
-        tokenizer or _local_tokenizer(spec.name, spec.hub)
+    here = (choice.weights or _local_weights(spec, choice)) and (
+        choice.tokenizer or _local_tokenizer(spec, choice)
     )
     return "ready" if here else "download"
 
 
-def missing_packages() -> list[str]:
-    """Packages that the large encoders need and that are not installed."""
-    return [package for package in NEEDED if find_spec(package) is None]
-
-
 def find_weights(
     spec: EncoderSpec,
-    weights: str | Path | None = None,
+    choice: EncoderChoice,
     *,
     download: bool = True,
     on_progress: OnProgress | None = None,
@@ -63,45 +46,41 @@ def find_weights(
     Raises:
         EncoderError: it is nowhere, and may not or cannot be downloaded.
     """
-    if weights is not None:
-        path = Path(weights).expanduser()
+    if choice.weights is not None:
+        path = Path(choice.weights).expanduser()
         if not path.exists():
-            raise EncoderError(f"There are no weights at {path}. {MOVED.format('--weights')}")
+            raise EncoderError(f"There are no weights at {path}.", WayOut.NAME_WEIGHTS)
         return path
     hub = _hub(spec)
-    found = _local_weights(spec.name, hub)
+    found = _local_weights(spec, choice)
     if found is not None:
         return found
     if not download:
-        raise EncoderError(missing_sentence(spec, "They are not on this machine."))
+        raise EncoderError(missing_sentence(spec, choice, "They are not on this machine."))
     # The checkpoint last: where it is, the files that belong to it are, too.
     for name in hub.more:
-        _download(spec, hub.repository, name, None)
-    return _download(spec, hub.repository, hub.file, on_progress)
+        _download(spec, choice, hub.repository, name, None)
+    return _download(spec, choice, hub.repository, hub.file, on_progress)
 
 
-def find_tokenizer(
-    spec: EncoderSpec, tokenizer: str | Path | None = None, *, download: bool = True
-) -> Path:
+def find_tokenizer(spec: EncoderSpec, choice: EncoderChoice, *, download: bool = True) -> Path:
     """The tokenizer's folder, in the same order.
 
     Raises:
         EncoderError: as `find_weights`.
     """
-    if tokenizer is not None:
-        folder = Path(tokenizer).expanduser()
+    if choice.tokenizer is not None:
+        folder = Path(choice.tokenizer).expanduser()
         if not folder.is_dir():
-            raise EncoderError(
-                f"There is no tokenizer folder {folder}. {MOVED.format('--tokenizer')}"
-            )
+            raise EncoderError(f"There is no tokenizer folder {folder}.", WayOut.NAME_TOKENIZER)
         return folder
     hub = _hub(spec)
-    found = _local_tokenizer(spec.name, hub)
+    found = _local_tokenizer(spec, choice)
     if found is not None:
         return found
     if not download:
-        raise EncoderError(missing_sentence(spec, "Its tokenizer is not on this machine."))
-    with _hub_errors(spec):
+        raise EncoderError(missing_sentence(spec, choice, "Its tokenizer is not on this machine."))
+    with _hub_errors(spec, choice):
         # The file that `_local_tokenizer` looks for last: where it is, the others are, too.
         _hub_library().snapshot_download(
             hub.tokenizer,
@@ -109,22 +88,19 @@ def find_tokenizer(
             ignore_patterns=[TOKENIZER_MARK],
             tqdm_class=_told_to(None, ""),
         )
-    return _download(spec, hub.tokenizer, TOKENIZER_MARK, None).parent
+    return _download(spec, choice, hub.tokenizer, TOKENIZER_MARK, None).parent
 
 
-def weights_folder(name: str) -> Path:
-    """Where a person may put an encoder's files by hand."""
-    return load_settings().weights_folder / name
-
-
-def missing_sentence(spec: EncoderSpec, why: str) -> str:
+def missing_sentence(spec: EncoderSpec, choice: EncoderChoice, why: str) -> str:
     """What is missing, its size, and the ways out."""
     hub = _hub(spec)
+    by_hand = (
+        f"Put them into {choice.weights_dir / spec.name}, or use" if choice.weights_dir else "Use"
+    )
     return (
         f"The encoder {spec.name} needs {hub.file} ({_size(spec.download_bytes)}) from "
         f"huggingface.co/{hub.repository} and the tokenizer files of {hub.tokenizer}. {why} "
-        f"Put them into {weights_folder(spec.name)}, or use the encoder compact, which needs no "
-        "download."
+        f"{by_hand} the encoder compact, which needs no download."
     )
 
 
@@ -134,16 +110,19 @@ def _hub(spec: EncoderSpec) -> HubFiles:
     return spec.hub
 
 
-def _local_weights(name: str, hub: HubFiles) -> Path | None:
-    by_hand = weights_folder(name) / hub.file
-    return by_hand if by_hand.is_file() else _cached(hub.repository, hub.file)
+def _local_weights(spec: EncoderSpec, choice: EncoderChoice) -> Path | None:
+    hub = _hub(spec)
+    if choice.weights_dir is not None:
+        by_hand = choice.weights_dir / spec.name / hub.file
+        if by_hand.is_file():
+            return by_hand
+    return _cached(hub.repository, hub.file)
 
 
-def _local_tokenizer(name: str, hub: HubFiles) -> Path | None:
-    folder = weights_folder(name)
-    if _holds_tokenizer(folder):
-        return folder
-    config = _cached(hub.tokenizer, TOKENIZER_MARK)
+def _local_tokenizer(spec: EncoderSpec, choice: EncoderChoice) -> Path | None:
+    if choice.weights_dir is not None and _holds_tokenizer(choice.weights_dir / spec.name):
+        return choice.weights_dir / spec.name
+    config = _cached(_hub(spec).tokenizer, TOKENIZER_MARK)
     return config.parent if config is not None and _holds_tokenizer(config.parent) else None
 
 
@@ -170,9 +149,13 @@ def _hub_library() -> Any:
 
 
 def _download(
-    spec: EncoderSpec, repository: str, file: str, on_progress: OnProgress | None
+    spec: EncoderSpec,
+    choice: EncoderChoice,
+    repository: str,
+    file: str,
+    on_progress: OnProgress | None,
 ) -> Path:
-    with _hub_errors(spec):
+    with _hub_errors(spec, choice):
         told = _told_to(on_progress, f"Downloading {file}")
         return Path(_hub_library().hf_hub_download(repository, file, tqdm_class=told))
 
@@ -205,7 +188,7 @@ def _size(count: int) -> str:
 
 
 @contextmanager
-def _hub_errors(spec: EncoderSpec) -> Iterator[None]:
+def _hub_errors(spec: EncoderSpec, choice: EncoderChoice) -> Iterator[None]:
     """Turn whatever the hub's library raises into our sentence; what a listener raises passes."""
     try:
         yield
@@ -217,6 +200,7 @@ def _hub_errors(spec: EncoderSpec) -> Iterator[None]:
         raise EncoderError(
             missing_sentence(
                 spec,
+                choice,
                 "They could not be downloaded"
                 + (f" ({reason[0].rstrip('.')})." if reason else "."),
             )

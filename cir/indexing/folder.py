@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cir.encoders.protocol import Encoder, require_same_encoder
+from cir.encoders.protocol import Encoder, batch_of, files_of, require_same_encoder
 from cir.errors import ImageError, StoreError, UnknownIndexError, UsageError
 from cir.images import SUFFIXES, Picture, content_hash, decode, read_bytes, thumbnail
 from cir.indexing.metadata import MetadataTable, find_table, read_table
@@ -108,12 +108,13 @@ class FolderUpdate:
     def bring_in(self) -> None:
         """Add what is new, update what changed, leave the rest."""
         cores = usable_cores()
-        waiting = max(cores, self.encoder.batch)  # the next batch is read as one is encoded
+        size = batch_of(self.encoder)
+        waiting = max(cores, size)  # the next batch is read as one is encoded
         with (
             ThreadPoolExecutor(cores, thread_name_prefix="decode") as pool,
             closing(ahead(pool, self._load, self._tasks(), waiting)) as loaded,
         ):
-            for batch in batched(loaded, self.encoder.batch):
+            for batch in batched(loaded, size):
                 self._take(batch)
         self._write()
 
@@ -305,13 +306,14 @@ def ingest(
     table = _open_table(folder, metadata)
     columns = table.columns if table is not None else {}
     index = _open_or_create(store, folder, name, encoder, columns, total, kind=kind, exact=exact)
+    weights, tokenizer = files_of(encoder)
     # The columns there were stay: images that are gone from the folder may still have values.
     index.update(
         state="building",
         source=str(folder),
         columns={**index.info.columns, **columns},
-        weights=encoder.weights or index.info.weights,
-        tokenizer=encoder.tokenizer or index.info.tokenizer,
+        weights=weights or index.info.weights,
+        tokenizer=tokenizer or index.info.tokenizer,
     )
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(total, on_progress)
@@ -371,8 +373,8 @@ def _open_or_create(
             encoder=encoder.spec.name,
             fingerprint=encoder.fingerprint,
             precision=encoder.precision,
-            weights=encoder.weights,
-            tokenizer=encoder.tokenizer,
+            weights=files_of(encoder)[0],
+            tokenizer=files_of(encoder)[1],
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,

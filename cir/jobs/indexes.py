@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change, require_indexable
-from cir.encoders.protocol import Encoder
-from cir.encoders.registry import encoder_readiness, fetch_encoder
-from cir.encoders.shared import encoder_for
+from cir.encoders.protocol import Encoder, EncoderChoice
+from cir.encoders.registry import choice_of_index, choose, fetch, load_encoder, readiness
 from cir.errors import StoreError, UsageError
 from cir.indexing.folder import IngestReport, ingest
 from cir.indexing.uploads import (
@@ -53,14 +53,16 @@ class IndexJobs:
         settings: of the person who asks.
         store: with the rights of that person.
         local: whether that person has the server's machine to himself; see `require_indexable`.
-        load: gives the encoder of a name or of an index, on a device.
+        load: gives the encoder of a choice.
     """
 
     settings: Settings
     store: Store
     local: bool
     jobs: Jobs = JOBS
-    load: Callable[[str | IndexInfo, str], Encoder] = field(default=encoder_for, repr=False)
+    load: Callable[[EncoderChoice], Encoder] = field(
+        default=partial(load_encoder, download=False), repr=False
+    )
 
     def all(self) -> list[tuple[str, Job]]:
         """Index names and their running or last job, the latest first."""
@@ -162,7 +164,7 @@ class IndexJobs:
         refuse_change(self.settings.read_only)
 
         def work(job: Job) -> Indexed:
-            loaded = self.load(self.settings.encoder, self.settings.device)
+            loaded = self.load(choose(self.settings))
             report = build_sample(self.store, self.settings, loaded, job.tell)
             return Indexed(report, None)
 
@@ -243,10 +245,13 @@ class IndexJobs:
         if table is not None:
             job.tell(Progress("Reading the metadata"))
             keep_table(table, folder, self._table_home(name, folder), self.settings.data_dir)
-        if isinstance(encoder, str):  # what a new index may download has been asked before
-            fetch_encoder(encoder, job.tell)
+        if isinstance(encoder, str):
+            choice = choose(self.settings, encoder)
+            fetch(choice, job.tell)  # what a new index may download has been asked before
+        else:
+            choice = choice_of_index(encoder, choose(self.settings))
         job.tell(Progress("Loading the encoder"))
-        loaded = self.load(encoder, self.settings.device)
+        loaded = self.load(choice)
         job.tell(Progress("Looking through the images"))
         report = ingest(
             self.store,
@@ -276,7 +281,7 @@ class IndexJobs:
     def _new_name(self, name: str, encoder: str, *, download: bool) -> str:
         """The name for a new index, tidy."""
         refuse_change(self.settings.read_only)
-        if encoder_readiness(encoder) == "download" and not download:
+        if readiness(choose(self.settings, encoder)) == "download" and not download:
             raise UsageError(
                 f"The encoder {encoder} is not on this machine: allow its download, or choose "
                 "another."

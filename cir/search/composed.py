@@ -1,7 +1,8 @@
 """A query's walk: picture and sentence to vector to hits."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,11 +10,16 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
+from cir.search.options import SearchOptions
 from cir.store import Hit, Index
-from cir.store.filters import expression, parse_where
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+USUAL = SearchOptions()
+
+Timed = Callable[[str], AbstractContextManager[None]]
+"""Gives a context that covers a stage, "encoding" or "search"."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,13 @@ class Query:
         instruction: any text; "" or white space for none.
         content_hash: of the reference's file. Where given, images of the same content are left out
             of the results.
+        rewordings: the instruction in other words; the embeddings of all wordings are averaged.
     """
 
     image: Image | None = None
     instruction: str = ""
     content_hash: str | None = None
+    rewordings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -41,63 +49,89 @@ def search(
     index: Index,
     encoder: Encoder,
     query: Query,
+    options: SearchOptions = USUAL,
     *,
-    limit: int = 20,
-    where: Sequence[str] = (),
     exclude_ids: Collection[str] = (),
 ) -> list[Hit]:
     """The images nearest to the query by cosine similarity, best first.
 
     Args:
-        limit: images at most.
-        where: conditions such as "baseColour=Red"; all must hold.
         exclude_ids: images to leave out.
 
     Raises:
-        UsageError: the query is empty, a condition is wrong, or `limit` is out of range.
+        UsageError: the query is empty, a condition is wrong, or the limit is out of range.
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
     excluded = set(exclude_ids)
     if query.content_hash is not None:
         excluded.update(index.ids_with_content(query.content_hash))
-    return search_batch(index, encoder, [query], limit=limit, where=where, exclude_ids=[excluded])[
-        0
-    ]
+    return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
 
 
 def search_batch(
     index: Index,
     encoder: Encoder,
     queries: Sequence[Query],
+    options: SearchOptions = USUAL,
     *,
-    limit: int,
-    where: Sequence[str] = (),
     exclude_ids: Sequence[Collection[str]] | None = None,
-    only_ids: Sequence[Collection[str]] | None = None,
+    only_ids: Sequence[Collection[str] | None] | None = None,
     mode: Mode = "composed",
+    timed: Timed = lambda stage: nullcontext(),
 ) -> list[list[Hit]]:
     """Like `search` for many queries in one request, without a look at their `content_hash`.
 
-    `exclude_ids` and `only_ids` hold one collection of ids a query; `mode` says what of each query
-    is used, see `embed`.
+    Args:
+        exclude_ids: for each query, ids to leave out.
+        only_ids: for each query, the ids among which to search, None for all. A query that is
+            searched in both ways stands in `queries` twice, and is encoded once.
+        mode: what of each query is used, see `embed`.
+        timed: entered around the encoding of the queries, then around their search.
     """
-    info = index.info
-    require_same_encoder(encoder, info)
-    conditions = expression([parse_where(text, info.columns) for text in where])
-    vectors = embed(encoder, queries, mode)
-    return index.search(vectors, limit, conditions, exclude_ids, only_ids)
+    require_same_encoder(encoder, index.info)
+    with timed("encoding"):
+        vectors = embed(encoder, queries, mode)
+    with timed("search"):
+        return index.search_vectors(
+            vectors, options.limit, options.where, exclude_ids=exclude_ids, only_ids=only_ids
+        )
 
 
 def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:
     """`(n, dim)` float32 unit rows of the queries.
 
     "composed" fuses image and instruction, and takes the one there is where the other is missing;
-    "image" and "text" ignore the other; "sum" is the normalised sum of the two alone.
+    "image" and "text" ignore the other; "sum" is the normalised sum of the two alone. The rows of
+    all wordings of a query are averaged. A query that stands there twice is encoded once.
 
     Raises:
         UsageError: a query lacks what the mode needs.
     """
+    distinct = list({id(query): query for query in queries}.values())
+    rows = _rows(encoder, distinct, mode)
+    reworded = [
+        (at, replace(query, instruction=text))
+        for at, query in enumerate(distinct if mode != "image" else ())
+        for text in query.rewordings
+    ]
+    if reworded:
+        places = [at for at, _ in reworded]
+        np.add.at(rows, places, _rows(encoder, [query for _, query in reworded], mode))
+        rows[places] = normalised(rows[places])
+    place = {id(query): at for at, query in enumerate(distinct)}
+    return rows[[place[id(query)] for query in queries]]
+
+
+def normalised(sums: Embeddings) -> Embeddings:
+    """`(n, dim)` float32 unit rows along these sums of rows; a sum of nothing stays 0."""
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    rows: Embeddings = (sums / np.maximum(length, 1e-12)).astype(np.float32)
+    return rows
+
+
+def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
+    """`(n, dim)` rows of the queries in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
     ways = [_way(query, mode) for query in queries]
     for way in MODES:
@@ -132,7 +166,4 @@ def _encode(encoder: Encoder, queries: Sequence[Query], way: Mode) -> Embeddings
         case "text":
             return encoder.encode_texts(texts)
         case "sum":
-            total = encoder.encode_images(images) + encoder.encode_texts(texts)
-            length = np.linalg.norm(total, axis=1, keepdims=True)
-            rows: Embeddings = (total / np.maximum(length, 1e-12)).astype(np.float32)
-            return rows
+            return normalised(encoder.encode_images(images) + encoder.encode_texts(texts))

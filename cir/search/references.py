@@ -1,5 +1,7 @@
 """An indexed image as reference: its original where it may be read, else its thumbnail."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +9,12 @@ from PIL.Image import Image
 
 from cir.access import is_readable
 from cir.errors import ImageError, UsageError
-from cir.images import content_hash, decode, read_bytes
+from cir.images import as_rgb, content_hash, decode, open_reference, read_bytes
+from cir.search.composed import Query
 from cir.settings import Settings
 from cir.store import ImageRecord, Index
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,34 @@ def _original(
         return decode(data).image if content_hash(data) == record.content_hash else None
     except ImageError:
         return None
+
+
+def query_of(
+    index: Index,
+    image: str | os.PathLike[str] | bytes | Image | None,
+    text: str,
+    settings: Settings,
+) -> Query:
+    """The query of a reference image in any form and an instruction.
+
+    Args:
+        index: which is asked.
+        image: a file's path or content, a Pillow image, or the id of an image of the index.
+        text: the instruction.
+        settings: say which files may be read.
+
+    Raises:
+        ImageError: the image cannot be read.
+    """
+    if image is None:
+        return Query(instruction=text)
+    if isinstance(image, Image):
+        return Query(as_rgb(image), text)
+    if isinstance(image, bytes):
+        given = uploaded_reference("The reference image", image)
+    elif isinstance(image, str) and _ID.fullmatch(image) and not Path(image).exists():
+        given = indexed_reference(index, image, settings, local=True)
+    else:
+        picture, content = open_reference(image)
+        return Query(picture, text, content)
+    return Query(given.image, text, given.content_hash)

@@ -3,9 +3,9 @@
 Importing this package loads neither pymilvus nor a backend; the first call of a `Store` does.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cir.late import late_names
 from cir.store.records import (
     ColumnType,
     Hit,
@@ -39,16 +39,13 @@ __all__ = [
 ]
 
 
-_LATE = {
-    "Index": "cir.store.index",
-    "Store": "cir.store.store",
-    "gallery_store": "cir.store.store",
-    "index_store": "cir.store.store",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Late: these bring what reads and writes Milvus, which a reader of records does not need.
-    if name in _LATE:
-        return getattr(importlib.import_module(_LATE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Late: these bring what reads and writes Milvus, which a reader of records does not need.
+__getattr__ = late_names(
+    __name__,
+    {
+        "Index": "cir.store.index",
+        "Store": "cir.store.store",
+        "gallery_store": "cir.store.store",
+        "index_store": "cir.store.store",
+    },
+)

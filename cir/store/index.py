@@ -11,6 +11,7 @@ from cir.errors import StoreError, UsageError
 from cir.store import filters
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.connection import Connection
+from cir.store.filters import Condition
 from cir.store.records import Hit, ImageRecord, IndexInfo, Row
 from cir.store.registry import Registry
 from cir.store.thumbnails import Thumbnails
@@ -95,15 +96,16 @@ class Index:
         """Number of images now."""
         return self._images.count()
 
-    def search(
+    def search_vectors(
         self,
         vectors: NDArray[np.float32],
         limit: int,
-        where: str = "",
+        where: Sequence[str | Condition] = (),
+        *,
         exclude_ids: Sequence[Collection[str]] | None = None,
-        only_ids: Sequence[Collection[str]] | None = None,
+        only_ids: Sequence[Collection[str] | None] | None = None,
     ) -> list[list[Hit]]:
-        """The nearest images of each query, best first; equal scores by path.
+        """The images nearest to each query's vector, best first; equal scores by path.
 
         Sees every earlier write of this process. On a server, a single query on a person's index
         may miss what other processes wrote in the last few seconds; a batch, and any search of a
@@ -113,22 +115,29 @@ class Index:
             vectors: `(n, dim)` queries; a row of any length but of finite values.
             limit: images a query, 1 to 16,384. Excluded images count towards this bound:
                 16,384 with 4 exclusions gives at most 16,380.
-            where: an expression made by `cir.store.filters.expression`; "" for all images.
+            where: conditions such as "year>=2011"; all must hold.
             exclude_ids: for each query, ids that must not be found.
-            only_ids: for each query, the ids among which to search; costs a request a query.
+            only_ids: for each query, the ids among which to search, None for all; costs a request
+                for each query that has them.
 
         Raises:
-            UsageError: `limit` is out of range.
+            UsageError: `limit` is out of range, or a condition is wrong.
             StoreError: the queries do not fit the index.
         """
         queries = self._checked(vectors, limit)
         strong = self._info.kind == "gallery" or len(queries) > 1
-        search = Search(self._images, where, strong=strong)
+        conditions = [
+            filters.parse_where(each, self._info.columns) if isinstance(each, str) else each
+            for each in where
+        ]
+        search = Search(self._images, filters.expression(conditions), strong=strong)
         if only_ids is None:
             return search.excluding(queries, limit, exclude_ids)
         excluded = exclude_ids or [()] * len(queries)
+        whole = [at for at, only in enumerate(only_ids) if only is None]
+        hits = iter(search.excluding(queries[whole], limit, [excluded[at] for at in whole]))
         return [
-            search.among(query, limit, set(only) - set(out))
+            next(hits) if only is None else search.among(query, limit, set(only) - set(out))
             for query, only, out in zip(queries, only_ids, excluded, strict=True)
         ]
 

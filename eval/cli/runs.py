@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
-from eval.comparison.paired import Comparison, check_measure, compare, contender, points
+from eval.cli.words import command
+from eval.comparison.paired import HEADINGS, LEGEND, Comparison, compare, contender
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
 
@@ -33,7 +34,11 @@ def _compare(
         ),
     ],
     measure: Annotated[
-        str | None, typer.Option(help="What to draw conclusions about; else recall@10.")
+        str | None,
+        typer.Option(
+            help="What to draw conclusions about, for example recall@20; else recall@10. One that "
+            "the rank of the first target decides is worked out; others must have been measured."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
     as_json: AsJson = False,
@@ -41,12 +46,12 @@ def _compare(
     """Compare runs of one labelled set: differences, intervals, and what may be chance."""
     with command(as_json):
         runs_dir = load_settings().runs_dir
-        compared = compare([contender(text, runs_dir) for text in runs], seed=seed)
-        chosen = check_measure(measure, compared.measures)
+        contenders = [contender(text, runs_dir) for text in runs]
+        compared = compare(contenders, measure=measure, seed=seed)
     if as_json:
-        print_document(compared.document(chosen))
+        print_document(compared.document())
     else:
-        _print_comparison(compared, chosen, Console())
+        _print_comparison(compared, Console())
 
 
 def _mean(
@@ -94,26 +99,15 @@ def _report(
         typer.echo("\n".join([*lacks, str(html)]))
 
 
-def _print_comparison(compared: Comparison, measure: str, console: Console) -> None:
-    first, *others = compared.contenders
-    for other, differences in zip(others, compared.differences, strict=True):
-        title = Text(f"{other.label} minus {first.label}, {compared.queries} queries")
+def _print_comparison(compared: Comparison, console: Console) -> None:
+    for other in range(len(compared.differences)):
+        title = Text(compared.title(other))
         table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-        table.add_column("", no_wrap=True)
-        for heading in ("first", "this", "points", "interval", "+/-/=", "p"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        figures = compared.figures[compared.contenders.index(other)]
-        for name, it in differences.items():
-            table.add_row(
-                name,
-                f"{compared.figures[0][name]:.3f}",
-                f"{figures[name]:.3f}",
-                points(it.delta),
-                f"{points(it.low)}, {points(it.high)}",
-                f"{it.better}/{it.worse}/{it.same}",
-                f"{it.p_holm:.4f}",
-            )
+        for place, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+        for cells in compared.rows(other):
+            table.add_row(*cells)
         console.print(table)
-    console.print("interval: 95 %. +/-/=: queries that got better, worse, and stayed the same.")
-    for line in (*compared.words(measure), *compared.notes):
+    console.print(LEGEND)
+    for line in (*compared.words(), *compared.notes):
         console.print(Text(line), soft_wrap=True)

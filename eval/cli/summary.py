@@ -1,4 +1,4 @@
-"""The figures of a run as one JSON document, and as a table for people."""
+"""The figures of a run as a table for people, and the minimum that somebody demands of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cir.errors import UsageError
-from eval.evaluation.scoring import figures_of, measures_of
-from eval.measures import Measure, RecallSubset, Values, mean
-from eval.runs.ranks import composition_gain
-from eval.sets.labelled import NATIVE, Absent, LabelledSet
+from eval.measures import Measure, parse_measure
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns
@@ -20,78 +17,28 @@ _GAIN_MEASURE = "recall@10"
 _BOTH = ("with", "without")
 
 
-def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -> dict[str, Any]:
-    """Means over all queries, over each group, and for each mode when there are several.
-
-    Args:
-        labelled: the set that was run.
-        values: mode -> measure -> the value of each query; `composed` is there.
-
-    Returns:
-        `queries`, `metrics` and `groups` of the composed query; with the ablations `modes`, and
-        `composition_gain`: for each measure the best of the others and the points beyond it.
-    """
-    document = figures_of(labelled, values["composed"])
-    if not labelled.judged:
-        return document | {"groups": {}, "judged": False}
-    if len(values) > 1:
-        modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
-        document["modes"] = modes
-        document["composition_gain"] = {
-            name: {"best": gain.best, "mode": gain.mode, "points": gain.points}
-            for name in document["metrics"]
-            if (gain := composition_gain(modes, name))
-        }
-    return document
-
-
-def absent_counts(absent: Absent) -> dict[str, int]:
-    """How many images and targets the gallery lacks; their queries count as never found."""
-    counts = {
-        "references": len(absent.references),
-        "targets": len(absent.targets),
-        "unreachable_queries": len(absent.unreachable),
-    }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
-
-
-def depth_notes(labelled: LabelledSet, images: int) -> list[str]:
-    """Says which measures look deeper than the gallery is."""
-    deep = [
-        str(measure)
-        for measure in measures_of(labelled)
-        if not isinstance(measure, RecallSubset) and getattr(measure, "k", 0) > images
-    ]
-    if not deep:
-        return []
-    return [
-        f"The gallery holds {images} images, so {', '.join(deep)} look at all of them: "
-        "they tell little."
-    ]
-
-
-def parse_minimum(text: str, measures: Sequence[Measure] = NATIVE.measures) -> tuple[str, float]:
-    """Name and value of a demanded minimum such as `recall@10=0.7`.
-
-    Args:
-        text: what somebody wrote.
-        measures: those that will be reported.
+def parse_minimum(text: str) -> tuple[Measure, float]:
+    """Measure and value of a demanded minimum such as `recall@10=0.7`.
 
     Raises:
-        UsageError: the measure is unknown, or the value is not a number from 0 to 1.
+        UsageError: there is no such measure, or the value is not a number from 0 to 1.
     """
     name, _, value = text.partition("=")
-    names = [str(measure) for measure in measures]
-    if name not in names:
-        raise UsageError(f"--min {text}: write one of {', '.join(names)}, then = and a number.")
+    try:
+        measure = parse_measure(name)
+    except UsageError as error:
+        raise UsageError(f"--min {text}: {error}") from error
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     # Also false for NaN, which no figure could miss.
     if not 0.0 <= number <= 1.0:
-        raise UsageError(f"--min {text}: {value!r} is not a number from 0 to 1.")
-    return name, number
+        raise UsageError(
+            f"--min {text}: {value!r} is not a number from 0 to 1; write, for example, "
+            f"{measure}=0.5."
+        )
+    return measure, number
 
 
 def print_tables(document: Mapping[str, Any], console: Console) -> None:

@@ -1,15 +1,17 @@
 """An evaluation as a job: with the stage it is at, and an end when somebody asks for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cir.access import refuse_change
+from cir.errors import UsageError
 from cir.jobs.background import Job
 from cir.progress import Progress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
+from eval.sets.catalogue import NATIVE_NAME, Place, load_place
 from eval.sets.own import keep_set
 
 SAMPLE = "sample"
@@ -24,13 +26,19 @@ class Plan:
     """What a job evaluates.
 
     Attributes:
-        request: the evaluation; its labelled set is replaced where one of these is given.
+        request: where and how the labelled set is asked.
+        place: the labelled set; one of the next two otherwise.
+        split: which judgements; None takes the usual one.
+        reading: options of the set's format, by name.
         sample: whether to run the sample's labelled set, which is drawn if need be; without an
             index its own pictures are searched.
         upload: name and content of the files of a labelled set to keep and run.
     """
 
     request: Request
+    place: Place | None = None
+    split: str | None = None
+    reading: Mapping[str, bool] | None = None
     sample: bool = False
     upload: Sequence[tuple[str, bytes]] = ()
 
@@ -44,14 +52,18 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
         RecomposeError: as `eval.evaluation.running.run`.
     """
     refuse_change(settings.read_only)
-    request = plan.request
+    request, place = plan.request, plan.place
     if plan.sample:
         draw_sample(settings, job.tell)
         labelled, pictures = sample_labelled_set(settings)
         gallery = pictures if request.index is None and request.gallery is None else request.gallery
-        request = replace(request, labelled_set=labelled, gallery=gallery, set_name=SAMPLE)
+        request = replace(request, gallery=gallery)
+        place = Place(SAMPLE, NATIVE_NAME, labelled, given_name=SAMPLE)
     elif plan.upload:
         job.tell(Progress(READING))
-        request = replace(request, labelled_set=keep_set(plan.upload, settings.data_dir))
+        folder = keep_set(plan.upload, settings.data_dir)
+        place = Place(folder.name, NATIVE_NAME, folder)
+    if place is None:
+        raise UsageError("There is no labelled set to run: choose one.")
     job.tell(Progress(LOADING))
-    return run(request, settings, job.tell)
+    return run(load_place(place, plan.split, plan.reading), request, settings, job.tell)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cir.encoders.protocol import Encoder, require_same_encoder
-from cir.encoders.shared import encoder_of_index
 from cir.errors import EncoderMismatchError, UsageError
 from cir.indexing.folder import FailedImage, ingest
 from cir.progress import OnProgress
 from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
+from eval.errors import BenchWayOut
 
 _NAME_LENGTH = 40  # of a folder's name in a gallery's: index names are bounded
 
@@ -79,41 +79,38 @@ def open_folder(
 
 
 def open_index(
-    store: Store,
-    name: str,
-    encoder_name: str | None = None,
-    load: Callable[[IndexInfo], Encoder] = encoder_of_index,
+    index: Index,
+    encoder: Encoder | str | None,
+    load: Callable[[IndexInfo], Encoder],
 ) -> Gallery:
     """A person's index as a gallery, with the encoder that made it.
 
     Args:
-        store: holds the index.
-        name: display name of the index.
-        encoder_name: the encoder that was asked for, if any.
+        index: what to search.
+        encoder: the encoder that was asked for, or its name; None for the one of the index.
         load: gives the encoder of an index.
 
     Raises:
-        UnknownIndexError: there is no such index.
         EncoderMismatchError: the index was made by another encoder, or by other weights.
         UsageError: the folder of the index is not known or gone, or the index is empty.
     """
-    index = store.open(name, kind="index")
     info = index.info
-    if encoder_name is not None and encoder_name != info.encoder:
+    if isinstance(encoder, str) and encoder != info.encoder:
         raise EncoderMismatchError(
-            f"The index {name!r} was made by the encoder {info.encoder!r}, not by "
-            f"{encoder_name!r}: leave --encoder out, or make an index with {encoder_name!r}."
+            f"The index {info.name!r} was made by the encoder {info.encoder!r}, not by "
+            f"{encoder!r}.",
+            BenchWayOut.INDEX_S_ENCODER,
         )
     if info.source is None:
         raise UsageError(
-            f"The index {name!r} has no source folder to read reference images from: "
-            "run the labelled set with --gallery FOLDER."
+            f"The index {info.name!r} has no source folder to read reference images from.",
+            BenchWayOut.SEARCH_A_FOLDER,
         )
     folder = Path(info.source)
     check_folder(folder)
-    encoder = load(info)
-    require_same_encoder(encoder, info)
-    return _gallery(f"the index {name!r}", folder, index, encoder)
+    loaded = load(info) if encoder is None or isinstance(encoder, str) else encoder
+    require_same_encoder(loaded, info)
+    return _gallery(f"the index {info.name!r}", folder, index, loaded)
 
 
 def check_folder(folder: Path) -> None:

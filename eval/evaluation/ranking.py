@@ -5,22 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-from PIL.Image import Image
-
-from cir.encoders.protocol import Embeddings, Encoder
 from cir.images import open_image
 from cir.parallel import batched
 from cir.progress import OnProgress, ProgressTeller
-from cir.search import Mode, Query, embed
+from cir.search import Mode, Query, SearchOptions, search_batch
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
-from eval.measures import first_target_rank
+from eval.measures import DEPTH, first_target_rank
 from eval.runs.writing import RunWriter
 from eval.sets.labelled import LabelledQuery, LabelledSet
-
-DEPTH = 100
-"""Length of a ranking; MRR counts a target below it as not found. No less than the largest k."""
 
 COMPOSED: tuple[Mode, ...] = ("composed",)
 """What is run without ablations; `cir.search.MODES` adds image, text and their sum."""
@@ -59,7 +52,8 @@ class Ranking:
     Attributes:
         query: what was asked.
         mode: what of it was asked.
-        hits: at most `DEPTH` + 1, best first, the reference among them where the gallery holds it.
+        hits: best first, the reference among them where the gallery holds it; one more than the
+            depth of the run at least, where there are so many.
         among: the query's candidates, best first; empty where it has none.
     """
 
@@ -85,6 +79,7 @@ def evaluate(
     *,
     modes: Sequence[Mode] = COMPOSED,
     keep_reference: bool = False,
+    depth: int = DEPTH,
     on_progress: OnProgress | None = None,
 ) -> Mapping[Mode, Ranked]:
     """Run every query and write its rankings.
@@ -97,6 +92,7 @@ def evaluate(
         modes: what is asked of the encoder.
         keep_reference: whether the reference image stays in the written rankings. It is removed
             by its path alone: a copy of the same bytes may be a target.
+        depth: length of the written rankings, 1 to 16,383.
         on_progress: told after each ranking of how many queries are done.
 
     Returns:
@@ -105,18 +101,22 @@ def evaluate(
     found = {mode: Ranked() for mode in modes}
     for query in labelled.queries:
         writer.add_query(query.id, query.groups)
-    askable = [query for query in labelled.queries if gallery.has_reference(query.reference)]
+    askable = [
+        query
+        for query in labelled.queries
+        if not query.reference or gallery.has_reference(query.reference)
+    ]
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
     teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
-    for ranking in rank(askable, gallery, modes, watch):
+    for ranking in rank(askable, gallery, modes, watch, depth):
         query, mode = ranking.query, ranking.mode
         found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
         kept = [
             (hit.path, hit.score)
             for hit in ranking.hits
             if keep_reference or hit.path != query.reference
-        ][:DEPTH]
+        ][:depth]
         first = first_target_rank((path for path, _ in kept), query.first_targets)
         writer.add_ranking(query.id, mode, kept, first)
         if query.candidates:
@@ -127,71 +127,61 @@ def evaluate(
 
 
 def rank(
-    queries: Sequence[LabelledQuery], gallery: Gallery, modes: Sequence[Mode], watch: Stopwatch
+    queries: Sequence[LabelledQuery],
+    gallery: Gallery,
+    modes: Sequence[Mode],
+    watch: Stopwatch,
+    depth: int = DEPTH,
 ) -> Iterator[Ranking]:
     """Rankings of queries, batch by batch, within a batch mode by mode.
+
+    A query that has nothing to ask in a mode (no instruction for its text alone, say) has no
+    ranking there, and so counts 0.
 
     Raises:
         ImageError: a reference image cannot be read.
     """
     for batch in batched(queries, BATCH):
         with watch.measure("reading"):
-            paths = {query.reference for query in batch}
+            paths = {query.reference for query in batch if query.reference}
             opened = {path: open_image(gallery.folder / path) for path in paths}
+        asked = {
+            query.id: Query(
+                opened.get(query.reference),
+                query.instruction,
+                rewordings=(query.reworded,) if query.reworded else (),
+            )
+            for query in batch
+        }
+        among = {query.id: _candidates(query, gallery) for query in batch}
+        # One more than the depth, as the reference may be removed; no more than there are.
+        limit = max(min(depth + 1, len(gallery.paths)), *map(len, among.values()))
         for mode in modes:
-            # No instruction, no ranking by text: such a query counts 0 in this mode.
-            asked = [q for q in batch if mode != "text" or q.instruction.strip()]
-            if not asked:
+            able = [query for query in batch if _can_be_asked(asked[query.id], mode)]
+            choosy = [query for query in able if among[query.id]]
+            if not able:
                 continue
-            with watch.measure("encoding"):
-                vectors = _embedded(asked, opened, gallery.encoder, mode)
-            with watch.measure("search"):
-                found = gallery.index.search(vectors, DEPTH + 1)
-                among = _among(asked, vectors, gallery)
-            for query, hits, few in zip(asked, found, among, strict=True):
-                yield Ranking(query, mode, hits, few)
+            found = search_batch(
+                gallery.index,
+                gallery.encoder,
+                [asked[query.id] for query in [*able, *choosy]],
+                SearchOptions(limit),
+                only_ids=[None] * len(able) + [among[query.id] for query in choosy],
+                mode=mode,
+                timed=watch.measure,
+            )
+            few = dict(zip((query.id for query in choosy), found[len(able) :], strict=True))
+            for query, hits in zip(able, found[: len(able)], strict=True):
+                yield Ranking(query, mode, hits, few.get(query.id, ()))
 
 
-def _embedded(
-    queries: Sequence[LabelledQuery], opened: Mapping[str, Image], encoder: Encoder, mode: Mode
-) -> Embeddings:
-    """`(n, dim)` unit rows of the queries; of one with two wordings, the mean of both."""
-
-    def rows(of: Sequence[LabelledQuery], texts: Sequence[str]) -> Embeddings:
-        asked = [Query(opened[q.reference], text) for q, text in zip(of, texts, strict=True)]
-        return embed(encoder, asked, mode)
-
-    vectors = rows(queries, [query.instruction for query in queries])
-    places = [place for place, query in enumerate(queries) if query.reworded]
-    if places and mode != "image":
-        again = [queries[place] for place in places]
-        vectors[places] = _mean(vectors[places], rows(again, [query.reworded for query in again]))
-    return vectors
+def _can_be_asked(query: Query, mode: Mode) -> bool:
+    """Whether the query has what the mode takes."""
+    has_image, has_text = query.image is not None, bool(query.text)
+    return {"image": has_image, "text": has_text}.get(mode, has_image or has_text)
 
 
-def _mean(first: Embeddings, second: Embeddings) -> Embeddings:
-    """`(n, dim)` unit rows halfway between those of two wordings."""
-    total = first + second
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    rows: Embeddings = (total / np.maximum(length, 1e-12)).astype(np.float32)
-    return rows
-
-
-def _among(
-    queries: Sequence[LabelledQuery], vectors: Embeddings, gallery: Gallery
-) -> list[list[Hit]]:
-    """For each query its candidates in the gallery, ranked; the reference is none of them."""
-    only = [
-        [image_id(path) for path in set(q.candidates) - {q.reference} if path in gallery.paths]
-        for q in queries
-    ]
-    asked = [place for place, ids in enumerate(only) if ids]
-    found: list[list[Hit]] = [[] for _ in queries]
-    if asked:
-        most = max(len(only[place]) for place in asked)
-        answers = gallery.index.search(
-            vectors[asked], most, only_ids=[only[place] for place in asked]
-        )
-        for place, hits in zip(asked, answers, strict=True):
-            found[place] = hits
-    return found
+def _candidates(query: LabelledQuery, gallery: Gallery) -> list[str]:
+    """Ids of the query's candidates in the gallery; the reference is none of them."""
+    names = set(query.candidates) - {query.reference}
+    return [image_id(path) for path in names if path in gallery.paths]

@@ -1,27 +1,27 @@
-"""One evaluation from folder names to a run on disk."""
+"""A labelled set asked in a gallery: one evaluation, from the two to a run on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cir.access import refuse_change
-from cir.encoders.shared import encoder_of_index, shared_encoder
+from cir.encoders.protocol import Encoder, files_of
+from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.progress import OnProgress
 from cir.search import MODES
 from cir.settings import Settings
-from cir.store import gallery_store, index_store
-from eval.cli.summary import absent_counts, depth_notes, figures
+from cir.store import Index, gallery_store, index_store
+from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
-from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, Stopwatch, evaluate
-from eval.evaluation.scoring import judged, measures_of
-from eval.measures import RankMeasure, Values, mean, score
+from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
+from eval.evaluation.scoring import absent_counts, depth_notes, figures, judged, measures_of
+from eval.measures import DEPTH, Measure, Relevance, Values, depth_of, mean, score
 from eval.runs.writing import RunWriter, new_name, package_versions
-from eval.sets.catalogue import NATIVE_NAME, Reading, load_set
+from eval.sets.catalogue import option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
 GALLERY = "Encoding the gallery"
@@ -30,45 +30,45 @@ GALLERY = "Encoding the gallery"
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate.
+    """Where and how a labelled set is asked.
 
     Attributes:
-        labelled_set: folder of the labelled set's annotation files.
-        gallery: folder of images; either this or `index`.
-        index: display name of a person's index.
-        encoder: name of the encoder; None takes the index's own, or the one of the settings.
-        split: which judgements; None takes the usual one.
+        gallery: folder of images; either this or `index`. None for both takes the images that
+            the labelled set knows.
+        index: a person's index, or its display name.
+        encoder: an encoder, its name, or `module:attribute`; None takes the index's own, or the
+            one of the settings.
         ablations: whether to run image, text and their sum beside the composed query.
         keep_reference: whether the reference image stays in the ranking; None takes the set's
             own protocol.
         allow_missing: whether images that the gallery lacks count as never found.
+        measures: what is reported beside the measures of the set's protocol.
         out: folder of the run; None makes a new one among the runs.
-        set_name: what to call the labelled set; None takes its own name, or that of its folder.
-        format: of the annotation files, one of `eval.sets.catalogue.FORMATS`.
-        reading: options of that format, None for the usual ones.
-        weights, tokenizer: where the encoder's files are; None where they were, or are found.
-        precision: the encoder's arithmetic; "auto" is the index's own.
+        depth: length of the rankings, 1 to 16,383; they are longer where a measure looks deeper.
+        weights, tokenizer: where the files of a named encoder are; None where they were, or are
+            found.
+        precision: a named encoder's arithmetic; "auto" is the index's own.
     """
 
-    labelled_set: Path
     gallery: Path | None = None
-    index: str | None = None
-    encoder: str | None = None
-    split: str | None = None
+    index: str | Index | None = None
+    encoder: str | Encoder | None = None
     ablations: bool = False
     keep_reference: bool | None = None
     allow_missing: bool = False
+    measures: Sequence[Measure] = ()
     out: Path | None = None
-    set_name: str | None = None
-    format: str = NATIVE_NAME
-    reading: Reading | None = None
+    depth: int = DEPTH
     weights: str | None = None
     tokenizer: str | None = None
     precision: str = "auto"
 
 
 def run(
-    request: Request, settings: Settings, on_progress: OnProgress | None = None
+    labelled: LabelledSet,
+    request: Request,
+    settings: Settings,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Evaluate, and leave the run on disk.
 
@@ -78,17 +78,21 @@ def run(
         same and what the figures were made with.
 
     Raises:
-        UsageError: a folder, index, encoder or labelled set that cannot be used as asked.
+        UsageError: a folder, index or encoder that cannot be used as asked, a set that does not
+            fit its gallery, or a measure that does not fit the set.
         RecomposeError: the run failed.
     """
     refuse_change(settings.read_only)
+    images = labelled.source.images if labelled.source else None
+    if request.gallery is None and request.index is None and images is not None:
+        request = replace(request, gallery=images)
     _check_request(request)
     started = datetime.now(UTC)
-    labelled = load_set(request.format, request.labelled_set, request.split, request.reading)
-    if request.set_name:
-        labelled = replace(labelled, name=request.set_name)
     keep = request.keep_reference
     keep = labelled.protocol.keep_reference if keep is None else keep
+    measures = measures_of(labelled, request.measures)
+    depth = _depth(measures, request.depth)
+    request = replace(request, keep_reference=keep, depth=depth)
     modes = MODES if request.ablations else COMPOSED
     place = request.out or settings.runs_dir / new_name(labelled.name, started)
     watch = Stopwatch()
@@ -107,64 +111,73 @@ def run(
                 watch,
                 modes=modes,
                 keep_reference=keep,
+                depth=depth,
                 on_progress=on_progress,
             )
+
+        def values_of(ranked: Ranked, kept: bool) -> dict[str, Values]:
+            return score(_judged(labelled, ranked, kept, depth), measures)
+
         with watch.measure("measures"):
             values: dict[str, dict[str, Values]] = {}
             for mode in modes:
-                values[mode] = _values(labelled, found[mode], keep)
-                writer.add_values(mode, _beyond_ranks(labelled, values[mode]))
+                values[mode] = values_of(found[mode], keep)
+                writer.add_values(mode, _beyond_ranks(measures, values[mode]))
         document = {
             "set": labelled.name,
             "encoder": gallery.encoder.spec.name,
             **figures(labelled, values),
             "reference": {
                 "kept": keep,
-                "with": mean(_values(labelled, found["composed"], True)),
-                "without": mean(_values(labelled, found["composed"], False)),
+                "with": mean(values_of(found["composed"], True)),
+                "without": mean(values_of(found["composed"], False)),
             },
             "absent": absent_counts(absent),
             "failed": [asdict(failure) for failure in gallery.failed],
-            "notes": [*labelled.notes, *depth_notes(labelled, len(gallery.paths))],
+            "notes": [*labelled.notes, *depth_notes(measures, len(gallery.paths))],
             "seconds": watch.seconds(),
             "run": str(writer.folder),
         }
-        writer.finish(document | _provenance(request, labelled, gallery, started, keep))
+        writer.finish(document | _provenance(request, labelled, gallery, started))
     return document
 
 
-def _values(labelled: LabelledSet, found: Ranked, keep_reference: bool) -> dict[str, Values]:
-    """Each measure's value of each query; a ranking counts to the depth that is written."""
+def _depth(measures: Sequence[Measure], least: int) -> int:
+    """Length of the rankings; one more is searched, so that the reference can be taken out."""
+    from cir.store.collection import MAX_LIMIT  # late, as all that reads Milvus
+
+    depth = max(least, depth_of(measures))
+    if depth >= MAX_LIMIT:
+        raise UsageError(f"A run ranks at most {MAX_LIMIT - 1} images a query: choose a smaller k.")
+    return depth
+
+
+def _check_request(request: Request) -> None:
+    if (request.gallery is None) == (request.index is None):
+        raise UsageError("A labelled set is searched in one place.", BenchWayOut.NAME_A_GALLERY)
+    if request.gallery is not None:
+        check_folder(request.gallery)
+
+
+def _judged(labelled: LabelledSet, found: Ranked, keep_reference: bool, depth: int) -> Relevance:
+    """What the rankings hold of the targets; a ranking counts to the depth that is written."""
     paths = {
         query.id: [
             path
             for path in found.paths.get(query.id, ())
             if keep_reference or path != query.reference
-        ][:DEPTH]
+        ][:depth]
         for query in labelled.queries
     }
     among = found.among if labelled.has_candidates else None
-    return score(
-        judged(labelled, paths, among, keep_reference=keep_reference), measures_of(labelled)
-    )
+    return judged(labelled, paths, among, keep_reference=keep_reference)
 
 
 def _beyond_ranks(
-    labelled: LabelledSet, values: Mapping[str, Values]
+    measures: Sequence[Measure], values: Mapping[str, Values]
 ) -> dict[str, Sequence[float]]:
     """The measures that the rank of the first target does not give."""
-    return {
-        str(measure): values[str(measure)].tolist()
-        for measure in measures_of(labelled)
-        if not isinstance(measure, RankMeasure)
-    }
-
-
-def _check_request(request: Request) -> None:
-    if (request.gallery is None) == (request.index is None):
-        raise UsageError("Name what to search: either --gallery FOLDER or --index NAME.")
-    if request.gallery is not None:
-        check_folder(request.gallery)
+    return {str(each): values[str(each)].tolist() for each in measures if not each.by_rank}
 
 
 def _open_gallery(
@@ -175,42 +188,47 @@ def _open_gallery(
     on_progress: OnProgress | None,
 ) -> tuple[Gallery, LabelledSet]:
     """What is searched, and the set with its images named by their paths there."""
-    if request.gallery is None:
-        load = partial(
-            encoder_of_index,
-            weights=request.weights,
-            tokenizer=request.tokenizer,
-            device=settings.device,
-            precision=request.precision,
-        )
-        store = index_store(settings)
+    encoder = request.encoder
+    choice = choose(
+        settings,
+        encoder if isinstance(encoder, str) else None,
+        weights=request.weights,
+        tokenizer=request.tokenizer,
+        precision=request.precision,
+    )
+    if isinstance(encoder, str) and ":" in encoder:
+        encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
+    if request.index is not None:
         with watch.measure("gallery"):
-            gallery = open_index(store, request.index or "", request.encoder, load)
+            index = request.index
+            if isinstance(index, str):
+                index = index_store(settings).open(index)
+            gallery = open_index(
+                index,
+                encoder,
+                lambda info: load_encoder(choice_of_index(info, choice), download=False),
+            )
         labelled = located(labelled, gallery.paths)
         _check_split(labelled, gallery)
         return gallery, labelled
+    folder = request.gallery or Path()
     store = gallery_store(settings)
     with watch.measure("encoder"):
-        encoder = shared_encoder(
-            request.encoder or settings.encoder,
-            request.weights,
-            request.tokenizer,
-            settings.device,
-            request.precision,
-        )
+        if encoder is None or isinstance(encoder, str):
+            encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
-        if labelled.protocol.image_id is not str:
-            paths = {found.path for found in walk_images(request.gallery)}
+        if labelled.protocol.image_id is not None:
+            paths = {found.path for found in walk_images(folder)}
             labelled = located(labelled, paths)
             only = None if labelled.gallery is None else paths & set(labelled.gallery)
         if only is not None and not only:
             raise UsageError(
-                f"{request.gallery} holds no image of {labelled.name}: files are named by the "
+                f"{folder} holds no image of {labelled.name}: files are named by the "
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
         told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
-        return open_folder(store, request.gallery, encoder, told, only=only), labelled
+        return open_folder(store, folder, encoder, told, only=only), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -219,30 +237,30 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
     if beyond:
         raise UsageError(
             f"{labelled.name} is searched in the {len(labelled.gallery or ())} images of its "
-            f"split; {gallery.label} holds {len(beyond)} others, too. Search a folder with "
-            "--gallery: the images of the split are picked from it."
+            f"split; {gallery.label} holds {len(beyond)} others, too.",
+            BenchWayOut.PICK_THE_SPLIT,
         )
 
 
 def _provenance(
-    request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime, keep: bool
+    request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime
 ) -> dict[str, Any]:
     """What the figures were made with. Neither address nor token of Milvus is written down."""
-    info, encoder = gallery.index.info, gallery.encoder
+    info, encoder, source = gallery.index.info, gallery.encoder, labelled.source
     return {
         "date": started.isoformat(timespec="seconds"),
         "settings": {
-            "set": str(request.labelled_set.resolve()),
-            "format": request.format,
+            "set": str(source.root.resolve()) if source else None,
+            "format": source.format if source else None,
             "encoder": encoder.spec.name,
-            "weights": encoder.weights,
-            "tokenizer": encoder.tokenizer,
-            **asdict(request.reading or Reading()),
+            "weights": files_of(encoder)[0],
+            "tokenizer": files_of(encoder)[1],
+            **option_settings(source.options if source else None),
             "split": labelled.split,
             "ablations": request.ablations,
-            "keep_reference": keep,
+            "keep_reference": request.keep_reference,
             "allow_missing": request.allow_missing,
-            "depth": DEPTH,
+            "depth": request.depth,
         },
         "encoder_fingerprint": encoder.fingerprint,
         "precision": encoder.precision,

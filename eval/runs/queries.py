@@ -3,21 +3,21 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cir.errors import UsageError
-from eval.evaluation.ranking import DEPTH
 from eval.runs.ranks import COMPOSED, RankTable
-from eval.runs.reading import Run
+from eval.runs.reading import Run, query_table
 from eval.runs.writing import plain_id, trec_id
-from eval.sets.catalogue import FORMATS, NATIVE_NAME, Reading, load_set
+from eval.sets.catalogue import NATIVE_NAME, load_set
+from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP, LabelledQuery, located
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Order = Literal["worst", "best", "lost", "gained"]
 """By the rank of the first target, or by how many ranks it has changed."""
-
-NOT_FOUND = DEPTH + 1
-"""The rank that stands for a target below the ranking, where ranks are subtracted."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,14 @@ def asked_queries(
         UsageError: the labelled set is not where it was, or has changed since.
     """
     settings = run.part("settings")
-    root, name = settings.get("set"), settings.get("format", NATIVE_NAME)
-    if run.folder is None or not isinstance(root, str) or name not in FORMATS:
+    root, form = settings.get("set"), find_format(settings.get("format", NATIVE_NAME))
+    if run.folder is None or not isinstance(root, str) or form is None:
         raise UsageError(
             f"{run.name} does not say where its labelled set is: only its figures are known."
         )
-    reading = Reading(
-        small_gallery=bool(settings.get("small_gallery")),
-        both_orders=bool(settings.get("both_orders")),
-    )
-    labelled = load_set(name, Path(root), settings.get("split"), reading)
+    options = {option.name: bool(settings.get(option.name)) for option in form.options}
+    name = settings.get("format", NATIVE_NAME)
+    labelled = load_set(name, Path(root), settings.get("split"), options)
     if labelled.fingerprint != run.document.get("set_fingerprint"):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
     if paths is not None:
@@ -92,6 +90,8 @@ def query_rows(
         group: the one group to show; None for all.
         text: part of the instruction or of the id, in any case.
     """
+    # Ranks are subtracted, also of a target that neither ranking holds.
+    lost = 1 + max(table.depth, *((rank or 0) for rank in (before or {}).values()), 0)
     rows = []
     for place, query_id in enumerate(table.ids):
         groups = table.groups[place]
@@ -102,17 +102,48 @@ def query_rows(
             continue
         rank = table.ranks[mode][place]
         other = None if before is None else before[query_id]
-        change = 0 if before is None else (other or NOT_FOUND) - (rank or NOT_FOUND)
+        change = 0 if before is None else (other or lost) - (rank or lost)
         rows.append(QueryRow(query_id, rank, other, change, groups, instruction))
-    return sorted(rows, key=_KEYS[order])
+    keys: Mapping[Order, Callable[[QueryRow], int]] = {
+        "worst": lambda row: -(row.rank or lost),
+        "best": lambda row: row.rank or lost,
+        "lost": lambda row: row.change,
+        "gained": lambda row: -row.change,
+    }
+    return sorted(rows, key=keys[order])
 
 
-_KEYS: Mapping[Order, Callable[[QueryRow], int]] = {
-    "worst": lambda row: -(row.rank or NOT_FOUND),
-    "best": lambda row: row.rank or NOT_FOUND,
-    "lost": lambda row: row.change,
-    "gained": lambda row: -row.change,
-}
+def frame(run: Run) -> "DataFrame":
+    """The table of a run's queries, a row a query.
+
+    Returns:
+        Columns `id`; `groups`, a tuple of names; `instruction`, None where the labelled set is not
+        at hand; for each mode that was run ("composed", "sum", ...) the rank of the first target
+        from 1, <NA> where the ranking holds none; and for each mode and measure that a rank does
+        not give a value from 0 to 1, under names such as "composed map@10".
+
+    Raises:
+        UsageError: the run came without its table of queries, or that is damaged.
+    """
+    table = query_table(run)
+    if table is None:
+        raise UsageError(f"{run.name} came without its table of queries, queries.csv.")
+    try:
+        queries = run.labelled.queries if run.labelled else asked_queries(run).values()
+    except UsageError:
+        queries = ()
+    said = {query.id: query.instruction for query in queries}
+    import pandas as pd
+
+    columns: dict[str, object] = {
+        "id": table.ids,
+        "groups": table.groups,
+        "instruction": [said.get(each) for each in table.ids],
+    }
+    columns |= {mode: pd.array(ranks, dtype="Int64") for mode, ranks in table.ranks.items()}
+    for mode, values in table.values.items():
+        columns |= {f"{mode} {name}": column for name, column in values.items()}
+    return pd.DataFrame(columns)
 
 
 def ranks_by_id(table: RankTable, mode: str = COMPOSED) -> dict[str, int | None]:

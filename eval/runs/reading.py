@@ -10,14 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cir.errors import UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.search import MODES
-from eval.measures import MEASURES, is_measure_name
+from eval.measures import DEPTH, MEASURES, find_measure
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.writing import groups_of
+from eval.sets.labelled import LabelledSet
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DOCUMENT = "run.json"
 TABLE = "queries.csv"
@@ -34,7 +38,7 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Run:
-    """The figures of a run.
+    """An evaluation: its figures, what they were made with, and a row for each query.
 
     Attributes:
         name: that of its folder or upload.
@@ -42,11 +46,13 @@ class Run:
         encoder: name of the encoder.
         queries: number of queries.
         date: when it began, or None when it does not say.
-        modes: figures of each mode, of the composed query first.
-        groups: group -> figures of the composed query.
+        modes: mode ("composed", "image", "text", "sum") -> measure -> value from 0 to 1, of the
+            composed query first.
+        groups: group -> measure -> value of the composed query.
         document: `run.json` as it is; beyond the fields above nothing of it is checked.
         folder: where it lies, None for an upload.
-        table: ranks that came with an upload; `rank_table` gives those of either.
+        ranks: ranks that came with an upload; `rank_table` gives those of either.
+        labelled: the set that was asked, where this process has it at hand.
     """
 
     name: str
@@ -58,12 +64,24 @@ class Run:
     groups: Mapping[str, Figures]
     document: Mapping[str, Any] = field(repr=False)
     folder: Path | None = None
-    table: RankTable | None = field(default=None, repr=False)
+    ranks: RankTable | None = field(default=None, repr=False)
+    labelled: LabelledSet | None = field(default=None, repr=False)
 
     @property
     def metrics(self) -> Figures:
-        """Figures of the composed query."""
+        """Measure -> value from 0 to 1 of the composed query, the mean over all queries."""
         return self.modes[COMPOSED]
+
+    @property
+    def table(self) -> "DataFrame":
+        """A row for each query, in the order of the labelled set; see `eval.runs.queries.frame`.
+
+        Raises:
+            UsageError: the run came without its table of queries, or that is damaged.
+        """
+        from eval.runs.queries import frame
+
+        return frame(self)
 
     @property
     def judged(self) -> bool:
@@ -128,10 +146,13 @@ def rank_table(run: Run) -> RankTable | None:
     Raises:
         UsageError: the table is damaged or not of this run.
     """
-    if not run.judged:
-        return None
+    return query_table(run) if run.judged else None
+
+
+def query_table(run: Run) -> RankTable | None:
+    """Like `rank_table`, also where targets are not known: then without a rank."""
     if run.folder is None or not (run.folder / TABLE).is_file():
-        return run.table
+        return run.ranks
     return _table(_read(run.folder / TABLE), run)
 
 
@@ -155,7 +176,7 @@ def open_upload(name: str, data: bytes) -> Run:
         raise UsageError(f"{name} holds no {DOCUMENT}: choose a zip of a run's folder.")
     run = _parsed(found.parent.name or PurePosixPath(name).stem, files[found])
     table = files.get(found.with_name(TABLE))
-    return run if table is None else replace(run, table=_table(table, run))
+    return run if table is None else replace(run, ranks=_table(table, run))
 
 
 def _read(path: Path) -> bytes:
@@ -234,7 +255,7 @@ def _by_name(value: object, key: str) -> dict[str, Figures]:
 
 def _figures(value: object, place: str) -> Figures:
     given = value if isinstance(value, dict) else {}
-    names = [*_NAMES, *(name for name in given if name not in _NAMES and is_measure_name(name))]
+    names = [*_NAMES, *(name for name in given if name not in _NAMES and find_measure(name))]
     found = {name: given[name] for name in names if given.get(name) is not None}
     for name, figure in found.items():
         # Also false for NaN, which JSON readers take.
@@ -262,10 +283,16 @@ def _table(data: bytes, run: Run) -> RankTable:
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     for at, heading in enumerate(header):
         mode, _, name = heading.partition(" ")
-        if mode in columns and is_measure_name(name):
+        if mode in columns and find_measure(name):
             values.setdefault(mode, {})[name] = tuple(_value(row[at]) for row in body)
     groups = tuple(groups_of(row[1]) for row in body)
-    return RankTable(groups, ranks, values, tuple(row[0] for row in body))
+    return RankTable(groups, ranks, values, tuple(row[0] for row in body), _depth(run))
+
+
+def _depth(run: Run) -> int:
+    """How many images a ranking of the run holds."""
+    value = run.part("settings").get("depth")
+    return value if isinstance(value, int) and 0 < value < 2**31 else DEPTH
 
 
 def _value(text: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from cir.encoders.protocol import Embeddings, Encoder
+from cir.encoders.protocol import Embeddings, Encoder, batch_of, files_of
 from cir.indexing.folder import IngestReport, ingest
 from cir.store import ImageRecord, Index, Store
 
@@ -21,8 +21,8 @@ class CountingEncoder:
         self.spec = encoder.spec
         self.fingerprint = encoder.fingerprint
         self.precision = encoder.precision
-        self.weights, self.tokenizer = encoder.weights, encoder.tokenizer
-        self.batch = encoder.batch
+        self.weights, self.tokenizer = files_of(encoder)
+        self.batch = batch_of(encoder)
         self.encoded = 0
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:

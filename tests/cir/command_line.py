@@ -1,4 +1,4 @@
-"""`python -m cir` as another process."""
+"""`python -m cir` or `python -m eval` as another process."""
 
 import json
 import os
@@ -16,6 +16,7 @@ class CommandLine:
     """Runs commands with a data folder of their own."""
 
     data_dir: Path
+    module: str = "cir"
 
     def environment(self, **more: str) -> dict[str, str]:
         """Variables of a command: English, plain, wide, nothing of the person who runs the test."""
@@ -26,7 +27,7 @@ class CommandLine:
 
     def start(self, *arguments: object, code: str = "", **more: str) -> "subprocess.Popen[str]":
         """Start a command, or some code in its place, and do not wait."""
-        python = ["-c", code] if code else ["-m", "cir"]
+        python = ["-c", code] if code else ["-m", self.module]
         return subprocess.Popen(
             [sys.executable, *python, *map(str, arguments)],
             stdin=subprocess.PIPE,

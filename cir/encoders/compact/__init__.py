@@ -1,1 +1,26 @@
-"""The encoder that ships with the project: image and text tokens fused by one small transformer."""
+"""The compact encoder, which ships with the project; see MODEL_CARD.md."""
+
+from cir.encoders.protocol import Encoder, EncoderChoice, EncoderFamily, EncoderSpec, FoundFiles
+
+COMPACT = EncoderSpec(
+    name="compact",
+    title="Compact: ships with Recompose, made for garments and accessories",
+    recommended_for="no download, small hosts",
+    dim=512,
+    parameters=16_100_000,
+    licence="MIT",
+    source="trained by this project; see MODEL_CARD.md beside its graphs",
+)
+
+
+def _load(spec: EncoderSpec, choice: EncoderChoice, files: FoundFiles | None) -> Encoder:
+    from cir.encoders.compact.encoder import CompactEncoder
+
+    return CompactEncoder(choice.weights, choice.precision)
+
+
+def _imports() -> None:
+    import cir.encoders.compact.encoder  # noqa: F401
+
+
+FAMILY = EncoderFamily((COMPACT,), _load, imports=_imports)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from tokenizers import Tokenizer
 
+from cir.encoders.compact import COMPACT
 from cir.encoders.compact.preprocess import pixels
 from cir.encoders.protocol import Embeddings
 from cir.encoders.remembered import Remembered
-from cir.encoders.specs import COMPACT
 from cir.encoders.texts import clean
 from cir.errors import EncoderError
 from cir.parallel import usable_cores

@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from cir.encoders.protocol import EncoderSpec
-from cir.encoders.registry import encoder_readiness
-from cir.encoders.specs import SPECS
+from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.words import size
+from pages.parts.shell.session import settings
 
 NAME_WIDTH = 160  # pixels: the longest name
 
@@ -16,7 +16,7 @@ def show_encoders() -> None:
     """Every encoder, a row each, folded away."""
     with st.expander("Encoders", icon=":material/view_in_ar:"):
         st.dataframe(
-            [_row(spec) for spec in SPECS.values()],
+            [_row(spec) for spec in encoder_specs().values()],
             hide_index=True,
             column_config={
                 "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
@@ -31,11 +31,11 @@ def show_encoders() -> None:
 
 def state_of_encoder(name: str) -> str:
     """Whether the encoder can be used, for people."""
-    match encoder_readiness(name):
+    match readiness(choose(settings(), name)):
         case "ready":
             return "ready"
         case "download":
-            return f"download of {size(SPECS[name].download_bytes)}"
+            return f"download of {size(encoder_specs()[name].download_bytes)}"
         case _:
             return "needs requirements.txt"
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cir.encoders.registry import encoder_readiness
-from cir.encoders.specs import SPECS
+from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.errors import UsageError
 from cir.images import MAX_BYTES, SUFFIXES
 from cir.indexing.archives import MAX_ENTRIES, MAX_UNPACKED_BYTES
@@ -18,7 +17,7 @@ from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
 from pages.parts.indexes.encoders import state_of_encoder
-from pages.parts.shell.session import people_errors, plain
+from pages.parts.shell.session import people_errors, plain, settings
 
 FOLDER, IMAGES, ZIP = "A folder", "Images to upload", "A zip to upload"
 ROUND_KEY = "index forms round"
@@ -133,7 +132,8 @@ def _ask_table(label: str, key: str, more: str = "") -> Upload | None:
 
 def _ask_encoder(default: str) -> tuple[str, bool]:
     """The encoder's name, and whether it may be downloaded."""
-    usable = [name for name in SPECS if encoder_readiness(name) != "not installed"]
+    states = {name: readiness(choose(settings(), name)) for name in encoder_specs()}
+    usable = [name for name, state in states.items() if state != "not installed"]
     chosen = st.selectbox(
         "Encoder",
         usable,
@@ -142,7 +142,7 @@ def _ask_encoder(default: str) -> tuple[str, bool]:
         key=_key("encoder"),
         help="What turns images and sentences into embeddings. An index keeps its encoder.",
     )
-    if all(encoder_readiness(name) == "ready" for name in usable):
+    if all(states[name] == "ready" for name in usable):
         return chosen, False
     allowed = st.checkbox(
         "Download the encoder first, where it is not ready",
@@ -153,7 +153,7 @@ def _ask_encoder(default: str) -> tuple[str, bool]:
 
 
 def _encoder_text(name: str) -> str:
-    return f"{name} ({state_of_encoder(name)}): {SPECS[name].recommended_for}"
+    return f"{name} ({state_of_encoder(name)}): {encoder_specs()[name].recommended_for}"
 
 
 def _uploads(sent: Sequence[UploadedFile]) -> list[Upload]:

@@ -10,6 +10,7 @@ from cir.jobs.background import Job
 from cir.jobs.indexes import Indexed, IndexJobs
 from cir.progress import INDEXING, Progress
 from cir.words import duration
+from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, people_errors, plain
 from pages.parts.shell.watching import rerun_on_change
 
@@ -104,7 +105,7 @@ def _search_button(name: str) -> None:
 
     label = "Search in it"
     if st.button(label, key=f"search {name}", icon=":material/search:", on_click=choose):
-        st.switch_page("pages/search.py")
+        st.switch_page(SEARCH_FILE)
 
 
 def _summary(name: str, job: Job) -> str:

@@ -9,6 +9,7 @@ from cir.jobs.indexes import IndexJobs
 from cir.progress import Progress
 from cir.sample.building import SAMPLE_NAME
 from cir.store import index_store
+from pages.parts.shell.navigation import INDEXES_FILE
 from pages.parts.shell.session import is_local, may_change, plain, session_settings, settings, store
 from pages.parts.shell.watching import rerun_on_change
 
@@ -58,9 +59,7 @@ def _offer(jobs: IndexJobs, job: Job | None) -> None:
         st.rerun()
     st.caption("399 drawn garments, made on this machine in some seconds. Nothing is downloaded.")
     if may_change():
-        st.page_link(
-            "pages/indexes.py", label="Or index your own images", icon=":material/database:"
-        )
+        st.page_link(INDEXES_FILE, label="Or index your own images", icon=":material/database:")
 
 
 def _state(jobs: IndexJobs) -> tuple[float, str] | None:

@@ -1,12 +1,46 @@
-"""The app's pages and their menu; imports nothing heavy."""
+"""The app around its pages: page configuration, the menu, the choice of the index.
 
+Imports nothing heavy.
+"""
+
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 STARTED_KEY = "started by the app"
 METRICS = "metrics"
-SEARCH_FILE, METRICS_FILE = "pages/search.py", "pages/metrics.py"
+# Absolute: Streamlit takes a relative path from the main script's folder, and there are two of
+# those, streamlit_app.py and cloud/streamlit_app.py.
+_FOLDER = Path(__file__).resolve().parents[2]
+SEARCH_FILE, INDEXES_FILE, METRICS_FILE = (
+    str(_FOLDER / f"{name}.py") for name in ("search", "indexes", "metrics")
+)
+
+# Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
+# file uploader, or pushes out of a table on a phone; and a focus that can be seen.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 4rem; }
+[data-testid="stCaptionContainer"] { opacity: 0.8; }
+[data-testid="stButtonGroup"] [aria-checked="true"] { color: inherit !important; }
+[data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
+[data-testid="stSidebarNavLink"]:focus-visible, [data-testid="stElementToolbar"] :focus-visible {
+  outline: 2px solid currentColor; outline-offset: -2px; }
+@media (max-width: 640px) {
+  [data-testid="stTable"] :is(th, td) { padding: 0.3rem 0.15rem !important; }
+  [data-testid="stTable"] :is(th, td) * { font-size: 0.75rem !important; }
+}
+</style>"""
+
+
+def run_app() -> None:
+    """Run the app: what a main script calls, and all that it does."""
+    st.set_page_config(page_title="Recompose", page_icon=":material/image_search:", layout="wide")
+    asked = navigation()
+    st.html(STYLE)
+    st.session_state[STARTED_KEY] = True
+    st.title(asked.title)
+    _show(asked)
 
 
 def navigation() -> Any:
@@ -18,14 +52,14 @@ def navigation() -> Any:
     return st.navigation(
         [
             st.Page(SEARCH_FILE, title="Search", icon=":material/search:", default=True),
-            st.Page("pages/indexes.py", title="Indexes", icon=":material/database:"),
+            st.Page(INDEXES_FILE, title="Indexes", icon=":material/database:"),
             st.Page(METRICS_FILE, title="Metrics", icon=":material/monitoring:", url_path=METRICS),
         ]
     )
 
 
 def started_by_app() -> bool:
-    """Whether streamlit_app.py runs this page; if not, begin anew with it.
+    """Whether the main script runs this page; if not, begin anew with it.
 
     A server whose very first visitor asks for a page by its address runs that page alone.
     """
@@ -34,3 +68,19 @@ def started_by_app() -> bool:
         navigation()
         st.rerun()
     return started
+
+
+def _show(page: Any) -> None:
+    """What stands around a page, and the page."""
+    # Here: it takes a while, and the menu and the title are on screen before.
+    from pages.parts.shell.session import offer_unlock, people_errors, pick_index
+
+    reachable = False
+    with people_errors():
+        pick_index()
+        reachable = True
+    with people_errors():
+        offer_unlock()
+    # The others could but say the same again; runs are there without Milvus.
+    if reachable or page.url_path == METRICS:
+        page.run()

@@ -10,8 +10,7 @@ import streamlit as st
 
 from cir.access import Gate
 from cir.encoders.protocol import Encoder
-from cir.encoders.specs import SPECS
-from cir.errors import RecomposeError, UsageError
+from cir.errors import RecomposeError, Words
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store, gallery_store, index_store
 
@@ -120,25 +119,23 @@ def encoder_of(info: IndexInfo) -> Encoder:
     Raises:
         UsageError: this Recompose does not have it. EncoderError: it cannot be loaded.
     """
-    if info.encoder not in SPECS:
-        raise UsageError(
-            f"The index “{info.name}” was made by the encoder {info.encoder}, which this Recompose "
-            "does not have. Choose another index, or build one of its images with an encoder that "
-            "is here."
-        )
-    from cir.encoders.shared import encoder_of_index
+    from cir.encoders.registry import choice_of_index, choose, load_encoder
 
     with st.spinner("Loading the encoder"):
-        return encoder_of_index(info, device=settings().device)
+        return load_encoder(choice_of_index(info, choose(settings())), download=False)
 
 
 @contextmanager
-def people_errors() -> Iterator[None]:
-    """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser."""
+def people_errors(words: Words | None = None) -> Iterator[None]:
+    """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser.
+
+    Args:
+        words: what the ways out of errors are called on the page.
+    """
     try:
         yield
     except RecomposeError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(error.worded(words or {})), icon=":material/error:")
     except Exception as error:  # the boundary to the browser
         if type(error).__module__.startswith("streamlit"):
             raise  # how Streamlit itself stops or reruns a script

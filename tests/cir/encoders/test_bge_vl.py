@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from cir.encoders.bge_vl import load_clip
-from cir.encoders.protocol import Embeddings, Encoder
+from cir.encoders import registry
+from cir.encoders.bge_vl.encoder import load_clip
+from cir.encoders.protocol import Embeddings, Encoder, files_of
 from cir.encoders.registry import load_encoder
 from cir.errors import EncoderError
 from tests.cir.encoders.tiny_clip import (
@@ -147,7 +148,7 @@ def test_the_layout_is_that_of_the_published_checkpoints(clip: Any) -> None:
 
 def test_the_encoder_says_what_it_is(encoder: Encoder, weights: Path, tokenizer: Path) -> None:
     assert (encoder.spec.name, encoder.spec.dim, encoder.precision) == ("bge-vl-base", DIM, "exact")
-    assert (encoder.weights, encoder.tokenizer) == (str(weights), str(tokenizer))
+    assert files_of(encoder) == (str(weights), str(tokenizer))
 
 
 def test_half_precision_files_compute_in_float32(
@@ -204,6 +205,7 @@ def test_what_config_json_says_is_a_part_of_the_fingerprint(
     told = json.loads((tmp_path / "config.json").read_text())
     told["vision_config"]["hidden_act"] = "gelu"
     (tmp_path / "config.json").write_text(json.dumps(told))
+    registry._loaded.cache_clear()  # as in another process
     assert load_encoder("bge-vl-base", path, tokenizer).fingerprint != encoder.fingerprint
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cir.encoders.registry import encoder_readiness, encoder_spec, load_encoder
-from cir.encoders.specs import SPECS
+from cir.encoders.protocol import EncoderChoice
+from cir.encoders.registry import encoder_spec, encoder_specs, load_encoder, readiness
 from cir.errors import EncoderError, UsageError
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", encoder_specs())
 def test_every_encoder_is_described(name: str) -> None:
     spec = encoder_spec(name)
     assert spec.name == name and spec.title and spec.licence and spec.source
@@ -17,15 +17,16 @@ def test_every_encoder_is_described(name: str) -> None:
 
 
 def test_an_unknown_encoder_is_told_the_known_ones() -> None:
-    for use in (encoder_spec, load_encoder, encoder_readiness):
+    asks = (encoder_spec, load_encoder, lambda name: readiness(EncoderChoice(name)))
+    for ask in asks:
         with pytest.raises(UsageError, match=r"no encoder 'compcat'.*Did you mean compact"):
-            use("compcat")
+            ask("compcat")
 
 
 def test_the_shipped_encoder_loads_without_a_download() -> None:
-    assert encoder_readiness("compact") == "ready"
+    assert readiness(EncoderChoice("compact")) == "ready"
     encoder = load_encoder("compact")
-    assert encoder.spec is SPECS["compact"] and encoder.precision == "exact"
+    assert encoder.spec is encoder_specs()["compact"] and encoder.precision == "exact"
     assert encoder.encode_texts(["red"]).shape == (1, encoder.spec.dim)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from cir.encoders.specs import BASE, VL_BASE
+from cir.encoders.bge_vl import BASE as VL_BASE
+from cir.encoders.protocol import EncoderChoice
+from cir.encoders.visualized_bge import BASE
 from cir.encoders.weights import missing_sentence
 from tests.cir.command_line import CommandLine
 from tests.cir.hub import Hub, running_hub
@@ -22,28 +24,30 @@ LARGE = bytes(range(256)) * (25 * MB // 256 + 1)
 FETCH = """
 import json, sys
 from cir.encoders.weights import find_tokenizer, find_weights
-from cir.encoders.registry import encoder_readiness, encoder_spec, fetch_encoder
+from cir.encoders.registry import choose, encoder_spec, fetch, readiness
 from cir.errors import RecomposeError
-name = sys.argv[1]
-told = [encoder_readiness(name)]
+from cir.settings import load_settings
+choice = choose(load_settings(), sys.argv[1])
+told = [readiness(choice)]
 try:
-    fetch_encoder(name, lambda now: told.append([now.stage, now.done, now.total]))
-    spec = encoder_spec(name)
-    told.append(encoder_readiness(name))
-    told += [str(find_weights(spec, download=False)), str(find_tokenizer(spec, download=False))]
+    fetch(choice, lambda now: told.append([now.stage, now.done, now.total]))
+    spec = encoder_spec(choice.name)
+    told.append(readiness(choice))
+    told += [str(find(spec, choice, download=False)) for find in (find_weights, find_tokenizer)]
 except RecomposeError as error:
     told.append(str(error))
 print(json.dumps(told))
 """
 CANCEL = """
 import sys
-from cir.encoders.registry import fetch_encoder
+from cir.encoders.protocol import EncoderChoice
+from cir.encoders.registry import fetch
 from cir.jobs.background import JobCancelled
 def stop(progress):
     if progress.done:
         raise JobCancelled
 try:
-    fetch_encoder(sys.argv[1], stop)
+    fetch(EncoderChoice(sys.argv[1]), stop)
 except JobCancelled:
     print("cancelled")
 """
@@ -218,4 +222,4 @@ def test_a_broken_off_tokenizer_does_not_count_as_there(
 
 
 def test_sizes_are_for_people() -> None:
-    assert "(300 MB)" in missing_sentence(VL_BASE, "It is not here.")
+    assert "(300 MB)" in missing_sentence(VL_BASE, EncoderChoice(VL_BASE.name), "It is not here.")

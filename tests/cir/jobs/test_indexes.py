@@ -50,7 +50,7 @@ def jobs(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> IndexJo
     settings = Settings(
         milvus_uri=None, milvus_token=None, data_dir=tmp_path / "data", encoder="compact"
     )
-    return IndexJobs(settings, local_store, True, Jobs(), lambda what, device: compact)
+    return IndexJobs(settings, local_store, True, Jobs(), lambda choice: compact)
 
 
 def info(jobs: IndexJobs, name: str) -> IndexInfo | None:
@@ -102,7 +102,7 @@ def test_a_cancelled_upload_keeps_its_files_and_goes_on(
     jobs: IndexJobs, name: str, compact: CompactEncoder
 ) -> None:
     slow = SlowEncoder(compact)
-    jobs = replace(jobs, load=lambda what, device: slow)
+    jobs = replace(jobs, load=lambda choice: slow)
     job = jobs.build_from_uploads(name, [RED, BLUE], "compact", TABLE)
     assert slow.begun.wait(SECONDS)
     assert jobs.is_running(name)

@@ -1,5 +1,7 @@
 """Queries by image, by text, by both; filters; the reference left out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import UsageError
 from cir.images import open_reference
-from cir.search import MODES, Query, embed, search, search_batch
+from cir.search import MODES, Mode, Query, SearchOptions, embed, search, search_batch
 from cir.store import Hit, Index, Store, image_id
 from tests.cir.album import Album, CountingEncoder
 from tests.drawn import COLOURS, draw_album, solid, striped
@@ -40,7 +42,7 @@ def paths(hits: list[Hit]) -> list[str]:
     ids=["composed", "image", "text", "blank text"],
 )
 def test_hits_are_sorted_cosines(index: Index, compact: CompactEncoder, query: Query) -> None:
-    hits = search(index, compact, query, limit=100)
+    hits = search(index, compact, query, SearchOptions(100))
     assert len(hits) == 19
     assert all(-1 <= hit.score <= 1 for hit in hits)
     order = [(-hit.score, hit.path) for hit in hits]
@@ -52,14 +54,14 @@ def test_hits_are_sorted_cosines(index: Index, compact: CompactEncoder, query: Q
 
 
 def test_an_image_finds_itself_first(index: Index, compact: CompactEncoder) -> None:
-    hits = search(index, compact, Query(striped("green")), limit=3)
+    hits = search(index, compact, Query(striped("green")), SearchOptions(3))
     assert len(hits) == 3
     assert hits[0].path == "striped/green striped.png"
     assert hits[0].score == pytest.approx(1, abs=1e-5)
 
 
 def test_hits_carry_their_metadata(index: Index, compact: CompactEncoder) -> None:
-    hits = search(index, compact, Query(RED), limit=2)
+    hits = search(index, compact, Query(RED), SearchOptions(2))
     assert {hit.path: dict(hit.metadata) for hit in hits} == {
         "red.png": {"file": "red", "colour": "red", "number": 0},
         "copy of red.png": {},
@@ -74,20 +76,22 @@ def test_the_reference_is_left_out_by_content(
     assert source is not None
     elsewhere.write_bytes((Path(source) / "red.png").read_bytes())
     image, content = open_reference(elsewhere)
-    found = paths(search(index, compact, Query(image, "in blue", content), limit=100))
+    found = paths(search(index, compact, Query(image, "in blue", content), SearchOptions(100)))
     assert len(found) == 17
     assert not {"red.png", "copy of red.png"} & set(found)
     # As many as were asked for, though two of them were the reference.
-    assert len(search(index, compact, Query(image, "", content), limit=5)) == 5
+    assert len(search(index, compact, Query(image, "", content), SearchOptions(5))) == 5
 
 
 def test_a_reference_of_other_content_leaves_all_in(index: Index, compact: CompactEncoder) -> None:
-    assert len(search(index, compact, Query(RED, content_hash="0" * 32), limit=100)) == 19
+    assert len(search(index, compact, Query(RED, content_hash="0" * 32), SearchOptions(100))) == 19
 
 
 def test_given_ids_are_left_out(index: Index, compact: CompactEncoder) -> None:
     ids = [image_id("red.png"), image_id("not there.png")]
-    assert "red.png" not in paths(search(index, compact, Query(RED), limit=100, exclude_ids=ids))
+    assert "red.png" not in paths(
+        search(index, compact, Query(RED), SearchOptions(100), exclude_ids=ids)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,13 +107,13 @@ def test_given_ids_are_left_out(index: Index, compact: CompactEncoder) -> None:
 def test_all_conditions_must_hold(
     index: Index, compact: CompactEncoder, where: list[str], expected: list[str]
 ) -> None:
-    found = search(index, compact, Query(RED), where=where)
+    found = search(index, compact, Query(RED), SearchOptions(where=tuple(where)))
     assert sorted(paths(found)) == expected
 
 
 def test_an_unknown_column_is_told_the_columns(index: Index, compact: CompactEncoder) -> None:
     with pytest.raises(UsageError, match=r"no column .color.*colour, file, number"):
-        search(index, compact, Query(RED), where=["color=red"])
+        search(index, compact, Query(RED), SearchOptions(where=("color=red",)))
 
 
 @pytest.mark.parametrize("query", [Query(), Query(None, " \n\t")])
@@ -123,7 +127,7 @@ def test_an_empty_query_is_one_sentence(
 @pytest.mark.parametrize("limit", [0, -1, 20_000])
 def test_a_limit_out_of_range_is_refused(index: Index, compact: CompactEncoder, limit: int) -> None:
     with pytest.raises(UsageError, match="1 to 16384"):
-        search(index, compact, Query(RED), limit=limit)
+        search(index, compact, Query(RED), SearchOptions(limit))
 
 
 def test_modes_use_their_part_of_a_query(compact: CompactEncoder) -> None:
@@ -170,12 +174,54 @@ def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEnco
     copy = image_id("copy of red.png")  # which of two equal pictures is the last is left to chance
     excluded = [[image_id("blue.png")], [], [image_id("red.png"), image_id("blue.png")]]
     excluded = [[copy, *ids] for ids in excluded]
-    together = search_batch(index, compact, queries, limit=4, exclude_ids=excluded)
+    together = search_batch(index, compact, queries, SearchOptions(4), exclude_ids=excluded)
     for hits, query, ids in zip(together, queries, excluded, strict=True):
-        alone = search(index, compact, query, limit=4, exclude_ids=ids)
+        alone = search(index, compact, query, SearchOptions(4), exclude_ids=ids)
         assert paths(hits) == paths(alone)
 
 
 def test_no_queries_give_no_answers(index: Index, compact: CompactEncoder) -> None:
     assert embed(compact, []).shape == (0, 512)
-    assert search_batch(index, compact, [], limit=4) == []
+    assert search_batch(index, compact, [], SearchOptions(4)) == []
+
+
+@pytest.mark.parametrize("mode", ["composed", "text", "sum"])
+def test_the_wordings_of_a_query_are_averaged(compact: CompactEncoder, mode: Mode) -> None:
+    said = Query(RED, "in blue", rewordings=("striped", "make it green"))
+    plain = Query(RED, "as a dress")
+    rows = embed(compact, [said, plain], mode)
+    each = [Query(RED, text) for text in ("in blue", "striped", "make it green")]
+    mean = embed(compact, each, mode).sum(axis=0)
+    np.testing.assert_allclose(rows[0], mean / np.linalg.norm(mean), atol=1e-5)
+    np.testing.assert_allclose(rows[1], embed(compact, [plain], mode)[0], atol=1e-5)
+
+
+def test_an_image_has_no_wordings(compact: CompactEncoder) -> None:
+    rows = embed(compact, [Query(RED, "in blue", rewordings=("striped",)), Query(RED)], "image")
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-5)
+
+
+def test_a_query_that_is_searched_twice_is_encoded_once(
+    index: Index, compact: CompactEncoder
+) -> None:
+    encoder = CountingEncoder(compact)
+    stages: list[str] = []
+
+    @contextmanager
+    def timed(stage: str) -> Iterator[None]:
+        stages.append(stage)
+        yield
+
+    query, few = Query(RED), [image_id("blue.png"), image_id("red.png")]
+    whole, among = search_batch(
+        index,
+        encoder,
+        [query, query],
+        SearchOptions(3),
+        only_ids=[None, few],
+        mode="image",
+        timed=timed,
+    )
+    assert (encoder.encoded, stages) == (1, ["encoding", "search"])
+    assert paths(whole) == paths(search(index, compact, query, SearchOptions(3)))
+    assert paths(among) == ["red.png", "blue.png"]

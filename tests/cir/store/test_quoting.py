@@ -7,7 +7,7 @@ import pytest
 
 from cir.errors import UsageError
 from cir.store import Index, Store, image_id
-from cir.store.filters import Condition, expression, parse_where
+from cir.store.filters import Condition, parse_where
 from tests.cir.store.samples import row, unit
 
 ALPHABET = [
@@ -41,12 +41,12 @@ def test_every_text_finds_its_own_row_and_no_other(index: Index) -> None:
     values = texts(seed=0)
     index.upsert([row(f"{n}", metadata={"colour": text}) for n, text in enumerate(values)])
     for n, text in enumerate(values):
-        where = expression([Condition("colour", "=", text)])
-        hits = index.search(unit(1.0)[None], 3, where=where)[0]
+        where = [Condition("colour", "=", text)]
+        hits = index.search_vectors(unit(1.0)[None], 3, where=where)[0]
         assert [(hit.path, hit.metadata) for hit in hits] == [(f"{n}", {"colour": text})]
     for text in values[:10]:
-        where = expression([Condition("colour", "!=", text)])
-        assert len(index.search(unit(1.0)[None], 1000, where=where)[0]) == len(values) - 1
+        where = [Condition("colour", "!=", text)]
+        assert len(index.search_vectors(unit(1.0)[None], 1000, where=where)[0]) == len(values) - 1
 
 
 def test_every_text_can_name_a_column(index: Index, store: Store) -> None:
@@ -57,8 +57,8 @@ def test_every_text_can_name_a_column(index: Index, store: Store) -> None:
         index.upsert([row(f"{n}", metadata={name: "x"}) for n, name in enumerate(names)])
         assert list(store.open(index.info.name).info.columns) == names
         for n, name in enumerate(names):
-            where = expression([Condition(name, "=", "x")])
-            hits = index.search(unit(1.0)[None], 3, where=where)[0]
+            where = [Condition(name, "=", "x")]
+            hits = index.search_vectors(unit(1.0)[None], 3, where=where)[0]
             assert [(hit.path, hit.metadata) for hit in hits] == [(f"{n}", {name: "x"})]
     finally:
         index.update(columns=before)
@@ -73,5 +73,5 @@ def test_typed_conditions_survive_any_value(index: Index) -> None:
             condition = parse_where(f"colour={text}", index.info.columns)
         except UsageError:
             pytest.fail(f"refused: {text!r}")
-        assert index.search(unit(1.0)[None], 3, where=expression([condition]))[0] == []
+        assert index.search_vectors(unit(1.0)[None], 3, where=[condition])[0] == []
     assert index.get([image_id("other")])

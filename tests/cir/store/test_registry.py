@@ -40,7 +40,7 @@ def test_an_index_lives_from_create_to_drop(shared_index: Index, store: Store) -
     with pytest.raises(UsageError, match="already"):
         store.create(name, kind="gallery", **FACTS)
     index.upsert([row("a", unit(0.5, 0.5))])
-    assert index.search(unit(1.0)[None], 1)[0][0].score == pytest.approx(2**-0.5, abs=1e-6)
+    assert index.search_vectors(unit(1.0)[None], 1)[0][0].score == pytest.approx(2**-0.5, abs=1e-6)
     store.drop(name, kind="gallery")
     assert store.list("gallery") == []
     with pytest.raises(UnknownIndexError, match="dropped meanwhile"):
@@ -115,7 +115,7 @@ def test_an_index_whose_collection_is_gone_can_be_dropped(
     left_behind(registry, shared_index.info, "live", age=timedelta(0))
     index = store.open("half")
     with pytest.raises(StoreError, match=r'"half" are gone: .* Drop the index and make it again'):
-        index.search(unit(1.0)[None], 1)
+        index.search_vectors(unit(1.0)[None], 1)
     store.drop("half")
     assert [info.name for info in store.list()] == ["shared"]
 

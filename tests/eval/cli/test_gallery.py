@@ -34,7 +34,7 @@ def test_a_gallery_is_reused_and_follows_its_folder(
         return type(encoder).encode_images(encoder, images)
 
     monkeypatch.setattr(encoder, "encode_images", remembering)
-    monkeypatch.setattr("eval.evaluation.running.shared_encoder", lambda *_: encoder)
+    monkeypatch.setattr("eval.evaluation.running.load_encoder", lambda *_, **__: encoder)
     assert (images(), len(embedded)) == (12, 0)
     shutil.copy(own_gallery / "red.png", own_gallery / "more.png")
     assert (images(), len(embedded)) == (13, 1)

@@ -15,6 +15,7 @@ from eval.evaluation.background import LOADING, Plan, evaluate_in_job
 from eval.evaluation.ranking import QUERIES as ASKING
 from eval.evaluation.running import GALLERY, Request
 from eval.runs.reading import list_runs
+from eval.sets.catalogue import NATIVE_NAME, Place
 
 QUERIES = [{"_id": "q", "image": "red.png", "text": "in blue"}]
 QRELS = [("q", "blue.png", 1)]
@@ -28,7 +29,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def plan(write_set: Callable[..., Path], gallery: Path) -> Plan:
-    return Plan(Request(write_set(QUERIES, QRELS), gallery=gallery, ablations=True))
+    folder = write_set(QUERIES, QRELS)
+    return Plan(Request(gallery=gallery, ablations=True), Place("set", NATIVE_NAME, folder))
 
 
 def _evaluate(plan: Plan, settings: Settings, job: Job) -> object:
@@ -91,9 +93,10 @@ def test_a_read_only_recompose_writes_nothing(plan: Plan, settings: Settings) ->
 
 
 def test_an_uploaded_set_is_kept_and_run(plan: Plan, settings: Settings, gallery: Path) -> None:
-    folder = plan.request.labelled_set
+    assert plan.place is not None
+    folder = plan.place.root
     files = [(path.name, path.read_bytes()) for path in folder.rglob("*.*")]
-    upload = Plan(Request(Path(), gallery=gallery), upload=files)
+    upload = Plan(Request(gallery=gallery), upload=files)
     job = finished(lambda job: evaluate_in_job(job, upload, settings))
     assert (job.state, job.error) == ("done", "")
     assert job.result["set"] == "uploaded"
@@ -112,7 +115,7 @@ def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
         return shutil.copytree(gallery, place / "images")
 
     monkeypatch.setattr("cir.sample.building.write_catalogue", drawn)
-    plan = Plan(Request(Path()), sample=True)
+    plan = Plan(Request(), sample=True)
     job = finished(lambda job: evaluate_in_job(job, plan, settings))
     assert (job.state, job.error) == ("done", "")
     assert job.result["set"] == "sample"
@@ -121,7 +124,7 @@ def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
 def test_a_place_for_the_sample_that_is_taken_is_one_sentence(settings: Settings) -> None:
     (settings.data_dir / "sample").mkdir()
     (settings.data_dir / "sample" / "mine.txt").write_text("mine")
-    plan = Plan(Request(Path()), sample=True)
+    plan = Plan(Request(), sample=True)
     job = finished(lambda job: evaluate_in_job(job, plan, settings))
     assert job.state == "failed"
     assert "sample" in job.error

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import eval as bench
 from cir.settings import load_settings
-from eval.evaluation.running import Request, run
 from eval.sets.catalogue import Place, register
 from tests.eval.layouts import CIRR_IMAGES, circo_records, draw_all, write_circo, write_cirr
 from tests.pages.metrics.test_page import open_page, wait_for_job, words
@@ -47,8 +47,7 @@ def test_a_split_without_targets_has_rankings_and_no_figures(
 ) -> None:
     root = write_circo(tmp_path / "annotations", circo_records(judged=False), "test")
     pictures = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(52)])
-    settings = load_settings()
-    run(Request(root, pictures, split="test", format="circo"), settings)
+    bench.run(bench.load_set("circo", root=root, split="test"), gallery=pictures)
     app = open_page()
     assert "The targets of this split are not known" in words(app)
     assert "Rankings (TREC)" in labels(app)

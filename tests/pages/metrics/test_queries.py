@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import eval as bench
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.store import index_store
-from eval.evaluation.running import Request, run
 from tests.eval.uploads import TABLE, document
 from tests.pages.metrics.test_page import button, choose, open_page, put_run, words
 
@@ -38,7 +38,7 @@ def made(data_dir: Path, tmp_path: Path, pictures: Path) -> Path:
     (labelled / "qrels").mkdir(parents=True)
     (labelled / "queries.jsonl").write_text("\n".join(map(json.dumps, QUERIES)))
     (labelled / "qrels" / "test.tsv").write_text(QRELS)
-    run(Request(labelled_set=labelled, gallery=pictures, ablations=True), load_settings())
+    bench.run(labelled, gallery=pictures, ablations=True)
     return labelled
 
 

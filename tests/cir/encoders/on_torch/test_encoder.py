@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cir.encoders.on_torch.encoder import GPU_BATCH, Setup, TorchEncoder
 from cir.encoders.on_torch.tokens import TextTokens
-from cir.encoders.specs import BASE
+from cir.encoders.visualized_bge import BASE
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, checked, solid, striped
 from tests.places import GOLDEN

@@ -1,0 +1,34 @@
+"""What a search can be told beside its query; imports nothing heavy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _option(
+    default: Any, text: str, *, low: float | None = None, high: float | None = None, **facts: Any
+) -> Any:
+    """A field with what the faces need: a help text, its bounds, whether the bench offers it."""
+    return field(default=default, metadata={"help": text, "low": low, "high": high, **facts})
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of a search; the command lines and the bench make theirs of these fields.
+
+    Attributes:
+        limit: images at most, 1 to 16,384.
+        where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+    """
+
+    limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
+    where: Sequence[str] = _option(
+        (),
+        'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
+        "all must hold.",
+        bench=False,
+    )
+
+    def __post_init__(self) -> None:
+        given = (self.where,) if isinstance(self.where, str) else tuple(self.where)
+        object.__setattr__(self, "where", given)

@@ -1,0 +1,254 @@
+"""The functions that `import eval` offers: the bench for programs, with settings by default.
+
+The command line does the same with flags. What a function calls is in the rooms of `eval`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cir.encoders.protocol import Encoder
+from cir.errors import UsageError
+from cir.progress import OnProgress
+from cir.sample.building import draw_sample, sample_labelled_set
+from cir.search import Mode
+from cir.settings import Settings, load_settings
+from cir.store import Index
+from eval import measures as measures_of_eval
+from eval.comparison import paired
+from eval.evaluation import running, scoring
+from eval.evaluation.background import SAMPLE
+from eval.measures import Measure
+from eval.reporting import page
+from eval.runs import rankings as run_files
+from eval.runs import reading
+from eval.runs.ranks import COMPOSED
+from eval.runs.reading import Run
+from eval.runs.writing import SUBSET
+from eval.sets import catalogue
+from eval.sets.catalogue import NATIVE_NAME, Place
+from eval.sets.labelled import LabelledSet
+from eval.sets.own import kept_sets
+
+AnyPath = str | os.PathLike[str]
+
+
+def load_set(
+    name: AnyPath,
+    *,
+    root: AnyPath | None = None,
+    split: str | None = None,
+    settings: Settings | None = None,
+    **options: bool,
+) -> LabelledSet:
+    """A labelled set: composed queries with the images that are right answers.
+
+    Args:
+        name: "cirr", "circo", "fashioniq-dress" and so on, or "native", with `root`; else the name
+            of a registered set or of one of your own, "sample" for the sample catalogue's, which is
+            drawn where it is not there yet, or the folder of a native set (`queries.jsonl` and
+            `qrels/`).
+        root: folder of the annotation files of a published set.
+        split: which judgements; None takes the usual one.
+        settings: where sets are kept; None takes the environment's.
+        options: those of the format that are on; FashionIQ's are `small_gallery` (search references
+            and targets alone) and `both_orders` (average both orders of the two captions).
+
+    Raises:
+        UsageError: there is no such set, or something of it is missing or malformed; the message
+            names file and line.
+    """
+    settings = settings or load_settings()
+    place = _place(os.fspath(name), None if root is None else Path(root), settings)
+    return catalogue.load_place(place, split, options)
+
+
+def run(
+    labelled: LabelledSet | AnyPath,
+    *,
+    gallery: AnyPath | None = None,
+    index: str | Index | None = None,
+    encoder: str | Encoder | None = None,
+    ablations: bool = False,
+    split: str | None = None,
+    keep_reference: bool | None = None,
+    allow_missing: bool = False,
+    measures: Sequence[str | Measure] = (),
+    out: AnyPath | None = None,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """Ask every query of a labelled set, and measure what is found; the run is kept on disk.
+
+    Args:
+        labelled: the set, or what `load_set` takes as its name.
+        gallery: folder of the images to search. They are encoded once and kept; a later run reads
+            only what has changed. None for this and `index` takes the images that the set knows.
+        index: an index to search instead, or its name.
+        encoder: an object with the protocol of `cir.encoders.protocol.Encoder`, an encoder's name,
+            or "module:attribute" of one of your own. None takes the index's own, or the one of the
+            settings.
+        ablations: whether to run image, text and their sum beside the composed query.
+        split: which judgements, where `labelled` is a name.
+        keep_reference: whether the reference image stays in the ranking; None takes the set's own
+            protocol.
+        allow_missing: whether images that the gallery lacks count as never found; else they are an
+            error.
+        measures: what to report beside the measures of the set's protocol, such as "recall@20".
+        out: folder of the run, new or empty; None makes one among the runs of the data folder.
+        settings: where galleries and runs are kept; None takes the environment's.
+        on_progress: told how far the encoding of the gallery and then the queries are; what it
+            raises ends the run, of which nothing is left.
+
+    Raises:
+        UsageError: a folder, index, encoder or labelled set that cannot be used as asked.
+        EncoderMismatchError: another encoder made the index.
+        ReadOnlyError: the settings allow no change.
+        RecomposeError: the run failed.
+    """
+    settings = settings or load_settings()
+    if not isinstance(labelled, LabelledSet):
+        labelled = load_set(labelled, split=split, settings=settings)
+    elif split not in {None, labelled.split}:
+        raise UsageError(f"{labelled.name} is read already: name the split in load_set.")
+    request = running.Request(
+        gallery=None if gallery is None else Path(gallery),
+        index=index,
+        encoder=encoder,
+        ablations=ablations,
+        keep_reference=keep_reference,
+        allow_missing=allow_missing,
+        measures=_measures(measures),
+        out=None if out is None else Path(out),
+    )
+    document = running.run(labelled, request, settings, on_progress)
+    return replace(open_run(document["run"], settings=settings), labelled=labelled)
+
+
+def score(
+    labelled: LabelledSet,
+    rankings: Mapping[str, Sequence[str]] | AnyPath | Run,
+    *,
+    measures: Sequence[str | Measure] | None = None,
+    keep_reference: bool | None = None,
+) -> scoring.Scored:
+    """Measure rankings that any system made: needs no images and no encoder.
+
+    Args:
+        labelled: the set that was asked.
+        rankings: query id -> ranked images, best first, named as in the set or by their paths; a
+            TREC run file or a submission file; or a run. Queries that are not ranked count 0.
+        measures: what to report, such as "recall@20" or "map@5"; None takes the measures of the
+            set's protocol.
+        keep_reference: whether the reference counts where it was ranked; None takes the set's own
+            protocol.
+
+    Returns:
+        `metrics` (measure -> mean over all queries, 0 to 1), `groups` (the same by group, with the
+        number of `queries`), and `notes`, what a person should know beside them.
+
+    Raises:
+        UsageError: the rankings do not fit the set, rank an image twice, or cannot be read; or the
+            set has no targets.
+    """
+    wanted = None if measures is None else _measures(measures)
+    if isinstance(rankings, Run):
+        if rankings.folder is None:
+            raise UsageError(f"{rankings.name} came without its rankings.")
+        among = rankings.folder / f"{COMPOSED}.{SUBSET}.trec"
+        return scoring.score_file(
+            labelled,
+            rankings.folder / f"{COMPOSED}.trec",
+            subset_run=among if among.is_file() else None,
+            keep_reference=keep_reference,
+            measures=wanted,
+        )
+    if isinstance(rankings, Mapping):
+        given = run_files.checked_rankings(rankings, labelled)
+        return scoring.score_rankings(
+            labelled, given, keep_reference=keep_reference, measures=wanted
+        )
+    return scoring.score_file(
+        labelled, Path(rankings), keep_reference=keep_reference, measures=wanted
+    )
+
+
+def compare(
+    runs: Sequence[Run | tuple[Run, Mode]], *, measure: str | None = None, seed: int = 0
+) -> paired.Comparison:
+    """Compare runs of one labelled set with the first of them, query by query.
+
+    Args:
+        runs: two or more runs; (run, "sum") is how a run's ablation "image", "text" or "sum" did.
+        measure: the one to draw conclusions about, to be chosen before one looks; None takes
+            recall@10 where it was measured.
+        seed: of resamples and random signs; the same seed gives the same figures.
+
+    Returns:
+        Prints as a table: figures, differences in percentage points, their 95 % intervals and p,
+        and what may be concluded, in words. `differences` holds the numbers.
+
+    Raises:
+        UsageError: the runs are not of one set searched in the same images, or lack the measure.
+    """
+    contenders = [
+        paired.Contender(each) if isinstance(each, Run) else paired.Contender(*each)
+        for each in runs
+    ]
+    return paired.compare(contenders, seed=seed, measure=measure)
+
+
+def open_run(run: AnyPath, *, settings: Settings | None = None) -> Run:
+    """The run in a folder, or of this name among the runs of the data folder.
+
+    Raises:
+        UsageError: there is no such run, or it is damaged.
+    """
+    return reading.open_run(Path(run), (settings or load_settings()).runs_dir)
+
+
+def list_runs(*, settings: Settings | None = None) -> list[Run]:
+    """The runs of the data folder, the newest first; damaged ones are left out."""
+    return reading.list_runs((settings or load_settings()).runs_dir)[0]
+
+
+def write_report(
+    run: Run, file: AnyPath, *, count: int = 10, settings: Settings | None = None
+) -> list[str]:
+    """Write a run as one HTML page with pictures that opens anywhere, offline.
+
+    Args:
+        run: what `run` or `open_run` gives.
+        file: ends in .html or .htm; it is replaced.
+        count: how many of the worst and of the best queries are shown.
+        settings: where galleries are kept; None takes the environment's.
+
+    Returns:
+        What the page lacks, a sentence each.
+
+    Raises:
+        UsageError: the file's name ends otherwise, or the run's table is damaged.
+        RecomposeError: the disk refuses.
+    """
+    return page.write_report(run, Path(file), settings or load_settings(), count=count)
+
+
+def _place(name: str, root: Path | None, settings: Settings) -> Place:
+    """Where the set of this name is; what is registered or a folder goes first."""
+    known = root is not None or name in catalogue.registered_sets(settings.data_dir)
+    if not known and not Path(name).is_dir():
+        own = kept_sets(settings.data_dir)
+        if name in own:
+            return Place(name, NATIVE_NAME, own[name])
+        if name == SAMPLE:
+            draw_sample(settings)
+            labelled, pictures = sample_labelled_set(settings)
+            return Place(name, NATIVE_NAME, labelled, pictures, given_name=SAMPLE)
+    return catalogue.place_of(name, root, settings)
+
+
+def _measures(given: Sequence[str | Measure]) -> list[Measure]:
+    return [
+        measures_of_eval.parse_measure(each) if isinstance(each, str) else each for each in given
+    ]
