@@ -40,17 +40,17 @@ class Progress:
 
     @property
     def counts(self) -> str:
-        """For example "312 of 983" or "312 of at least 983, still looking"; else empty."""
+        """For example "312 of 983" or "312 of at least 983"; empty where nothing is counted."""
         if self.total is None:
             return f"{self.done:,}" if self.done else ""
-        if self.growing:
-            return f"{self.done:,} of at least {self.total:,}, still looking"
-        return f"{self.done:,} of {self.total:,}"
+        return f"{self.done:,} of {'at least ' if self.growing else ''}{self.total:,}"
 
     @property
     def figures(self) -> str:
         """For example "312 of 983 · 85/s · 8 s left · 2 failed"; empty where nothing is counted."""
         parts = [self.counts] if self.counts else []
+        if self.growing:
+            parts.append("still looking")
         if self.rate:
             parts.append(f"{self.rate:.{0 if self.rate >= 10 else 1}f}/s")
         if self.remaining:

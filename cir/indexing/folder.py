@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cir.encoders.protocol import Encoder, batch_of, files_of, require_same_enco
 from cir.errors import ImageError, StoreError, UnknownIndexError, UsageError
 from cir.images import SUFFIXES, Picture, content_hash, decode, read_bytes, thumbnail
 from cir.indexing.metadata import MetadataTable, find_table, read_table
-from cir.indexing.walk import FoundFile, walk_images
+from cir.indexing.walk import FoundFile, Walk
 from cir.parallel import ahead, batched, usable_cores
 from cir.progress import OnProgress, ProgressTeller
 from cir.store import ColumnType, ImageRecord, Index, IndexKind, Metadata, Row, Store, image_id
@@ -89,20 +90,20 @@ class FolderUpdate:
         index: Index,
         encoder: Encoder,
         folder: Path,
+        walk: Walk,
         table: MetadataTable | None,
         report: IngestReport,
         tell: ProgressTeller,
         on_failure: Callable[[FailedImage], None] | None = None,
-        only: Collection[str] | None = None,
     ) -> None:
         self.index = index
         self.encoder = encoder
         self.folder = folder
+        self.walk = walk
         self.table = table
         self.report = report
         self.tell = tell
         self.on_failure = on_failure
-        self.only = only
         self.rows: list[Row] = []
 
     def bring_in(self) -> None:
@@ -127,7 +128,7 @@ class FolderUpdate:
 
     def _tasks(self) -> Iterator[_Task]:
         """The files to read; what needs no reading is dealt with on the way."""
-        for files in batched(self._files(), PLAN_FILES):
+        for files in batched(self.walk.take(self._fail), PLAN_FILES):
             known = {each.id: each for each in self.index.get([image_id(f.path) for f in files])}
             retagged: list[ImageRecord] = []
             unchanged = 0
@@ -143,11 +144,6 @@ class FolderUpdate:
             self.report.unchanged += unchanged
             self.report.updated += self._rewrite(retagged)
             self.tell.count(unchanged + len(retagged))
-
-    def _files(self) -> Iterator[FoundFile]:
-        for found in walk_images(self.folder, self._fail):
-            if self.only is None or found.path in self.only:
-                yield found
 
     def _metadata(self, path: str, held: ImageRecord | None) -> Metadata:
         """The table's values; without a table those that the index holds."""
@@ -302,23 +298,25 @@ def ingest(
     """
     started = time.monotonic()
     folder = _checked_folder(folder)
-    total = _count_images(folder, only)
-    table = _open_table(folder, metadata)
-    columns = table.columns if table is not None else {}
-    index = _open_or_create(store, folder, name, encoder, columns, total, kind=kind, exact=exact)
-    weights, tokenizer = files_of(encoder)
-    # The columns there were stay: images that are gone from the folder may still have values.
-    index.update(
-        state="building",
-        source=str(folder),
-        columns={**index.info.columns, **columns},
-        weights=weights or index.info.weights,
-        tokenizer=tokenizer or index.info.tokenizer,
-    )
     report = IngestReport(name, encoder.spec.name)
-    teller = ProgressTeller(total, on_progress)
-    run = FolderUpdate(index, encoder, folder, table, report, teller, on_failure, only)
-    run.bring_in()
+    teller = ProgressTeller(None, on_progress)
+    with closing(Walk(folder, teller, only)) as walk:
+        _require_images(folder, walk)
+        path = find_table(folder, metadata)
+        table = None if path is None else read_table(path, (each.path for each in walk.look()))
+        columns = table.columns if table is not None else {}
+        index = _open_or_create(store, folder, name, encoder, columns, walk, kind=kind, exact=exact)
+        weights, tokenizer = files_of(encoder)
+        # The columns there were stay: images that are gone from the folder may still have values.
+        index.update(
+            state="building",
+            source=str(folder),
+            columns={**index.info.columns, **columns},
+            weights=weights or index.info.weights,
+            tokenizer=tokenizer or index.info.tokenizer,
+        )
+        run = FolderUpdate(index, encoder, folder, walk, table, report, teller, on_failure)
+        run.bring_in()
     if prune:
         run.remove_gone()
     if table is not None:
@@ -336,21 +334,17 @@ def _checked_folder(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _count_images(folder: Path, only: Collection[str] | None) -> int:
-    total = sum(1 for found in walk_images(folder) if only is None or found.path in only)
-    if not total:
+def _require_images(folder: Path, walk: Walk) -> None:
+    if next(walk.look_wanted(), None) is None:
         raise UsageError(
             f"{folder} holds no images (looked for names ending in {', '.join(sorted(SUFFIXES))}, "
             "in subfolders too). Nothing was changed."
         )
-    return total
 
 
-def _open_table(folder: Path, given: Path | None) -> MetadataTable | None:
-    path = find_table(folder, given)
-    if path is None:
-        return None
-    return read_table(path, (found.path for found in walk_images(folder)))
+def _is_small(walk: Walk) -> bool:
+    """Whether the walk finds at most `EXACT_IMAGES`; the thread holds somewhat more."""
+    return sum(1 for _ in islice(walk.look_wanted(), EXACT_IMAGES + 1)) <= EXACT_IMAGES
 
 
 def _open_or_create(
@@ -359,7 +353,7 @@ def _open_or_create(
     name: str,
     encoder: Encoder,
     columns: Mapping[str, ColumnType],
-    total: int,
+    walk: Walk,
     *,
     kind: IndexKind,
     exact: bool,
@@ -378,7 +372,7 @@ def _open_or_create(
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,
-            exact=exact or (store.backend == "Milvus server" and total <= EXACT_IMAGES),
+            exact=exact or (store.backend == "Milvus server" and _is_small(walk)),
         )
     info = index.info
     require_same_encoder(encoder, info)

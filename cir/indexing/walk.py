@@ -2,15 +2,26 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cir.images import is_image_name
+from cir.progress import ProgressTeller
 from cir.settings import DATA_MARKER
 
+CHUNK_FILES = 512
+CHUNKS_AHEAD = 200
+"""More than 100,000 files, of about 300 bytes each."""
 
-@dataclass(frozen=True)
+OnError = Callable[[str, str], None]
+"""Hears of a path that cannot be looked at, and why."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundFile:
     """An image file: `path` relative to the folder in POSIX form, bytes, nanoseconds since 1970."""
 
@@ -19,9 +30,7 @@ class FoundFile:
     modified: int
 
 
-def walk_images(
-    folder: Path, on_error: Callable[[str, str], None] | None = None
-) -> Iterator[FoundFile]:
+def walk_images(folder: Path, on_error: OnError | None = None) -> Iterator[FoundFile]:
     """Image files below the folder, sorted within each subfolder.
 
     Names that start with a dot are skipped (caches, macOS resource files); links to folders are not
@@ -43,6 +52,8 @@ def walk_images(
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        relative = os.path.relpath(parent, folder).replace(os.sep, "/")
+        above = "" if relative == "." else f"{relative}/"
         for name in sorted(files):
             if name.startswith(".") or not is_image_name(name):
                 continue
@@ -55,5 +66,77 @@ def walk_images(
             if not stat.S_ISREG(status.st_mode):
                 report(full, "is not an ordinary file")
                 continue
-            relative = os.path.relpath(full, folder).replace(os.sep, "/")
-            yield FoundFile(relative, status.st_size, status.st_mtime_ns)
+            yield FoundFile(above + name, status.st_size, status.st_mtime_ns)
+
+
+class Walk:
+    """One walk through a folder's images, by a thread that runs ahead of its reader.
+
+    What it finds is looked at first, as far as it takes to decide something, then taken. The thread
+    waits while `CHUNKS_AHEAD` chunks are not taken. The total of `teller` grows as it finds files.
+    """
+
+    def __init__(
+        self, folder: Path, teller: ProgressTeller, only: Collection[str] | None = None
+    ) -> None:
+        """Begin to walk; `only`: relative paths of the files that are wanted, None for all."""
+        self._folder = folder
+        self._only = only
+        self._teller = teller
+        self._found = 0
+        teller.total, teller.growing = 0, True
+        self._problems: list[tuple[str, str]] = []
+        self._walk = walk_images(folder, lambda *problem: self._problems.append(problem))
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="walk")
+        self._chunks: deque[Future[_Chunk]] = deque()
+        for _ in range(CHUNKS_AHEAD):
+            self._chunks.append(self._pool.submit(self._chunk))
+
+    def look(self) -> Iterator[FoundFile]:
+        """All files, in their order, none of them taken; for use before `take`.
+
+        Beyond what the thread holds this walks by itself. It tells the listener as it waits.
+        """
+        seen = 0
+        for chunk in self._chunks:
+            files, _ = chunk.result()
+            self._teller.count(0)
+            seen += len(files)
+            yield from files
+            if len(files) < CHUNK_FILES:
+                return
+        yield from islice(walk_images(self._folder), seen, None)
+
+    def look_wanted(self) -> Iterator[FoundFile]:
+        """The wanted files among those of `look`."""
+        return filter(self._is_wanted, self.look())
+
+    def take(self, on_error: OnError) -> Iterator[FoundFile]:
+        """The wanted files, once; `on_error` is that of `walk_images`, called in this thread."""
+        while True:
+            files, problems = self._chunks.popleft().result()
+            self._chunks.append(self._pool.submit(self._chunk))
+            for problem in problems:
+                on_error(*problem)
+            yield from filter(self._is_wanted, files)
+            if len(files) < CHUNK_FILES:
+                return
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _chunk(self) -> "_Chunk":
+        """The next files and what could not be looked at among them; runs in the thread."""
+        files = list(islice(self._walk, CHUNK_FILES))
+        problems, self._problems = self._problems, []
+        self._found += sum(map(self._is_wanted, files))
+        self._teller.total = self._found
+        self._teller.growing = len(files) == CHUNK_FILES
+        return files, problems
+
+    def _is_wanted(self, file: FoundFile) -> bool:
+        return self._only is None or file.path in self._only
+
+
+_Chunk = tuple[list[FoundFile], list[tuple[str, str]]]

@@ -81,7 +81,7 @@ def test_a_total_that_grows_promises_no_end(clock: list[float]) -> None:
         ),
         (
             Progress("Indexing", 500, 2000, True, rate=85.4),
-            "Indexing: 500 of at least 2,000, still looking · 85/s",
+            "Indexing: 500 of at least 2,000 · still looking · 85/s",
             0.25,
         ),
     ],

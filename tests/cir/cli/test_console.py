@@ -20,7 +20,7 @@ def test_the_bar_tells_each_stage_and_what_is_still_looked_for(
         early = capsys.readouterr().err
         on_progress(Progress("Indexing", 40, 40, rate=12.0, failed=1))
     out, late = capsys.readouterr()
-    assert "Drawing [1]" in early and "3 of at least 20, still looking" in early
+    assert "Drawing [1]" in early and "3 of at least 20 · still looking" in early
     assert "40 of 40 · 12/s · 1 failed" in late
     assert out == ""
 

@@ -3,7 +3,9 @@
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from cir.encoders.compact import encoder as compact_module
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import EncoderMismatchError, UnknownIndexError, UsageError
 from cir.images import content_hash
-from cir.indexing import folder
+from cir.indexing import folder, walk
 from cir.progress import Progress
 from cir.store import image_id
 from tests.cir.album import Album, CountingEncoder, counts, require_same_content
@@ -160,6 +162,46 @@ def test_progress_reaches_its_end(album: Album) -> None:
     last = told[-1]
     assert (last.done, last.total, last.failed) == (22, 22, 4)
     assert [each.done for each in told] == sorted(each.done for each in told)
+
+
+def test_one_ingest_is_one_walk(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    (album.folder / "metadata.csv").write_text("file,x\nred,1\n")
+    walks: list[Path] = []
+
+    def counted(top: Path, **options: Any) -> Iterator[Any]:
+        walks.append(top)
+        return os_walk(top, **options)
+
+    os_walk = os.walk
+    monkeypatch.setattr("cir.indexing.walk.os.walk", counted)
+    for call in range(1, 3):
+        album.ingest(prune=True)
+        assert walks == [album.folder] * call
+
+
+def test_only_the_images_that_are_wanted_count(album: Album) -> None:
+    told: list[Progress] = []
+    wanted = {"red.png", "striped/red striped.png"}
+    assert counts(album.ingest(only=wanted, on_progress=told.append)) == (2, 0, 0, 0, 0)
+    assert (told[-1].done, told[-1].total, told[-1].growing) == (2, 2, False)
+    with pytest.raises(UsageError, match="holds no images"):
+        album.ingest(only={"none.png"})
+
+
+@pytest.mark.parametrize(("most", "exact"), [(17, False), (18, True)])
+def test_a_small_index_on_a_server_is_exact(
+    album: Album, monkeypatch: pytest.MonkeyPatch, most: int, exact: bool
+) -> None:
+    """A Lite file takes the same choice, so that no server is needed here."""
+    fresh = Album(album.store, album.encoder, album.folder, uuid.uuid4().hex)
+    monkeypatch.setattr(fresh.store, "backend", "Milvus server")
+    monkeypatch.setattr(folder, "EXACT_IMAGES", most)
+    fresh.ingest()
+    assert fresh.index.info.exact is exact
+
+
+def test_the_thread_looks_far_enough_ahead_to_choose_the_kind_of_index() -> None:
+    assert walk.CHUNK_FILES * walk.CHUNKS_AHEAD > folder.EXACT_IMAGES
 
 
 def test_another_folder_needs_another_name(album: Album, tmp_path: Path) -> None:

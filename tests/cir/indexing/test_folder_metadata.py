@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cir.errors import UnknownIndexError, UsageError
+from cir.indexing import walk
 from tests.cir.album import Album, counts
 from tests.drawn import draw_album
 
@@ -54,6 +55,15 @@ def test_a_given_table_comes_before_that_of_the_folder(album: Album, tmp_path: P
     other.write_text("file\tx\nred\t2\n")
     album.ingest(metadata=other)
     assert album.metadata("red.png") == {"file": "red", "x": 2}
+
+
+def test_a_table_of_images_far_beyond_the_first_finds_its_key(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "CHUNK_FILES", 2)
+    monkeypatch.setattr(walk, "CHUNKS_AHEAD", 2)
+    table(album, "x,file", "1,striped/checked/yellow checked.png")
+    assert album.ingest().matched == 1
 
 
 @pytest.mark.parametrize(

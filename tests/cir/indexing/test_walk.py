@@ -1,9 +1,18 @@
 """Which files count as images of a folder."""
 
 import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from cir.indexing.walk import walk_images
+import pytest
+
+from cir.indexing import walk
+from cir.indexing.walk import Walk, walk_images
+from cir.progress import Progress, ProgressTeller
 from cir.settings import load_settings
 from tests.privileges import permissions_hold
 
@@ -86,3 +95,95 @@ def test_a_data_folder_among_the_images_is_passed_over(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "data/thumbnails/x.jpg", "data/sample/b.jpg")
     assert walked(tmp_path) == (["a.jpg"], {})
     assert walked(settings.data_dir / "sample") == (["b.jpg"], {})
+
+
+ELEVEN = [f"{number:02}.jpg" for number in range(11)]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "CHUNK_FILES", 2)
+    monkeypatch.setattr(walk, "CHUNKS_AHEAD", 3)
+
+
+def fail(path: str, reason: str) -> None:
+    raise AssertionError(f"{path}: {reason}")
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_files_are_looked_at_any_number_of_times_and_then_taken_once(tmp_path: Path) -> None:
+    touch(tmp_path, *ELEVEN)
+    with closing(Walk(tmp_path, ProgressTeller(None, None), only={"03.jpg", "10.jpg"})) as one:
+        for _ in range(2):
+            assert [each.path for each in one.look()] == ELEVEN
+        assert [each.path for each in one.look_wanted()] == ["03.jpg", "10.jpg"]
+        assert [each.path for each in one.take(fail)] == ["03.jpg", "10.jpg"]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("count", [0, 1, 2, 6, 7])
+def test_every_number_of_files_comes_to_its_end(tmp_path: Path, count: int) -> None:
+    touch(tmp_path, *ELEVEN[:count])
+    teller = ProgressTeller(None, None)
+    with closing(Walk(tmp_path, teller)) as one:
+        assert [each.path for each in one.look()] == ELEVEN[:count]
+        assert [each.path for each in one.take(fail)] == ELEVEN[:count]
+    assert (teller.total, teller.growing) == (count, False)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_the_thread_runs_ahead_so_far_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, *ELEVEN)
+    asked: list[str] = []
+    status = os.stat
+
+    def stat(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if threading.current_thread().name.startswith("walk"):
+            asked.append(Path(path).name)
+        return status(path, *arguments, **options)
+
+    monkeypatch.setattr("cir.indexing.walk.os.stat", stat)
+    told: list[Progress] = []
+    teller = ProgressTeller(None, told.append)
+    with closing(Walk(tmp_path, teller)) as one:
+        files = one.take(fail)
+        next(files)
+        time.sleep(0.2)
+        assert asked == ELEVEN[:8]  # the chunk that is being taken, and three
+        teller.count(1)
+        assert [each.path for each in files] == ELEVEN[1:]
+        teller.count(10)
+    first, last = told
+    assert (first.total, first.growing, first.remaining) == (8, True, None)
+    assert (last.done, last.total, last.growing) == (11, 11, False)
+
+
+def test_problems_are_told_once_in_the_readers_thread(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "broken.jpg").symlink_to(tmp_path / "gone")
+    told: list[tuple[str, threading.Thread]] = []
+    with closing(Walk(tmp_path, ProgressTeller(None, None))) as one:
+        assert len(list(one.look())) == 1
+        files = one.take(lambda path, reason: told.append((path, threading.current_thread())))
+        assert [each.path for each in files] == ["a.jpg"]
+    assert told == [("broken.jpg", threading.current_thread())]
+
+
+def test_an_error_in_the_thread_reaches_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> Iterator[Any]:
+        return map(exec, ["raise MemoryError"])
+
+    monkeypatch.setattr(walk, "walk_images", broken)
+    with closing(Walk(tmp_path, ProgressTeller(None, None))) as one, pytest.raises(MemoryError):
+        next(one.take(fail))
+
+
+def test_a_reader_that_stops_leaves_no_thread(tmp_path: Path) -> None:
+    touch(tmp_path, *ELEVEN)
+    with closing(Walk(tmp_path, ProgressTeller(None, None))) as one:
+        next(one.look())
+    assert not [each for each in threading.enumerate() if each.name.startswith("walk")]

@@ -106,13 +106,13 @@ def test_an_allowed_download_shows_its_progress(
 ) -> None:
     stay = True
 
-    def fetch(name: str, tell: object) -> None:
+    def fetch(choice: object, tell: object) -> None:
         while stay:
             assert callable(tell)
             tell(Progress(f"Downloading {FILE} (MB)", 120, 393, rate=12.0, remaining=23.0))
             time.sleep(0.02)
 
-    monkeypatch.setattr("cir.jobs.indexes.fetch_encoder", fetch)
+    monkeypatch.setattr("cir.jobs.indexes.fetch", fetch)
     app = ask(open_page(), album)
     by_label(app.checkbox, "Download the encoder first, where it is not ready").check()
     click(app, "Build the index")

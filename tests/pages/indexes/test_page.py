@@ -160,7 +160,7 @@ def test_a_cancelled_build_is_continued(album: Path, monkeypatch: pytest.MonkeyP
     tell = Job.tell
 
     def stop(job: Job, progress: Progress) -> None:
-        if progress.stage == INDEXING:
+        if progress.stage == INDEXING and progress.done:
             raise JobCancelled
 
     monkeypatch.setattr(Job, "tell", stop)
