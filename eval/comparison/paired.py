@@ -17,6 +17,7 @@ from eval.errors import BenchWayOut
 from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
+from eval.runs.tables import as_csv
 from eval.stats import bootstrap_intervals, holm, sign_flip_p
 
 LEVEL = 0.05
@@ -141,6 +142,19 @@ class Comparison:
             _verdict(first.label, other.label, name, each[name])
             for other, each in zip(others, self.differences, strict=True)
         ]
+
+    def csv(self) -> str:
+        """A line for each contender beside the first, and measure."""
+        first, *others = self.contenders
+        columns = ("delta", "low", "high", "p", "p_holm", "better", "worse", "same")
+        return as_csv(
+            ["run", "against", "measure", *columns],
+            (
+                [other.label, first.label, name, *(getattr(it, column) for column in columns)]
+                for other, differences in zip(others, self.differences, strict=True)
+                for name, it in differences.items()
+            ),
+        )
 
     def document(self) -> dict[str, Any]:
         """All of it for JSON."""

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from eval.comparison.paired import Comparison
 from eval.runs.queries import QueryRow
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Figures, Run
@@ -30,7 +29,7 @@ def by_group(
 def figures_csv(run: Run, table: RankTable | None) -> str:
     """A line for each mode over all queries, then for each group and mode."""
     names = list(run.metrics)
-    return _csv(
+    return as_csv(
         ["run", "queries", "mode", *names],
         (
             [run.name, group, mode, *(figures.get(name, "") for name in names)]
@@ -41,7 +40,7 @@ def figures_csv(run: Run, table: RankTable | None) -> str:
 
 def queries_csv(rows: Sequence[QueryRow]) -> str:
     """A line for each query: the ranks are those of the first target, empty without one."""
-    return _csv(
+    return as_csv(
         ["id", "group", "instruction", "rank", "before", "change"],
         (
             [
@@ -49,20 +48,6 @@ def queries_csv(rows: Sequence[QueryRow]) -> str:
                 *(row.rank or "", row.before or "", row.change),
             ]
             for row in rows
-        ),
-    )
-
-
-def comparison_csv(compared: Comparison) -> str:
-    """A line for each contender beside the first, and measure."""
-    first, *others = compared.contenders
-    columns = ("delta", "low", "high", "p", "p_holm", "better", "worse", "same")
-    return _csv(
-        ["run", "against", "measure", *columns],
-        (
-            [other.label, first.label, name, *(getattr(it, column) for column in columns)]
-            for other, differences in zip(others, compared.differences, strict=True)
-            for name, it in differences.items()
         ),
     )
 
@@ -75,7 +60,8 @@ def _lines(run: Run, table: RankTable | None) -> Iterator[tuple[str, str, Figure
             yield group, mode, figures
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as a CSV file's text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
