@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
+from cir.progress import OnProgress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.search import Mode
 from cir.settings import Settings, load_settings
@@ -76,7 +77,7 @@ def run(
     measures: Sequence[str | Measure] = (),
     out: AnyPath | None = None,
     settings: Settings | None = None,
-    on_progress: running.OnProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Run:
     """Ask every query of a labelled set, and measure what is found; the run is kept on disk.
 
@@ -97,7 +98,8 @@ def run(
         measures: what to report beside the measures of the set's protocol, such as "recall@20".
         out: folder of the run, new or empty; None makes one among the runs of the data folder.
         settings: where galleries and runs are kept; None takes the environment's.
-        on_progress: told the stage ("gallery" or "queries"), the number done and the number of all.
+        on_progress: told how far the encoding of the gallery and then the queries are; what it
+            raises ends the run, of which nothing is left.
 
     Raises:
         UsageError: a folder, index, encoder or labelled set that cannot be used as asked.

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cir.cli import output
+from cir.cli.console import progress_bar
 from cir.encoders.protocol import Encoder, EncoderChoice, precision_note
 from cir.encoders.registry import (
     choice_of_index,
@@ -70,5 +70,5 @@ def _fetch(choice: EncoderChoice, *, download: bool) -> None:
         if not typer.confirm(question, err=True):
             raise EncoderError(missing_sentence(spec, choice, "It was not downloaded."))
     typer.echo(f"Downloading the encoder {spec.name}: {size} from {spec.source}.", err=True)
-    with output.progress_bar() as on_progress:
+    with progress_bar() as on_progress:
         fetch(choice, on_progress)

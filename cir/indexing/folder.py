@@ -20,7 +20,7 @@ from cir.images import SUFFIXES, Picture, content_hash, decode, read_bytes, thum
 from cir.indexing.metadata import MetadataTable, find_table, read_table
 from cir.indexing.walk import FoundFile, walk_images
 from cir.parallel import ahead, batched, usable_cores
-from cir.progress import Progress, ProgressTeller
+from cir.progress import OnProgress, ProgressTeller
 from cir.store import ColumnType, ImageRecord, Index, IndexKind, Metadata, Row, Store, image_id
 from cir.store.wire import check_rows
 
@@ -200,7 +200,7 @@ class FolderUpdate:
         self.report.unchanged += self._rewrite(touched)
         self.report.updated += self._rewrite(retagged)
         self._encode(fresh)
-        self.tell.count(len(batch), encoded=len(fresh))
+        self.tell.count(len(batch))
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
@@ -278,7 +278,7 @@ def ingest(
     kind: IndexKind = "index",
     exact: bool = False,
     only: Collection[str] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
     """Bring the index `name` up to date with the images below the folder; create it if need be.

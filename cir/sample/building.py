@@ -8,7 +8,7 @@ from cir.access import refuse_change
 from cir.encoders.protocol import Encoder
 from cir.errors import EncoderMismatchError, RecomposeError
 from cir.indexing.folder import FailedImage, IngestReport, ingest
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
 from cir.sample.tutorial import unpack_tutorial
 from cir.settings import Settings
@@ -17,7 +17,6 @@ from cir.store import Store
 SAMPLE_NAME = "Sample catalogue"
 TUTORIAL_NAME = "Tutorial photos"
 
-OnProgress = Callable[[Progress], None]
 OnFailure = Callable[[FailedImage], None]
 
 

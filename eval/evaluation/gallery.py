@@ -8,7 +8,7 @@ from pathlib import Path
 from cir.encoders.protocol import Encoder, require_same_encoder
 from cir.errors import EncoderMismatchError, UsageError
 from cir.indexing.folder import FailedImage, ingest
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
 from eval.errors import BenchWayOut
 
@@ -46,7 +46,7 @@ def open_folder(
     store: Store,
     folder: Path,
     encoder: Encoder,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     *,
     only: Collection[str] | None = None,
 ) -> Gallery:

@@ -1,6 +1,6 @@
 """A labelled set asked in a gallery: one evaluation, from the two to a run on disk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from cir.encoders.protocol import Encoder, files_of
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.search import MODES
 from cir.settings import Settings
 from cir.store import Index, gallery_store, index_store
@@ -24,8 +24,8 @@ from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with the stage ("gallery" or "queries"), the number done and the number of all."""
+GALLERY = "Encoding the gallery"
+"""The first stage of a run that encodes a folder; `eval.evaluation.ranking.QUERIES` follows."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def run(
                 modes=modes,
                 keep_reference=keep,
                 depth=depth,
-                on_progress=_of_queries(on_progress),
+                on_progress=on_progress,
             )
 
         def values_of(ranked: Ranked, kept: bool) -> dict[str, Values]:
@@ -227,7 +227,8 @@ def _open_gallery(
                 f"{folder} holds no image of {labelled.name}: files are named by the "
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
-        return open_folder(store, folder, encoder, _of_ingest(on_progress), only=only), labelled
+        told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
+        return open_folder(store, folder, encoder, told, only=only), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -239,18 +240,6 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
             f"split; {gallery.label} holds {len(beyond)} others, too.",
             BenchWayOut.PICK_THE_SPLIT,
         )
-
-
-def _of_ingest(on_progress: OnProgress | None) -> Callable[[Progress], None] | None:
-    if on_progress is None:
-        return None
-    return lambda progress: on_progress("gallery", progress.done, progress.total)
-
-
-def _of_queries(on_progress: OnProgress | None) -> Callable[[int, int], None] | None:
-    if on_progress is None:
-        return None
-    return lambda done, total: on_progress("queries", done, total)
 
 
 def _provenance(

@@ -109,7 +109,7 @@ def test_an_allowed_download_shows_its_progress(
     def fetch(name: str, tell: object) -> None:
         while stay:
             assert callable(tell)
-            tell(Progress(120, 393, 0, 0, 12.0, 23.0, f"Downloading {FILE} (MB)"))
+            tell(Progress(f"Downloading {FILE} (MB)", 120, 393, rate=12.0, remaining=23.0))
             time.sleep(0.02)
 
     monkeypatch.setattr("cir.jobs.indexes.fetch_encoder", fetch)

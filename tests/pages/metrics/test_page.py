@@ -310,7 +310,7 @@ def test_progress_is_seen_by_another_session_and_the_job_can_be_cancelled(
 ) -> None:
     def work(job: Job) -> None:
         for _ in range(600):
-            job.tell(Progress(1, 4, 0, 0, 1.0, 3.0, "Asking"))
+            job.tell(Progress("Asking", 1, 4, rate=1.0, remaining=3.0))
             time.sleep(0.1)
 
     JOBS.start(KEY, "Evaluating: tiny", work)
