@@ -157,7 +157,7 @@ def test_names_find_their_photos_by_text_alone(album: Path, ask: Asking, tmp_pat
     # As if the text alone had been asked.
     rows = ask.encoder.encode_texts(["a blue square"])
     index = gallery_store(ask.settings).open(run.part("gallery")["name"], kind="gallery")
-    best = [hit.path for hit in index.search(rows, 3)[0]]
+    best = [hit.path for hit in index.search_vectors(rows, 3)[0]]
     assert ranked_paths(run, "composed", ["blue.png"], 3)["blue.png"] == best
     assert captions({"red.png": {}}) is None
 
