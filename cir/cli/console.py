@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import Field, fields
 from functools import wraps
@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cir.errors import RecomposeError, UsageError, WayOut
+from cir.errors import RecomposeError, UsageError, WayOut, Words
 
-WORDS: Mapping[WayOut, str] = {
+WORDS: Words = {
     WayOut.FULL_INSTALLATION: "Install requirements.txt, or use the encoder compact.",
     WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
@@ -154,7 +154,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def command(
-    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+    as_json: bool, interrupted: str = "Interrupted.", words: Words = WORDS
 ) -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 

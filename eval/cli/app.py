@@ -3,7 +3,7 @@
 Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,6 @@ from cir.cli.console import (
     Tokenizer,
     Uri,
     Weights,
-    command,
     print_document,
     read_token,
 )
@@ -29,17 +28,19 @@ from cir.settings import load_settings
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
     AllowMissing,
-    BothOrders,
     KeepReference,
+    Measured,
     Minimum,
     Root,
     SetName,
-    SmallGallery,
     Split,
     add_commands,
+    asked_measures,
     check_minimums,
+    with_format_options,
 )
-from eval.cli.summary import parse_minimum, print_tables
+from eval.cli.summary import print_tables
+from eval.cli.words import command
 
 app = typer.Typer(
     cls=Commands,
@@ -51,6 +52,7 @@ app = typer.Typer(
 
 
 @app.command("run")
+@with_format_options
 def run_command(
     labelled_set: SetName,
     root: Root = None,
@@ -66,9 +68,10 @@ def run_command(
         bool, typer.Option("--ablations", help="Also run image, text and their sum.")
     ] = False,
     keep_reference: KeepReference = None,
-    small_gallery: SmallGallery = False,
-    both_orders: BothOrders = False,
+    *,
+    reading: Mapping[str, bool],
     allow_missing: AllowMissing = False,
+    measure: Measured = None,
     minimum: Minimum = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
@@ -84,17 +87,17 @@ def run_command(
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
     from eval.evaluation.running import Request, run
-    from eval.sets.catalogue import Reading, images_of, load_place, place_of, protocol_of
+    from eval.sets.catalogue import images_of, load_place, place_of
 
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token), device=device)
         place = place_of(labelled_set, root, settings)
-        measures = protocol_of(place.format).measures
-        minimums = [parse_minimum(text, measures) for text in minimum or ()]
+        measures, minimums = asked_measures(measure, minimum)
         request = Request(
             gallery=gallery or (images_of(place) if index is None else None),
             index=index,
             encoder=encoder,
+            measures=measures,
             ablations=ablations,
             keep_reference=keep_reference,
             allow_missing=allow_missing,
@@ -103,7 +106,6 @@ def run_command(
             tokenizer=tokenizer,
             precision=precision,
         )
-        reading = Reading(small_gallery=small_gallery, both_orders=both_orders)
         labelled = load_place(place, split, reading)
         with _progress() as progress:
             document = run(labelled, request, settings, progress)
