@@ -113,7 +113,9 @@ def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | Non
         place = st.container()
         typed = None if table is None else _typed_measure(table)
         if table is not None and typed is not None:
-            modes, more = table.figures([*more, typed]), list(dict.fromkeys([*more, typed]))
+            told = table.figures([typed])
+            modes = {mode: {**values, **told.get(mode, {})} for mode, values in modes.items()}
+            more = list(dict.fromkeys([*more, typed]))
         if more:
             place.table(
                 [
