@@ -17,7 +17,6 @@ from eval.errors import BenchWayOut
 from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
-from eval.runs.tables import as_csv
 from eval.stats import bootstrap_intervals, holm, sign_flip_p
 
 LEVEL = 0.05
@@ -143,19 +142,6 @@ class Comparison:
             for other, each in zip(others, self.differences, strict=True)
         ]
 
-    def csv(self) -> str:
-        """A line for each contender beside the first, and measure."""
-        first, *others = self.contenders
-        columns = ("delta", "low", "high", "p", "p_holm", "better", "worse", "same")
-        return as_csv(
-            ["run", "against", "measure", *columns],
-            (
-                [other.label, first.label, name, *(getattr(it, column) for column in columns)]
-                for other, differences in zip(others, self.differences, strict=True)
-                for name, it in differences.items()
-            ),
-        )
-
     def document(self) -> dict[str, Any]:
         """All of it for JSON."""
         first, *others = self.contenders
@@ -186,6 +172,18 @@ class Comparison:
             ],
             "notes": list(self.notes),
         }
+
+    def csv(self) -> str:
+        """A line for each contender beside the first, and measure."""
+        import pandas
+
+        first, *others = self.contenders
+        rows = [
+            {"run": other.label, "against": first.label, "measure": name, **asdict(it)}
+            for other, differences in zip(others, self.differences, strict=True)
+            for name, it in differences.items()
+        ]
+        return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
 def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:

@@ -12,12 +12,13 @@ from eval.comparison.paired import (
     compare,
     points,
 )
+from eval.measures import heading
 from eval.runs.ranks import COMPOSED, recall_curve
 from eval.runs.reading import Run, rank_table
 from pages.parts.metrics.charts import curves_chart
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import WORDS
-from pages.parts.metrics.run import NAMES, figure, heading, run_key
+from pages.parts.metrics.run import NAMES, figure, run_key
 from pages.parts.shell.session import people_errors, plain
 
 
