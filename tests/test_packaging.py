@@ -79,7 +79,11 @@ def test_files_build_on_each_other() -> None:
 def test_the_commands_are_named_as_they_are_called(installed: Path, tmp_path: Path) -> None:
     for name in ("recompose", "recompose-eval"):
         done = subprocess.run(
-            [installed / name, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+            [str(installed / name), "--help"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert f"Usage: {name} [OPTIONS] COMMAND" in done.stdout
 
@@ -90,7 +94,7 @@ def test_an_installed_package_takes_the_secrets_of_the_working_folder(
     (tmp_path / ".streamlit").mkdir()
     secrets = f'CIR_DATA_DIR = "{tmp_path / "data"}"\n'
     (tmp_path / ".streamlit" / "secrets.toml").write_text(secrets)
-    command = [installed / "recompose", "indexes", "--json"]
+    command = [str(installed / "recompose"), "indexes", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"indexes": []}
     assert (tmp_path / "data").is_dir()
