@@ -15,6 +15,7 @@ class WayOut(StrEnum):
     NAME_TOKENIZER = "Put back what was there, or say where the tokenizer is now."
     NAME_WEIGHTS = "Put back what was there, or say where the weights are now."
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
+    NAME_ARCHIVE = "Then name the file."
 
 
 class RecomposeError(Exception):

@@ -99,11 +99,15 @@ def index_command(
 def sample_command(
     tutorial: Annotated[
         bool,
-        typer.Option("--tutorial", help="Fetch and index the Milvus tutorial's photos instead."),
+        typer.Option("--tutorial", help="Index the Milvus tutorial's photos instead."),
     ] = False,
-    address: Annotated[
-        str | None,
-        typer.Option("--from", help="Where the tutorial's archive is.", show_default=False),
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="The tutorial's archive, needed once. Without it, you are told where to get it.",
+            show_default=False,
+        ),
     ] = None,
     uri: Uri = None,
     token: Token = None,
@@ -121,7 +125,7 @@ def sample_command(
         engine = new_encoder(choose(settings))
         with report.progress_bar() as on_progress:
             if tutorial:
-                result = build_tutorial(store, settings, engine, on_progress, url=address)
+                result = build_tutorial(store, settings, engine, archive, on_progress)
             else:
                 result = build_sample(store, settings, engine, on_progress)
     if as_json:

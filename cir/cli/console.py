@@ -22,6 +22,7 @@ WORDS: Mapping[WayOut, str] = {
     WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
+    WayOut.NAME_ARCHIVE: "Then: python -m cir sample --tutorial --from FILE",
 }
 """The ways out of errors as flags of the command lines."""
 

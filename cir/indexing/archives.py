@@ -1,135 +1,163 @@
-"""Zip files from strangers: what to take from one, and reading it without trusting what it says."""
+"""Archives from strangers: their files, read without trusting what an archive says of itself."""
 
 import io
 import stat
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from cir.errors import UsageError
-from cir.images import is_image_name
-from cir.indexing.metadata import FORMATS
 
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 2 * 2**30
 MAX_RATIO = 100  # pictures hardly shrink; what grows more than this is a bomb,
 FREE_BYTES = 100 * 2**20  # beyond a few flat drawings that really do
 CHUNK_BYTES = 2**20
-TABLE_SUFFIXES = frozenset(FORMATS.split(", "))
 
-_ENTRY = b"PK\x01\x02"
+_ZIP_ENTRY = b"PK\x01\x02"
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, ValueError, OSError
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ZipPlan:
-    """What to take from a zip.
-
-    Attributes:
-        images: entries with the relative paths that they get; a folder that holds all is left out.
-        table: the metadata table beside or above the images, if there is one to choose.
-        left_out: files that are neither.
-    """
-
-    images: Sequence[tuple[zipfile.ZipInfo, PurePosixPath]]
-    table: zipfile.ZipInfo | None
-    left_out: int
-
-
-class Budget:
+@dataclass
+class _Budget:
     """Bytes that may still be unpacked, counted as they come out."""
 
-    def __init__(self, zip_bytes: int) -> None:
-        self._left = min(MAX_UNPACKED_BYTES, FREE_BYTES + MAX_RATIO * zip_bytes)
+    name: str
+    limit: int
+    spent: int = 0
 
     def spend(self, count: int) -> None:
-        """Count bytes.
-
-        Raises:
-            UsageError: there are too many.
-        """
-        self._left -= count
-        if self._left < 0:
+        self.spent += count
+        if self.spent > self.limit:
             raise UsageError(
-                f"The zip unpacks to too much: the limit is {MAX_UNPACKED_BYTES / 2**30:.0f} GB, "
-                f"and about {MAX_RATIO} times its own size. Split it, or index a folder instead."
+                f"{self.name} unpacks to more than {self.limit // 2**20:,} MB, which is the limit "
+                "for it. Split it, or leave out what is not needed."
             )
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file in an archive; `path` leads nowhere out of the folder that it is unpacked to."""
+
+    path: PurePosixPath
+    _open: Callable[[], Any]
+    _budget: _Budget
+
+    def read(self) -> bytes:
+        """Its content; errors as `opened_archive` has them."""
+        return b"".join(self._pieces())
+
+    def unpack(self, target: Path) -> None:
+        """Write its content to a new file; errors as `opened_archive` has them."""
+        with target.open("xb") as file:
+            file.writelines(self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
+        with self._open() as file:
+            while piece := file.read(CHUNK_BYTES):
+                self._budget.spend(len(piece))
+                yield piece
+
+
 @contextmanager
-def opened_zip(name: str, content: bytes) -> Iterator[zipfile.ZipFile]:
-    """The zip; whatever is wrong with it, also found later inside, is one sentence.
+def opened_archive(
+    name: str,
+    content: bytes,
+    *,
+    kind: Literal["zip", "tar"] = "zip",
+    limit: int = MAX_UNPACKED_BYTES,
+) -> Iterator[list[Entry]]:
+    """The files of an archive, without hidden ones and what macOS adds; a tar may be compressed.
+
+    Whatever is wrong with it, also when that is found inside the `with`, is one sentence.
+
+    Args:
+        name: its file name, for messages.
+        limit: bytes that may come out in all; less for an archive so small that it would have to
+            be a bomb.
 
     Raises:
-        UsageError: it is damaged, encrypted, packed in an unknown way, or has too many entries.
+        UsageError: it is damaged, encrypted, packed in an unknown way or beyond a limit, or one of
+            its entries points out of it, is a link or a device.
     """
+    budget = _Budget(name, min(limit, FREE_BYTES + MAX_RATIO * len(content)))
     try:
-        # Counted before zipfile makes an object of each.
-        if content.count(_ENTRY) > MAX_ENTRIES:
-            raise UsageError(f"{name} holds more than {MAX_ENTRIES:,} files. Split it.")
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            yield archive
+        if kind == "zip":
+            # Counted before zipfile makes an object of each.
+            _check_number(name, content.count(_ZIP_ENTRY))
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                yield [each for each in _in_zip(archive, budget) if not _is_clutter(each.path)]
+        else:
+            with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                yield [each for each in _in_tar(tar, budget) if not _is_clutter(each.path)]
     except NotImplementedError as error:
         raise UsageError(f"{name} is packed in a way that cannot be read ({error}).") from error
-    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, ValueError) as error:
-        raise UsageError(f"{name} is not a zip file, or it is damaged. Pack it again.") from error
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's error: gzip's and bz2's have no number
+        raise UsageError(
+            f"{name} is not a {kind} file, or it is damaged. Pack or download it again."
+        ) from error
 
 
-def is_table_name(name: str | PurePosixPath) -> bool:
-    """Whether the file's ending is one of a metadata table."""
-    return PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
+def read_zip(
+    name: str, content: bytes, wanted: Callable[[PurePosixPath], bool], limit: int
+) -> dict[PurePosixPath, bytes]:
+    """The wanted files of a zip, by their path in it; limit and errors as in `opened_archive`."""
+    with opened_archive(name, content, limit=limit) as entries:
+        return {each.path: each.read() for each in entries if wanted(each.path)}
 
 
-def plan(name: str, archive: zipfile.ZipFile) -> ZipPlan:
-    """What to take.
+def shallowest(paths: Iterable[PurePosixPath], name: str) -> PurePosixPath | None:
+    """The path of this file name nearest to the top, or None."""
+    found = [path for path in paths if path.name == name]
+    return min(found, key=lambda path: (len(path.parts), str(path)), default=None)
 
-    Raises:
-        UsageError: an entry points out of the zip, is a link or a device, or is encrypted.
-    """
-    images: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
-    tables: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
-    left_out = 0
+
+def _in_zip(archive: zipfile.ZipFile, budget: _Budget) -> Iterator[Entry]:
     for info in archive.infolist():
-        path = _safe_path(name, info)
-        if info.is_dir() or _is_clutter(path):
-            continue
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        path = _safe_path(budget.name, _name(info), kind in {0, stat.S_IFREG, stat.S_IFDIR})
         if info.flag_bits & _ENCRYPTED:
-            raise UsageError(f"{name} is encrypted. Pack it without a password.")
-        if is_image_name(path):
-            images.append((info, path))
-        elif is_table_name(path):
-            tables.append((info, path))
-        else:
-            left_out += 1
-    top = _common_folder([path for _, path in images])
-    table = _chosen([each for each in tables if each[1].parent in {top, PurePosixPath()}])
-    inside = [(info, path.relative_to(top)) for info, path in images]
-    return ZipPlan(inside, table, left_out + len(tables) - (table is not None))
+            raise UsageError(f"{budget.name} is encrypted. Pack it without a password.")
+        if not info.is_dir():
+            yield Entry(path, partial(archive.open, info), budget)
 
 
-def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: Budget) -> None:
-    """Write one entry to a new file, within the budget."""
-    with archive.open(info) as source, target.open("xb") as file:
-        while chunk := source.read(CHUNK_BYTES):
-            budget.spend(len(chunk))
-            file.write(chunk)
+def _in_tar(archive: tarfile.TarFile, budget: _Budget) -> Iterator[Entry]:
+    passed = _Budget(budget.name, budget.limit)  # to list an entry is to unpack those before it
+    for number, member in enumerate(archive, start=1):
+        _check_number(budget.name, number)
+        passed.spend(member.size)
+        path = _safe_path(budget.name, member.name, member.isfile() or member.isdir())
+        if member.isfile():
+            yield Entry(path, partial(archive.extractfile, member), budget)
 
 
-def _safe_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
-    """The entry's path, which cannot lead out of the folder that it is unpacked to."""
-    text = _name(info).replace("\\", "/")
-    path = PurePosixPath(text)
+def _safe_path(name: str, text: str, ordinary: bool) -> PurePosixPath:
+    """The path of an entry that is an ordinary file or folder, and that leads nowhere outside."""
+    path = PurePosixPath(text.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or text[1:2] == ":":
-        raise UsageError(f"{name} was refused: its entry {text!r} points out of the zip.")
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        raise UsageError(f"{name} was refused: its entry {text!r} points out of it.")
+    if not ordinary:
         raise UsageError(f"{name} was refused: its entry {text!r} is a link, not a file.")
     return path
+
+
+def _check_number(name: str, entries: int) -> None:
+    if entries > MAX_ENTRIES:
+        raise UsageError(f"{name} holds more than {MAX_ENTRIES:,} files. Split it.")
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -145,21 +173,3 @@ def _name(info: zipfile.ZipInfo) -> str:
 def _is_clutter(path: PurePosixPath) -> bool:
     """Whether a walk through the unpacked folder would pass it by."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-
-
-def _common_folder(paths: Sequence[PurePosixPath]) -> PurePosixPath:
-    """The top folder that holds all paths: what is left of a folder that was zipped whole."""
-    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
-    if len(tops) != 1 or any(len(path.parts) == 1 for path in paths):
-        return PurePosixPath()
-    return PurePosixPath(tops.pop())
-
-
-def _chosen(
-    tables: Sequence[tuple[zipfile.ZipInfo, PurePosixPath]],
-) -> zipfile.ZipInfo | None:
-    """The table named metadata, else the only one."""
-    named = [info for info, path in tables if path.stem.lower() == "metadata"]
-    if named:
-        return named[0]
-    return tables[0][0] if len(tables) == 1 else None

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from cir.errors import UsageError
 from cir.images import SUFFIXES, is_image_name
-from cir.indexing.archives import Budget, is_table_name, opened_zip, plan, unpack
+from cir.indexing.archives import Entry, opened_archive
 from cir.indexing.metadata import FORMATS, read_table
 from cir.indexing.walk import walk_images
 
@@ -159,7 +159,7 @@ class _Intake:
         self._stage = stage
         self._table: Path | None = None
         self._left_out = 0
-        self._known = 0
+        self._count = self._known = 0
 
     def take(self, relative: PurePosixPath, content: bytes) -> None:
         """One image."""
@@ -170,18 +170,19 @@ class _Intake:
     def take_zip(self, upload: Upload, say: Say) -> None:
         """The images of a zip, and its table."""
         loose = self._stage / "loose"
-        with opened_zip(upload.name, upload.content) as archive:
-            wanted = plan(upload.name, archive)
-            budget = Budget(len(upload.content))
-            for done, (info, path) in enumerate(wanted.images):
-                say(f"Unpacking {upload.name}: {done:,} of {len(wanted.images):,}")
-                unpack(archive, info, loose, budget)
-                self._place(loose, PurePosixPath(*map(_tidy, path.parts)))
-            if wanted.table is not None:
-                self._table = self._stage / f"metadata{Path(wanted.table.filename).suffix.lower()}"
+        with opened_archive(upload.name, upload.content) as entries:
+            images = [each for each in entries if is_image_name(each.path)]
+            top = _common_folder([each.path for each in images])
+            for done, image in enumerate(images):
+                say(f"Unpacking {upload.name}: {done:,} of {len(images):,}")
+                image.unpack(loose)
+                self._place(loose, PurePosixPath(*map(_tidy, image.path.relative_to(top).parts)))
+            table = _chosen_table(entries, top)
+            if table is not None:
+                self._table = self._stage / f"metadata{table.path.suffix.lower()}"
                 self._table.unlink(missing_ok=True)
-                unpack(archive, wanted.table, self._table, budget)
-        self._left_out += wanted.left_out
+                table.unpack(self._table)
+        self._left_out += len(entries) - len(images) - (table is not None)
 
     def take_table(self, table: Upload) -> None:
         """The table that was sent beside the images."""
@@ -189,18 +190,15 @@ class _Intake:
 
     def check(self) -> None:
         """Refuse an upload without images, or with a table of other images."""
-        files = (found.path for found in walk_images(self._images))
-        first = next(files, None)
-        if first is None and self._known:
+        if not self._count and self._known:
             raise UsageError("These images are all there already. Nothing was added.")
-        if first is None:
+        if not self._count:
             raise UsageError("The upload holds no images. Nothing was kept.")
         if self._table is not None:
-            read_table(self._table, itertools.chain([first], files))
+            read_table(self._table, (found.path for found in walk_images(self._images)))
 
     def move(self) -> Received:
         """Move everything to its folder."""
-        count = sum(1 for _ in walk_images(self._images))
         fresh = not self._folder.exists()
         if self._table is not None:
             _replace_table(self._table, self._images if fresh else self._folder)
@@ -208,7 +206,7 @@ class _Intake:
             self._images.replace(self._folder)
         else:
             self._move_each()
-        return Received(self._folder, count, self._known, self._left_out)
+        return Received(self._folder, self._count, self._known, self._left_out)
 
     def _move_each(self) -> None:
         for found in list(walk_images(self._images)):
@@ -230,6 +228,7 @@ class _Intake:
                 target = self._images / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 loose.replace(target)
+                self._count += 1
                 return
 
 
@@ -245,9 +244,30 @@ def _tidy(name: str) -> str:
     return stem + path.suffix
 
 
+def _common_folder(paths: Sequence[PurePosixPath]) -> PurePosixPath:
+    """The top folder that holds all paths: what is left of a folder that was zipped whole."""
+    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
+    if len(tops) != 1 or any(len(path.parts) == 1 for path in paths):
+        return PurePosixPath()
+    return PurePosixPath(tops.pop())
+
+
+def _chosen_table(entries: Sequence[Entry], top: PurePosixPath) -> Entry | None:
+    """The metadata table beside or above the images: the one of that name, else the only one."""
+    places = {top, PurePosixPath()}
+    tables = [e for e in entries if _is_table_name(e.path) and e.path.parent in places]
+    named = [each for each in tables if each.path.stem.lower() == "metadata"]
+    return (named or tables)[0] if named or len(tables) == 1 else None
+
+
+def _is_table_name(name: str | PurePosixPath) -> bool:
+    """Whether the file's ending is one of a metadata table."""
+    return PurePosixPath(name).suffix.lower() in FORMATS.split(", ")
+
+
 def _write_table(table: Upload, folder: Path) -> Path:
     """The table as a file of its own; its content is not yet looked at."""
-    if not is_table_name(table.name):
+    if not _is_table_name(table.name):
         raise UsageError(f"{table.name}: a metadata file ends in one of {FORMATS}.")
     path = folder / f"metadata{Path(table.name).suffix.lower()}"
     path.write_bytes(table.content)

@@ -8,9 +8,9 @@ from cir.access import refuse_change
 from cir.encoders.protocol import Encoder
 from cir.errors import EncoderMismatchError, RecomposeError
 from cir.indexing.folder import FailedImage, IngestReport, ingest
-from cir.progress import Progress, ProgressTeller
+from cir.progress import Progress
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
-from cir.sample.tutorial import fetch_tutorial
+from cir.sample.tutorial import unpack_tutorial
 from cir.settings import Settings
 from cir.store import Store
 
@@ -40,17 +40,8 @@ def draw_sample(settings: Settings, on_progress: OnProgress | None = None) -> Pa
         RecomposeError: the folder cannot be written, or drawing failed.
     """
     refuse_change(settings.read_only)
-    teller: ProgressTeller | None = None
-    drawn = 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal teller, drawn
-        teller = teller or ProgressTeller(total, on_progress, stage="Drawing")
-        teller.count(done - drawn)
-        drawn = done
-
     try:
-        return write_catalogue(sample_folder(settings), tell)
+        return write_catalogue(sample_folder(settings), on_progress)
     except OSError as error:
         raise RecomposeError(f"The sample catalogue cannot be written: {error}.") from error
 
@@ -74,17 +65,16 @@ def build_tutorial(
     store: Store,
     settings: Settings,
     encoder: Encoder,
+    archive: Path | None,
     on_progress: OnProgress | None = None,
-    *,
-    url: str | None = None,
 ) -> IngestReport:
-    """Fetch the photos of the Milvus tutorial and index them.
+    """Unpack the photos of the Milvus tutorial, where they are not yet, and index them.
 
     Raises:
-        RecomposeError: they cannot be fetched or unpacked; and what `ingest` raises.
+        UsageError: there is no archive, or it is not the tutorial's; and what `ingest` raises.
     """
     refuse_change(settings.read_only)
-    folder = fetch_tutorial(settings.data_dir / "tutorial", on_progress, url=url)
+    folder = unpack_tutorial(archive, settings.data_dir / "tutorial")
     return _renewed(store, folder, TUTORIAL_NAME, encoder, on_progress, None)
 
 

@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cir.progress import Progress
 from cir.sample.designs import ATTRIBUTES, Design, catalogue
 from cir.sample.labelled import write_labelled
-from cir.sample.studio import OnDrawn, draw_pictures
+from cir.sample.studio import draw_pictures
 
 VERSION = 1
 """Of drawings, designs and labelled set: higher whenever one of them changes."""
@@ -18,11 +19,12 @@ IMAGES = "images"
 LABELLED = "labelled"
 _MARK = "catalogue.json"
 
-Drawer = Callable[[Sequence[Design], Path, OnDrawn | None], None]
+OnProgress = Callable[[Progress], None]
+Drawer = Callable[[Sequence[Design], Path, OnProgress | None], None]
 
 
 def write_catalogue(
-    folder: Path, on_progress: OnDrawn | None = None, *, draw: Drawer = draw_pictures
+    folder: Path, on_progress: OnProgress | None = None, *, draw: Drawer = draw_pictures
 ) -> Path:
     """Draw the sample catalogue into a folder, unless it is there already.
 
@@ -31,8 +33,7 @@ def write_catalogue(
     incomplete catalogue in its place is replaced.
 
     Args:
-        on_progress: called in this thread with the pictures drawn and the number of all; what it
-            raises stops the work.
+        on_progress: called in this thread as pictures are drawn; what it raises stops the work.
         draw: makes the files of the pictures in a folder.
 
     Returns:
@@ -80,7 +81,7 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _write_all(folder: Path, on_progress: OnDrawn | None, draw: Drawer) -> None:
+def _write_all(folder: Path, on_progress: OnProgress | None, draw: Drawer) -> None:
     pictures = folder / IMAGES
     pictures.mkdir()
     designs = catalogue()

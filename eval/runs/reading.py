@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cir.errors import UsageError
+from cir.indexing.archives import read_zip, shallowest
 from cir.search import MODES
 from eval.measures import MEASURES, is_measure_name
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.writing import groups_of
 from eval.sets.labelled import LabelledSet
-from eval.sets.zips import read_zip, shallowest
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -19,10 +19,10 @@ from typing import Any
 
 from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
+from cir.indexing.archives import read_zip, shallowest
 from cir.settings import Settings
 from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native
 from eval.sets.labelled import LabelledSet
-from eval.sets.zips import read_zip, shallowest
 
 QUERIES = "queries.jsonl"
 MAX_BYTES = 32 * 2**20

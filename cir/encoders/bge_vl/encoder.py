@@ -15,14 +15,7 @@ from torch.nn import functional
 
 from cir.encoders.on_torch.encoder import Setup, TorchEncoder
 from cir.encoders.on_torch.pixels import pixel_rows
-from cir.encoders.on_torch.tensors import (
-    count_layers,
-    fill,
-    fingerprint,
-    read_tensors,
-    require_tensors,
-    shape_of,
-)
+from cir.encoders.on_torch.tensors import build, count_layers, fingerprint, read_tensors, shape_of
 from cir.encoders.on_torch.tokens import TextTokens, cut, padded
 from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from cir.encoders.protocol import EncoderSpec
@@ -112,23 +105,16 @@ def load_clip(checkpoint: Path) -> Any:
     tensors = read_tensors(checkpoint)
     vision, text = _sizes(tensors, checkpoint)
     told = _told(checkpoint.parent / "config.json")
-    try:
+
+    def make() -> CLIPModel:
         config = CLIPConfig(
             vision_config=vision | _unseen(told.get("vision_config", {})),
             text_config=text | _unseen(told.get("text_config", {})),
             projection_dim=len(tensors["visual_projection.weight"]),
         )
-        with torch.device("meta"):
-            wanted = CLIPModel(config).state_dict()
-    except Exception as error:  # the library raises whatever its parts raise
-        raise EncoderError(
-            f"The checkpoint {checkpoint} and what config.json beside it says do not fit together: "
-            f"{error}."
-        ) from error
-    expected = {name: tuple(each.shape) for name, each in wanted.items()}
-    require_tensors(tensors, expected, checkpoint, lambda name: name.endswith("position_ids"))
-    state = {name: tensors.pop(name).to(torch.float32) for name in expected}
-    model: Any = fill(lambda: CLIPModel(config), state)
+        return CLIPModel(config)
+
+    model: Any = build(make, tensors, checkpoint, lambda name: name.endswith("position_ids"))
     for part in (model.vision_model, model.text_model):
         # Tables of positions are no part of a checkpoint.
         count = part.embeddings.position_embedding.num_embeddings

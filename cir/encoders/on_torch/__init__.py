@@ -2,7 +2,7 @@
 
 from cir.encoders.protocol import EncoderChoice
 
-PACKAGES = ("torch", "transformers", "einops", "huggingface_hub")
+PACKAGES = ("torch", "transformers", "timm", "einops", "huggingface_hub")
 """What the encoders need beside the light installation, by the name of import."""
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cir.errors import EncoderError
 from cir.parallel import usable_cores
@@ -72,19 +72,17 @@ def supported_precision(made_with: str, device: str) -> str:
 
 
 def apply_precision(network: nn.Module, precision: Precision) -> None:
-    """Let the linear layers compute in the precision; all else stays float32, sums included."""
+    """Hold matrices in the precision, all else in float32: `arithmetic` multiplies by them."""
     if precision == "exact":
         return
     for layer in network.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.Linear | nn.Conv2d):
             layer.to(TYPES[precision])
-            layer.register_forward_pre_hook(_to_its_type)
 
 
-def _to_its_type(layer: nn.Module, arguments: tuple[Tensor]) -> tuple[Tensor]:
-    """The input of a linear layer in the type of its weights."""
-    assert isinstance(layer, nn.Linear)
-    return (arguments[0].to(layer.weight.dtype),)
+def arithmetic(device: torch.device, precision: Precision) -> torch.autocast:
+    """A context of this thread in which a network with `apply_precision` computes."""
+    return torch.autocast(device.type, TYPES.get(precision), enabled=precision != "exact")
 
 
 def use_usable_cores() -> None:

@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
+from einops import rearrange
 from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from cir.encoders.on_torch.devices import (
     Precision,
     apply_precision,
+    arithmetic,
     pick_device,
     pick_precision,
     use_usable_cores,
@@ -72,6 +75,7 @@ class TorchEncoder(ABC):
         self.spec = spec if dim == spec.dim else replace(spec, dim=dim, parameters=parameters)
         self.fingerprint = fingerprint
         self.precision: str = setup.precision
+        self._arithmetic = partial(arithmetic, setup.device, setup.precision)
         self.weights, self.tokenizer = setup.weights, setup.tokenizer
         self.device = setup.device
         use_usable_cores()
@@ -148,7 +152,7 @@ class TorchEncoder(ABC):
         return pixel_rows(images, self._side)
 
     def _parts(self, batch: NDArray[np.uint8]) -> Tensor:
-        pixels = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
+        pixels = rearrange(torch.from_numpy(batch).to(self.device), "n h w rgb -> n rgb h w")
         return self._image_parts((pixels.float() / 255 - self._mean) / self._std)
 
     def _parts_of(self, batch: NDArray[np.uint8]) -> list[Tensor]:
@@ -162,7 +166,7 @@ class TorchEncoder(ABC):
         while start < len(order):
             members = order[start : start + self.batch]
             try:
-                with torch.inference_mode():
+                with torch.inference_mode(), self._arithmetic():
                     rows[members] = work(members).float().cpu().numpy()
             except RuntimeError as error:  # torch.OutOfMemoryError is one; Apple's has no class
                 self._shrink(len(members), error)

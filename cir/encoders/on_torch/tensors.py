@@ -4,6 +4,7 @@ import hashlib
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from cir.errors import EncoderError
 
 LISTED = 8  # names of an error message, of each kind
 Shapes = Mapping[str, tuple[int, ...]]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -95,13 +97,19 @@ def shape_of(tensors: Mapping[str, Tensor], name: str, dims: int, path: Path) ->
 
 
 def count_layers(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """Number of layers whose tensors are named by the prefix and the layer's number."""
+    """Number of layers whose tensors are named by the prefix and the layer's number.
+
+    Raises:
+        KeyError: there is none.
+    """
     numbers = {
         int(number)
         for name in tensors
         if name.startswith(prefix) and (number := name.removeprefix(prefix).split(".")[0]).isdigit()
     }
-    return max(numbers, default=-1) + 1
+    if not numbers:
+        raise KeyError(f"{prefix}0")
+    return max(numbers) + 1
 
 
 def _some(names: list[str]) -> str:
@@ -109,14 +117,38 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def fill(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
-    """The network with these tensors as its own, in eval mode: none is copied.
+def build(
+    make: Callable[[], Network],
+    tensors: dict[str, Tensor],
+    path: Path,
+    unused: Callable[[str], bool],
+    named: Callable[[str], str] = lambda name: name,
+) -> Network:
+    """The network that `make` builds, in float32 and eval mode, with a checkpoint's tensors.
 
-    `make` builds it; it is called so that its parameters take no memory.
+    The network's own first values are never computed and take no memory; buffers that are no part
+    of a checkpoint stay without values, too. Each of the tensors is taken out of the table as it
+    is converted, so that the memory is that of the float32 weights and of what is left.
+
+    Args:
+        unused: as in `require_tensors`.
+        named: the checkpoint's name of a tensor of the network.
+
+    Raises:
+        EncoderError: the network cannot be built, or tensors are missing, surplus or misshapen.
     """
-    with torch.device("meta"):
-        network = make()
-    network.load_state_dict(state, strict=True, assign=True)
+    try:
+        with torch.device("meta"):
+            network = make()
+    except Exception as error:  # libraries raise whatever their parts raise
+        raise EncoderError(
+            f"The sizes that the checkpoint {path} tells, or a config.json beside it, do not fit "
+            f"together: {error}."
+        ) from error
+    wanted = {name: (named(name), each.shape) for name, each in network.state_dict().items()}
+    require_tensors(tensors, {name: tuple(shape) for name, shape in wanted.values()}, path, unused)
+    state = {ours: tensors.pop(name).to(torch.float32) for ours, (name, _) in wanted.items()}
+    network.load_state_dict(state, assign=True)
     return network.requires_grad_(False).eval()
 
 

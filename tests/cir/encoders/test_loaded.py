@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +16,6 @@ from tests.needs import needs
 from tests.places import GOLDEN
 
 TINY = str(GOLDEN / "tiny-base.pth"), str(GOLDEN / "tiny-base-tokenizer")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_loaded() -> Iterator[None]:
-    registry._loaded.cache_clear()
-    yield
-    registry._loaded.cache_clear()
 
 
 def wait_for(name: str) -> None:

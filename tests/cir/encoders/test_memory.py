@@ -38,7 +38,7 @@ torch.save(made, sys.argv[2])
 LOAD = """
 import sys, torch
 from pathlib import Path
-from cir.encoders.visualized_bge.checkpoint import load_network
+from cir.encoders.visualized_bge.encoder import load_network
 load_network(Path(sys.argv[1]))  # a small one first: what torch itself takes is no copy
 def peak(word):
     line = next(line for line in open("/proc/self/status") if line.startswith(word))

@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.stock_bge import StockBge
 from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.on_torch.tensors import read_tensors
+from cir.encoders.on_torch.tokens import padded
 from cir.encoders.protocol import Embeddings, Encoder, files_of
 from cir.encoders.registry import load_encoder
-from cir.encoders.visualized_bge.checkpoint import load_network
-from cir.encoders.visualized_bge.model import VisualizedBge
+from cir.encoders.visualized_bge.encoder import load_network
 from cir.errors import EncoderError
 from tests.drawn import COLOURS, solid, striped
 from tests.places import GOLDEN
 
 BASE, TOKENIZER = GOLDEN / "tiny-base.pth", GOLDEN / "tiny-base-tokenizer"
 CLOSE = 1e-5
+SIDE = 224
 LONG = " ".join(f"tok{200 + at % 90}" for at in range(600))
 
 
@@ -36,8 +36,8 @@ def pictures(names: Sequence[str]) -> list[Image.Image]:
     return [Image.open(GOLDEN / name).convert("RGB") for name in names]
 
 
-def normalised(network: VisualizedBge, images: Sequence[Image.Image]) -> Tensor:
-    batch = torch.from_numpy(pixel_rows(images, network.tower.sizes.side)).permute(0, 3, 1, 2)
+def normalised(images: Sequence[Image.Image]) -> Tensor:
+    batch = torch.from_numpy(pixel_rows(images, SIDE)).permute(0, 3, 1, 2)
     return (batch / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
 
@@ -53,9 +53,9 @@ def encoder() -> Encoder:
 @pytest.mark.parametrize("name", ["tiny-base", "tiny-m3"])
 def test_network_gives_the_reference_codes_rows(name: str) -> None:
     told, network = golden(name), load_network(GOLDEN / f"{name}.pth")
-    pixels = normalised(network, pictures(told["images"]))
+    pixels = normalised(pictures(told["images"]))
     with torch.inference_mode():
-        first = network.tower(pixels)[:, 0, :8]
+        first = network.tower.forward_features(pixels)[:, 1, :8]
         np.testing.assert_allclose(first, told["tower_first_patch"], rtol=0, atol=3e-5)
         image = network.image_tokens(pixels)
         for at, ids in enumerate(told["input_ids"]):
@@ -64,6 +64,17 @@ def test_network_gives_the_reference_codes_rows(name: str) -> None:
             require_close(network.composed(image[at : at + 1], row)[0], told["composed"][at])
             empty = torch.tensor([[ids[0], ids[-1]]])
             require_close(network.composed(image[at : at + 1], empty)[0], told["image"][at])
+
+
+@pytest.mark.parametrize(("name", "pad"), [("tiny-base", 0), ("tiny-m3", 1)])
+def test_rows_of_a_padded_batch_are_those_of_its_members(name: str, pad: int) -> None:
+    told, network = golden(name), load_network(GOLDEN / f"{name}.pth")
+    ids, seen = padded(told["input_ids"], pad, torch.device("cpu"))
+    assert seen is not None and not seen.all()
+    with torch.inference_mode():
+        image = network.image_tokens(normalised(pictures(told["images"])))
+        require_close(network.texts(ids, seen), told["text"])
+        require_close(network.composed(image, ids, seen), told["composed"])
 
 
 def test_encoder_gives_the_reference_codes_rows(encoder: Encoder) -> None:
@@ -128,6 +139,10 @@ def test_bfloat16_stays_near(encoder: Encoder) -> None:
     assert cosines.min() >= 0.999 and cosines.max() < 1 - 1e-9
 
 
+def test_indexes_of_earlier_versions_stay_valid(encoder: Encoder) -> None:
+    assert encoder.fingerprint == "e697dbf4326a5e7351a0ef9b61a2a26a"
+
+
 def test_other_weights_have_another_fingerprint(encoder: Encoder, tmp_path: Path) -> None:
     held = read_tensors(BASE)
     held["visual_proj.bias"] += 1
@@ -158,18 +173,34 @@ def test_wrong_tensors_are_listed(tmp_path: Path) -> None:
         assert part in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "shape", "words"),
+    [
+        (
+            "model_visual.visual.blocks.",
+            None,
+            r"lacks the tensor 'model_visual\.visual\.blocks\.0'",
+        ),
+        ("model_visual.visual.patch_embed.proj.weight", (2, 2), "has a misshapen"),
+        ("model_visual.visual.rope.freqs_cos", (196, 60), "no multiples of heads of 60"),
+        ("bge_encoder.", None, "lacks the tensor 'bge_encoder"),
+        ("bge_embeddings.word_embeddings.weight", (3,), "has a misshapen"),
+    ],
+)
+def test_sizes_that_cannot_be_told_are_a_sentence(
+    tmp_path: Path, prefix: str, shape: tuple[int, ...] | None, words: str
+) -> None:
+    held = {name: each for name, each in read_tensors(BASE).items() if not name.startswith(prefix)}
+    if shape is not None:
+        held[prefix] = torch.zeros(shape)
+    path = tmp_path / "wrong.pth"
+    torch.save(held, path)
+    with pytest.raises(EncoderError, match=words):
+        load_network(path)
+
+
 def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"weight": torch.zeros(2, 2)}, path)
     with pytest.raises(EncoderError, match="not one of Visualized BGE: it lacks"):
         load_network(path)
-
-
-def test_stock_parts_give_the_same_rows() -> None:
-    told, network, stock = golden("tiny-base"), load_network(BASE), StockBge(BASE)
-    pixels = normalised(network, pictures(told["images"]))
-    ids = torch.tensor([told["input_ids"][0]] * 3)
-    with torch.inference_mode():
-        require_close(
-            network.composed(network.image_tokens(pixels), ids), stock.composed(pixels, ids)
-        )

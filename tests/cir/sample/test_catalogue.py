@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from cir.indexing.metadata import read_table
+from cir.progress import Progress, ProgressTeller
 from cir.sample import catalogue as sample
+from cir.sample.catalogue import OnProgress
 from cir.sample.designs import Design, catalogue
-from cir.sample.studio import OnDrawn
 
 
 class Blanks:
@@ -19,13 +20,16 @@ class Blanks:
     drawn = 0
 
     def __call__(
-        self, designs: Sequence[Design], folder: Path, on_progress: OnDrawn | None = None
+        self,
+        designs: Sequence[Design],
+        folder: Path,
+        on_progress: OnProgress | None = None,
     ) -> None:
+        teller = ProgressTeller(len(designs), on_progress)
         for design in designs:
             Image.new("RGB", (8, 10), "white").save(folder / design.file)
             self.drawn += 1
-            if on_progress is not None:
-                on_progress(self.drawn, len(designs))
+            teller.count(1)
 
 
 @pytest.fixture
@@ -34,13 +38,11 @@ def blanks() -> Blanks:
 
 
 def test_pictures_metadata_and_labelled_set_are_written(tmp_path: Path, blanks: Blanks) -> None:
-    told: list[tuple[int, int]] = []
-    images = sample.write_catalogue(
-        tmp_path / "sample", lambda done, total: told.append((done, total)), draw=blanks
-    )
+    told: list[Progress] = []
+    images = sample.write_catalogue(tmp_path / "sample", told.append, draw=blanks)
     total = len(catalogue())
     assert images == tmp_path / "sample" / "images"
-    assert told == [(done, total) for done in range(1, total + 1)]
+    assert [each.done for each in told] == list(range(1, total + 1))
     assert len(list(images.glob("*.jpg"))) == total
     assert (tmp_path / "sample/labelled/queries.jsonl").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
@@ -88,8 +90,8 @@ def test_nothing_is_left_when_drawing_stops_halfway(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
 
-    def stop(done: int, total: int) -> None:
-        assert 0 < done < total == len(catalogue())
+    def stop(progress: Progress) -> None:
+        assert 0 < progress.done < progress.total == len(catalogue())
         raise Stopped
 
     with pytest.raises(Stopped):
@@ -98,7 +100,7 @@ def test_nothing_is_left_when_drawing_stops_halfway(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path) -> None:
-    def fail(designs: Sequence[Design], folder: Path, on_progress: OnDrawn | None) -> None:
+    def fail(designs: Sequence[Design], folder: Path, on_progress: OnProgress | None) -> None:
         (folder / designs[0].file).write_bytes(b"half")
         raise OSError("disk full")
 

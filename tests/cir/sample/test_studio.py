@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cir.errors import RecomposeError
+from cir.progress import Progress
 from cir.sample.designs import catalogue
 from cir.sample.studio import draw_picture, draw_pictures
 
@@ -23,7 +25,7 @@ class Stopped(Exception):
     pass
 
 
-def stop(done: int, total: int) -> None:
+def stop(progress: Progress) -> None:
     raise Stopped
 
 
@@ -52,12 +54,10 @@ def test_the_pictures_are_those_that_one_process_draws(tmp_path: Path) -> None:
 
 
 def test_progress_rises_to_the_number_of_all(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    draw_pictures(FEW, tmp_path, lambda done, total: told.append((done, total)))
-    done = [each for each, _ in told]
-    assert done == sorted(set(done))
-    assert told[-1] == (len(FEW), len(FEW))
-    assert {total for _, total in told} == {len(FEW)}
+    told: list[Progress] = []
+    draw_pictures(FEW, tmp_path, told.append)
+    assert [each.done for each in told] == list(range(1, len(FEW) + 1))
+    assert {(each.stage, each.total) for each in told} == {("Drawing", len(FEW))}
 
 
 def test_no_design_is_no_work(tmp_path: Path) -> None:
@@ -121,27 +121,40 @@ def test_a_drawing_that_fails_otherwise_is_named(
         draw_pictures(FEW[:1], tmp_path)
 
 
-def test_a_process_that_cannot_begin_tells_why(tmp_path: Path) -> None:
-    with pytest.raises(RecomposeError, match="cannot be drawn: KeyError: '99999'"):
+def test_a_pool_that_cannot_begin_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RecomposeError, match="a process that draws it has ended"):
         draw_pictures([replace(FEW[0], id=99_999)], tmp_path)
+    assert "KeyError: '99999'" in capfd.readouterr().err
 
 
-def test_a_process_that_is_killed_is_told(tmp_path: Path) -> None:
-    def kill(done: int, total: int) -> None:
-        os.kill(children()[0], signal.SIGKILL)
-
-    with pytest.raises(RecomposeError, match="SIGKILL"):
-        draw_pictures(LONG, tmp_path, kill)
-    assert not grows(tmp_path)
-
-
-def children() -> list[int]:
-    """The processes that draw for this one."""
+def children(process: int) -> list[int]:
+    """The processes that draw for this one, at once or for its pool."""
     listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())],
+        ["ps", "-o", "pid=,args=", "--ppid", str(process)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return [int(line.split()[0]) for line in listed.splitlines() if "cir.sample.studio" in line]
+    return [int(line.split()[0]) for line in listed.splitlines() if "-m cir.sample " in line]
+
+
+def the_pool() -> int:
+    return children(os.getpid())[0]
+
+
+def a_worker() -> int:
+    return children(the_pool())[0]
+
+
+@pytest.mark.parametrize("victim", [the_pool, a_worker])
+def test_a_process_that_is_killed_is_told(tmp_path: Path, victim: Callable[[], int]) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.done == 1:
+            os.kill(victim(), signal.SIGKILL)
+
+    with pytest.raises(RecomposeError, match="a process that draws it has ended"):
+        draw_pictures(LONG, tmp_path, kill)
+    assert not grows(tmp_path)
 
 
 def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
@@ -157,13 +170,33 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> Non
     finally:
         parent.kill()
         parent.wait()
-    time.sleep(0.1)
-    assert not grows(tmp_path)
+    end = time.monotonic() + 20
+    while grows(tmp_path):  # some pictures were under way
+        assert time.monotonic() < end
     assert len(names(tmp_path)) < len(catalogue())
 
 
+def test_ctrl_c_ends_the_processes_without_words_of_theirs(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys; from pathlib import Path; from cir.sample.designs import catalogue; "
+        "from cir.sample.studio import draw_pictures; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "draw_pictures(catalogue(), Path(sys.argv[1]))"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    while not names(tmp_path):
+        assert parent.poll() is None
+        time.sleep(0.02)
+    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
+    errors = parent.communicate(timeout=30)[1]
+    assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
+    assert not grows(tmp_path)
+
+
 def test_the_processes_load_none_of_the_large_libraries() -> None:
-    code = "import sys, cir.sample.studio; print(*sys.modules)"
+    code = "import sys, cir.sample.__main__; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -1,117 +1,99 @@
-"""The tutorial's photos, from a server on loopback."""
+"""The tutorial's photos, out of an archive that somebody has downloaded."""
 
 import io
 import tarfile
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from cir.encoders.registry import load_encoder
-from cir.errors import RecomposeError
-from cir.progress import Progress
+from cir.errors import UsageError
 from cir.sample import tutorial
 from cir.sample.building import TUTORIAL_NAME, build_tutorial
+from cir.sample.tutorial import ADDRESS, unpack_tutorial
 from cir.settings import load_settings
 from cir.store import index_store
+from tests.cir.command_line import CommandLine
+from tests.drawn import content, solid
 
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+PHOTO = content(solid("orange"))
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
-    """A function that offers an archive and gives its address."""
-    root = tmp_path / "www"
-    root.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def offer(content: bytes) -> str:
-        (root / "archive.tar.gz").write_bytes(content)
-        return f"http://127.0.0.1:{server.server_address[1]}/archive.tar.gz"
-
-    yield offer
-    server.shutdown()
-    server.server_close()
+def archive(tmp_path: Path) -> Path:
+    return packed(
+        tmp_path / "photos.tar.gz",
+        ("images_folder/images/a.jpg", PHOTO),
+        ("images_folder/leopard.jpg", PHOTO),
+        ("images_folder/._leopard.jpg", b"of macOS"),
+        ("images_folder/notes.txt", b"no image"),
+    )
 
 
-def picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), "orange").save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def archive(*members: tuple[str, bytes], link: str = "") -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as content:
+def packed(path: Path, *members: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
         for name, data in members:
             info = tarfile.TarInfo(name)
             info.size = len(data)
-            content.addfile(info, io.BytesIO(data))
-        if link:
-            info = tarfile.TarInfo("images_folder/link.jpg")
-            info.type, info.linkname = tarfile.SYMTYPE, link
-            content.addfile(info)
-    return buffer.getvalue()
+            archive.addfile(info, io.BytesIO(data))
+    return path
 
 
-def test_the_photos_become_an_index(serve: Callable[[bytes], str], tmp_path: Path) -> None:
-    content = archive(
-        ("images_folder/images/a.jpg", picture()),
-        ("images_folder/leopard.jpg", picture()),
-        ("images_folder/notes.txt", b"no image"),
-        ("../outside.jpg", picture()),
-        link="/etc/passwd",
-    )
+def test_the_photos_become_an_index_and_the_archive_is_needed_once(
+    archive: Path, tmp_path: Path
+) -> None:
     settings = load_settings(data_dir=tmp_path / "data", secrets_file=tmp_path / "none")
-    store = index_store(settings)
-    seen: list[Progress] = []
-    address = serve(content)
-    report = build_tutorial(store, settings, load_encoder("compact"), seen.append, url=address)
-    assert report.added == 2
+    store, encoder = index_store(settings), load_encoder("compact")
+    assert build_tutorial(store, settings, encoder, archive).added == 2
     assert {record.path for record in store.open(TUTORIAL_NAME).iterate()} == {
         "images_folder/images/a.jpg",
         "images_folder/leopard.jpg",
     }
-    assert seen[0].stage.startswith("Fetching")
-    assert not (tmp_path / "outside.jpg").exists()
+    assert build_tutorial(store, settings, encoder, None).unchanged == 2
     store.close()
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("members", "message"),
     [
-        (b"not an archive", "cannot be unpacked"),
-        (archive(("a.txt", b"x")), "no images"),
-        (archive(("a.jpg", picture()))[:-40], "cannot be unpacked"),
+        ([("a.txt", b"x")], "holds no images"),
+        ([("../a.jpg", PHOTO)], "points out of it"),
+        ([("a.jpg", b" " * 2**21)], "unpacks to more than 1 MB"),
     ],
 )
-def test_a_bad_archive_is_one_sentence_and_leaves_nothing(
-    content: bytes, message: str, serve: Callable[[bytes], str], tmp_path: Path
+def test_another_archive_is_one_sentence_and_leaves_nothing(
+    members: list[tuple[str, bytes]],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(RecomposeError, match=message):
-        tutorial.fetch_tutorial(tmp_path / "photos", url=serve(content))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["www"]
+    monkeypatch.setattr(tutorial, "MAX_UNPACKED", 2**20)
+    archive = packed(tmp_path / "photos.tar.gz", *members)
+    with pytest.raises(UsageError, match=message):
+        unpack_tutorial(archive, tmp_path / "data" / "photos")
+    assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_more_than_the_limit_is_refused(
-    serve: Callable[[bytes], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_none_is_one_sentence(archive: Path, tmp_path: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(UsageError, match="damaged"):
+        unpack_tutorial(archive, tmp_path / "photos")
+    with archive.open("wb") as file:
+        file.truncate(tutorial.MAX_BYTES + 1)
+    with pytest.raises(UsageError, match="larger than"):
+        unpack_tutorial(archive, tmp_path / "photos")
+    assert [path.name for path in tmp_path.iterdir()] == ["photos.tar.gz"]
+
+
+def test_the_command_line_says_where_the_archive_is(
+    command_line: CommandLine, archive: Path
 ) -> None:
-    monkeypatch.setattr(tutorial, "MAX_UNPACKED", 100)
-    with pytest.raises(RecomposeError, match="more than"):
-        tutorial.fetch_tutorial(tmp_path / "photos", url=serve(archive(("a.jpg", picture()))))
-    monkeypatch.setattr(tutorial, "MAX_DOWNLOAD", 100)
-    with pytest.raises(RecomposeError, match="larger than"):
-        tutorial.fetch_tutorial(tmp_path / "photos", url=serve(archive(("a.jpg", picture()))))
-
-
-def test_no_network_names_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(RecomposeError, match="python -m cir sample"):
-        tutorial.fetch_tutorial(tmp_path / "photos", url="http://127.0.0.1:9/x.tar.gz")
+    way = f"Download {ADDRESS} (20 MB). Then: python -m cir sample --tutorial --from FILE"
+    for arguments, lack in (
+        ((), "The tutorial's photos are not here."),
+        (("--from", "none.tar.gz"), "There is no file none.tar.gz."),
+    ):
+        done = command_line.run("sample", "--tutorial", *arguments)
+        assert (done.returncode, done.stderr) == (2, f"Error: {lack} {way}\n")
+    document = command_line.document("sample", "--tutorial", "--from", archive)
+    assert (document["index"], document["added"]) == (TUTORIAL_NAME, 2)

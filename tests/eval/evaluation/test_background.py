@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cir.jobs.background import Job, JobCancelled, Jobs
-from cir.progress import Progress
+from cir.progress import Progress, ProgressTeller
 from cir.settings import Settings
 from eval.evaluation.background import STAGES, Plan, evaluate_in_job, stage_teller
 from eval.evaluation.running import Request
@@ -109,8 +109,8 @@ def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
     gallery: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def drawn(place: Path, on_progress: Callable[[int, int], None]) -> Path:
-        on_progress(1, 1)
+    def drawn(place: Path, on_progress: Callable[[Progress], None]) -> Path:
+        ProgressTeller(1, on_progress, stage="Drawing").count(1)
         (place / "labelled").parent.mkdir()
         write_set(QUERIES, QRELS).rename(place / "labelled")
         return shutil.copytree(gallery, place / "images")

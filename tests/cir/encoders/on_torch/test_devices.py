@@ -7,6 +7,7 @@ from torch import nn
 from cir.encoders.on_torch import devices
 from cir.encoders.on_torch.devices import (
     apply_precision,
+    arithmetic,
     pick_device,
     pick_precision,
     supported_precision,
@@ -74,14 +75,19 @@ def test_an_index_made_in_half_precision_is_searched_on_a_cpu() -> None:
 
 
 def test_only_matrices_change_their_type() -> None:
-    network = nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
-    x = torch.linspace(-1, 1, 12).reshape(3, 4)
-    exact = network(x)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 2), nn.Flatten(), nn.LayerNorm(4), nn.Linear(4, 4), nn.LayerNorm(4)
+    )
+    x = torch.linspace(-1, 1, 36).reshape(3, 3, 2, 2)
     apply_precision(network, "exact")
+    with arithmetic(CPU, "exact"):
+        exact = network(x)
     assert {each.dtype for each in network.parameters()} == {torch.float32}
     apply_precision(network, "bf16")
-    types = [next(layer.parameters()).dtype for layer in network]
-    assert types == [torch.float32, torch.bfloat16] * 2
-    rows = network(x)
-    assert rows.dtype == torch.bfloat16
+    types = [each.dtype for layer in network for each in layer.parameters()]
+    half, whole = torch.bfloat16, torch.float32
+    assert types == [half, half, whole, whole, half, half, whole, whole]
+    with arithmetic(CPU, "bf16"):
+        rows = network(x)
+    assert exact.dtype == torch.float32 and not torch.equal(rows.float(), exact)
     torch.testing.assert_close(rows.float(), exact, rtol=0, atol=0.05)

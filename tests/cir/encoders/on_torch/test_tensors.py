@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from cir.encoders.on_torch.tensors import LISTED, count_layers, fill, fingerprint, read_tensors
+from cir.encoders.on_torch.tensors import LISTED, build, count_layers, fingerprint, read_tensors
 from cir.encoders.on_torch.tensors import require_tensors as require
 from cir.errors import EncoderError
 
@@ -107,15 +107,35 @@ def test_wrong_tensors_are_listed_and_counted() -> None:
 def test_layers_are_counted_by_their_numbers() -> None:
     tensors = dict.fromkeys(("l.0.a", "l.1.a", "l.10.a", "l.x.a", "m.20.a"), torch.ones(1))
     assert count_layers(tensors, "l.") == 11
-    assert count_layers(tensors, "none.") == 0
+    with pytest.raises(KeyError, match=r"none\.0"):
+        count_layers(tensors, "none.")
 
 
 def test_a_network_takes_the_tensors_themselves() -> None:
-    state = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
-    network = fill(lambda: nn.Linear(3, 2), state)
-    assert network.state_dict()["weight"].data_ptr() == state["weight"].data_ptr()
+    weight = torch.ones(2, 3)
+    tensors = {"theirs.weight": weight, "theirs.bias": torch.zeros(2).half(), "more": weight}
+    network = build(
+        lambda: nn.Linear(3, 2),
+        tensors,
+        Path("x.pth"),
+        lambda name: name == "more",
+        "theirs.{}".format,
+    )
+    assert network.weight.data_ptr() == weight.data_ptr()
+    assert {each.dtype for each in network.parameters()} == {torch.float32}
     assert not network.training
     assert not any(each.requires_grad for each in network.parameters())
+    assert tensors.keys() == {"more"}, "what was converted is let go"
+
+
+def test_a_network_without_these_tensors_is_refused() -> None:
+    with pytest.raises(EncoderError, match=r"1 missing \(bias\)"):
+        build(lambda: nn.Linear(3, 2), {"weight": torch.ones(2, 3)}, Path("x.pth"), bool)
+
+
+def test_sizes_that_no_network_has_are_a_sentence() -> None:
+    with pytest.raises(EncoderError, match=r"x\.pth tells.* do not fit together: .*negative"):
+        build(lambda: nn.Linear(-3, 2), {}, Path("x.pth"), bool)
 
 
 def test_a_fingerprint_is_of_file_and_parts(tmp_path: Path) -> None:
