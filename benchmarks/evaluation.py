@@ -23,9 +23,9 @@ from cir.search import MODES, Query, embed
 from cir.settings import load_settings
 from cir.store import gallery_store
 from eval.evaluation.gallery import Gallery, open_folder
-from eval.evaluation.ranking import BATCH, DEPTH
+from eval.evaluation.ranking import BATCH
 from eval.evaluation.running import Request, run
-from eval.measures import MEASURES, AveragePrecision, Measure, RecallSubset, judge, mean, score
+from eval.measures import DEPTH, MEASURES, judge, mean, parse_measure, score
 from eval.sets.catalogue import load_set
 from eval.sets.labelled import LabelledSet
 
@@ -75,11 +75,8 @@ def _measures() -> float:
     rankings = [[f"dev-{n}" for n in random.permutation(2297)[:50]] for _ in range(4181)]
     targets = [{ranked[3]: 1, "another": 1} for ranked in rankings]
     subsets = [ranked[:5] for ranked in rankings]
-    measures: list[Measure] = [
-        *MEASURES,
-        *(AveragePrecision(k) for k in (5, 10, 25, 50)),
-        *(RecallSubset(k) for k in (1, 2, 3)),
-    ]
+    names = [*(f"map@{k}" for k in (5, 10, 25, 50)), *(f"recall_subset@{k}" for k in (1, 2, 3))]
+    measures = [*MEASURES, *map(parse_measure, names)]
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

@@ -8,7 +8,8 @@ class WayOut(StrEnum):
     """What a person can do about an error; the value says it in words that fit every face.
 
     A face (a command line, a page) knows where that is done and says so in words of its own, see
-    `RecomposeError.worded`: the library knows neither flags nor widgets.
+    `RecomposeError.worded`: the library knows neither flags nor widgets. Who builds on the library
+    has ways out of the same kind, the bench those of `eval.errors`.
     """
 
     FULL_INSTALLATION = "Install them (recompose[full]), or use the encoder compact."
@@ -16,6 +17,10 @@ class WayOut(StrEnum):
     NAME_WEIGHTS = "Put back what was there, or say where the weights are now."
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
     NAME_ARCHIVE = "Then name the file."
+
+
+Words = Mapping[StrEnum, str]
+"""The ways out as a face says them."""
 
 
 class RecomposeError(Exception):
@@ -26,7 +31,7 @@ class RecomposeError(Exception):
         ways_out: what can be done about it, where a face may have words of its own for that.
     """
 
-    def __init__(self, message: str = "", *ways_out: WayOut) -> None:
+    def __init__(self, message: str = "", *ways_out: StrEnum) -> None:
         super().__init__(message, *ways_out)  # as arguments, so that pickling keeps them
         self.message = message
         self.ways_out = ways_out
@@ -34,7 +39,7 @@ class RecomposeError(Exception):
     def __str__(self) -> str:
         return self.worded({})
 
-    def worded(self, words: Mapping[WayOut, str]) -> str:
+    def worded(self, words: Words) -> str:
         """The message and its ways out, each in the words of a face, else in its own."""
         return " ".join([self.message, *(words.get(way, way.value) for way in self.ways_out)])
 

@@ -22,10 +22,11 @@ from eval.measures import Measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
 from eval.runs import reading
+from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run
 from eval.runs.writing import SUBSET
 from eval.sets import catalogue
-from eval.sets.catalogue import NATIVE_NAME, Place, Reading
+from eval.sets.catalogue import NATIVE_NAME, Place
 from eval.sets.labelled import LabelledSet
 from eval.sets.own import kept_sets
 
@@ -37,9 +38,8 @@ def load_set(
     *,
     root: AnyPath | None = None,
     split: str | None = None,
-    small_gallery: bool = False,
-    both_orders: bool = False,
     settings: Settings | None = None,
+    **options: bool,
 ) -> LabelledSet:
     """A labelled set: composed queries with the images that are right answers.
 
@@ -50,9 +50,9 @@ def load_set(
             `qrels/`).
         root: folder of the annotation files of a published set.
         split: which judgements; None takes the usual one.
-        small_gallery, both_orders: FashionIQ's options: search references and targets alone;
-            average both orders of the two captions.
         settings: where sets are kept; None takes the environment's.
+        options: those of the format that are on; FashionIQ's are `small_gallery` (search references
+            and targets alone) and `both_orders` (average both orders of the two captions).
 
     Raises:
         UsageError: there is no such set, or something of it is missing or malformed; the message
@@ -60,8 +60,7 @@ def load_set(
     """
     settings = settings or load_settings()
     place = _place(os.fspath(name), None if root is None else Path(root), settings)
-    reading = Reading(small_gallery=small_gallery, both_orders=both_orders)
-    return catalogue.load_place(place, split, reading)
+    return catalogue.load_place(place, split, options)
 
 
 def run(
@@ -151,24 +150,25 @@ def score(
         UsageError: the rankings do not fit the set, rank an image twice, or cannot be read; or the
             set has no targets.
     """
-    subset = None
+    wanted = None if measures is None else _measures(measures)
     if isinstance(rankings, Run):
-        folder = rankings.folder
-        if folder is None:
+        if rankings.folder is None:
             raise UsageError(f"{rankings.name} came without its rankings.")
-        found = run_files.read_rankings(folder / "composed.trec", labelled)
-        among = folder / f"composed.{SUBSET}.trec"
-        subset = run_files.read_rankings(among, labelled) if among.is_file() else None
-    elif isinstance(rankings, Mapping):
-        found = run_files.given_rankings(rankings, labelled)
-    else:
-        found = run_files.read_rankings(Path(rankings), labelled)
-    return scoring.score_rankings(
-        labelled,
-        found,
-        subset=subset,
-        keep_reference=keep_reference,
-        measures=None if measures is None else _measures(measures),
+        among = rankings.folder / f"{COMPOSED}.{SUBSET}.trec"
+        return scoring.score_file(
+            labelled,
+            rankings.folder / f"{COMPOSED}.trec",
+            subset_run=among if among.is_file() else None,
+            keep_reference=keep_reference,
+            measures=wanted,
+        )
+    if isinstance(rankings, Mapping):
+        given = run_files.checked_rankings(rankings, labelled)
+        return scoring.score_rankings(
+            labelled, given, keep_reference=keep_reference, measures=wanted
+        )
+    return scoring.score_file(
+        labelled, Path(rankings), keep_reference=keep_reference, measures=wanted
     )
 
 

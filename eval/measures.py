@@ -1,8 +1,9 @@
 """Measures over ranked ids, computed for all queries of a ranking at once.
 
-A measure prints as its name and gives each query a number from 0 to 1; the figure of a set is the
-mean over all of its queries, those without a ranking counting 0. Names that differ from place to
-place are used thus:
+A measure is a value that prints as its name and parses from it (`parse_measure("recall@20")`). It
+gives each query a number from 0 to 1; the figure of a set is the mean over all of its queries,
+those without a ranking counting 0. To add one, write its class here: commands, pages and reports
+find it by its name. Names that differ from place to place are used thus:
 
 - `recall@k`: any target among the first k, as papers on composed retrieval count it (FashionIQ, Wu
   et al. 2021; CIRR, Liu et al. 2021); elsewhere hit@k or success@k.
@@ -11,18 +12,39 @@ place are used thus:
   trec_eval divides by all targets.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from difflib import get_close_matches
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cir.errors import UsageError
+
 Values = NDArray[np.float64]
 """`(n,)`: a value for each query."""
 
+FirstRanks = NDArray[np.float64]
+"""`(n,)`: for each query the rank of its first target, from 1; infinity where there is none."""
+
 Ids = Sequence[str]
 """Ids of ranked images, best first."""
+
+DEPTH = 100
+"""Length of a ranking, where no measure looks deeper; MRR counts a target below it as not found."""
+
+
+def first_target_rank(ranked: Iterable[str], targets: Iterable[str]) -> int | None:
+    """Rank, from 1, of the first target in a ranking, or None when it holds none."""
+    wanted = set(targets)
+    return next((rank for rank, item in enumerate(ranked, 1) if item in wanted), None)
+
+
+def first_ranks(ranks: Iterable[int | None]) -> FirstRanks:
+    """Ranks as `first_target_rank` gives them, for measures."""
+    return np.array([np.inf if rank is None else rank for rank in ranks], np.float64)
 
 
 @dataclass(frozen=True)
@@ -33,15 +55,21 @@ class Relevance:
         grades: `(n, depth)` grade of the image at each rank, 0 for one that is no target and
             beyond a ranking's end.
         ideal: `(n, most)` grades of the query's targets, the highest first, filled up with 0.
-        counted: `(n, depth)` whether the image is a target that `recall@k` and MRR count.
-        subset: likewise for the search among the query's candidates alone, `(n, depth)`; None
-            where there was none.
+        ranks: of the first target that `recall@k` and MRR count.
+        subset_ranks: likewise for the search among the query's candidates alone; None where there
+            was none.
     """
 
     grades: NDArray[np.float64]
     ideal: NDArray[np.float64]
-    counted: NDArray[np.bool_]
-    subset: NDArray[np.bool_] | None = None
+    ranks: FirstRanks
+    subset_ranks: FirstRanks | None = None
+
+    @property
+    def target_counts(self) -> NDArray[np.int64]:
+        """`(n,)` numbers of targets."""
+        counts: NDArray[np.int64] = (self.ideal > 0).sum(axis=1)
+        return counts
 
 
 def judge(
@@ -62,130 +90,165 @@ def judge(
     both = zip(rankings, targets, strict=True)
     grades = _matrix([[known.get(item, 0) for item in ranked] for ranked, known in both])
     ideal = _matrix([sorted(known.values(), reverse=True) for known in targets])
-    hits = grades > 0
+    wanted: Sequence[Iterable[str]] = targets
     if counted is not None:
-        for row, (ranked, one) in enumerate(zip(rankings, counted, strict=True)):
-            if one is not None:
-                hits[row] = False
-                hits[row, : len(ranked)] = [item == one for item in ranked]
-    found = None
-    if subsets is not None:
-        pairs = zip(subsets, targets, strict=True)
-        found = _matrix([[item in known for item in ranked] for ranked, known in pairs]) > 0
-    return Relevance(grades, ideal, hits, found)
+        pairs = zip(targets, counted, strict=True)
+        wanted = [known if one is None else (one,) for known, one in pairs]
+    found = None if subsets is None else _first_ranks(subsets, targets)
+    return Relevance(grades, ideal, _first_ranks(rankings, wanted), found)
 
 
-def first_target_rank(ranked: Iterable[str], targets: Iterable[str]) -> int | None:
-    """Rank, from 1, of the first target in a ranking, or None when it holds none."""
-    wanted = set(targets)
-    return next((rank for rank, item in enumerate(ranked, 1) if item in wanted), None)
+class Measure:
+    """Gives each query a value from 0 to 1; `str()` gives its name.
 
+    A class of this kind defines `of_ranks` where the rank of the first target alone decides the
+    value, and `__call__` else.
 
-class Measure(Protocol):
-    """Gives each query a value from 0 to 1; `str()` gives its name."""
+    Attributes:
+        family: its name, without `@k`.
+        help: what its mean over queries is, for people: no capital, no full stop.
+        among_candidates: whether it judges a search among the query's candidates alone.
+    """
+
+    family: ClassVar[str]
+    help: ClassVar[str]
+    among_candidates: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "family" in vars(cls):
+            FAMILIES[cls.family] = cls
 
     def __call__(self, relevance: Relevance) -> Values:
         """The value of each query."""
-        ...
+        return self.of_ranks(relevance.ranks)
+
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """The value of each query from the rank of its first target, where `by_rank` is true."""
+        raise NotImplementedError(f"{self} is not decided by the rank of the first target")
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether the rank of the first target alone decides the value."""
+        return type(self).of_ranks is not Measure.of_ranks
+
+    @property
+    def depth(self) -> int:
+        """How many ranks it looks at; 0 for as many as there are."""
+        return 0
+
+    @classmethod
+    def at(cls, k: int | None) -> Self | None:
+        """The measure of this family with a cutoff; None where it takes none, or needs one."""
+        return cls() if k is None else None
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Its name with `k` for the cutoff."""
+        return cls.family
+
+    def __str__(self) -> str:
+        return self.family
 
 
-@runtime_checkable
-class RankMeasure(Measure, Protocol):
-    """A measure that the rank of the first target alone decides."""
-
-    def of_rank(self, rank: int | None) -> float:
-        """The value for a ranking whose first target has this rank, from 1; None without one."""
-        ...
+FAMILIES: dict[str, type[Measure]] = {}
+"""Every measure by its family."""
 
 
 @dataclass(frozen=True)
-class Recall:
-    """`recall@k`: 1 when any target that counts stands in the first k, else 0."""
+class AtCutoff(Measure):
+    """A measure of the first k images; its name is `family@k`.
+
+    Attributes:
+        k: 1 or more.
+    """
 
     k: int
 
+    @property
+    def depth(self) -> int:
+        """How many ranks it looks at."""
+        return self.k
+
+    @classmethod
+    def at(cls, k: int | None) -> Self | None:
+        """The measure of this family with a cutoff; None without one."""
+        return None if k is None else cls(k)
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Its name with `k` for the cutoff."""
+        return f"{cls.family}@k"
+
     def __str__(self) -> str:
-        return f"recall@{self.k}"
+        return f"{self.family}@{self.k}"
 
-    def __call__(self, relevance: Relevance) -> Values:
-        values: Values = np.asarray(relevance.counted[:, : self.k].any(axis=1), np.float64)
-        return values
 
-    def of_rank(self, rank: int | None) -> float:
-        """The value for a ranking whose first target has this rank, from 1; None without one."""
-        return float(rank is not None and rank <= self.k)
+class Recall(AtCutoff):
+    """`recall@k`: 1 when any target that counts stands in the first k, else 0."""
+
+    family = "recall"
+    help = "the share of queries with a target among the first k images"
+
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """1 for a rank up to k."""
+        return (ranks <= self.k).astype(np.float64)
 
 
 @dataclass(frozen=True)
-class ReciprocalRank:
+class ReciprocalRank(Measure):
     """`mrr`: one over the rank of the first target, 0 when the ranking holds none.
 
     The mean over queries is the mean reciprocal rank (Voorhees, TREC-8, 1999). It counts within
     the ranking as given: a target below the depth of the run counts 0.
     """
 
-    def __str__(self) -> str:
-        return "mrr"
+    family = "mrr"
+    help = "the mean of one over the rank of the first target"
 
-    def __call__(self, relevance: Relevance) -> Values:
-        counted = relevance.counted
-        if not counted.size:
-            return np.zeros(len(counted))
-        values: Values = np.where(counted.any(axis=1), 1.0 / (counted.argmax(axis=1) + 1), 0.0)
-        return values
-
-    def of_rank(self, rank: int | None) -> float:
-        """The value for a ranking whose first target has this rank, from 1; None without one."""
-        return 1.0 / rank if rank else 0.0
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """One over the rank."""
+        return 1.0 / ranks
 
 
-@dataclass(frozen=True)
-class RecallFraction:
+class RecallFraction(AtCutoff):
     """`recall_fraction@k`: the fraction of the query's targets among the first k."""
 
-    k: int
-
-    def __str__(self) -> str:
-        return f"recall_fraction@{self.k}"
+    family = "recall_fraction"
+    help = "the fraction of a query's targets that are among the first k images"
 
     def __call__(self, relevance: Relevance) -> Values:
         hits = (relevance.grades[:, : self.k] > 0).sum(axis=1)
-        values: Values = hits / np.maximum(_target_counts(relevance), 1)
+        values: Values = hits / np.maximum(relevance.target_counts, 1)
         return values
 
 
-@dataclass(frozen=True)
-class AveragePrecision:
+class AveragePrecision(AtCutoff):
     """`map@k`: sum of the precision at each target in the first k, over min(targets, k).
 
     CIRCO's definition (Baldrati et al., "Zero-Shot Composed Image Retrieval with Textual
     Inversion", ICCV 2023, section 4).
     """
 
-    k: int
-
-    def __str__(self) -> str:
-        return f"map@{self.k}"
+    family = "map"
+    help = "the precision at each target among the first k images, summed, over min(targets, k)"
 
     def __call__(self, relevance: Relevance) -> Values:
         hits = relevance.grades[:, : self.k] > 0
         precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-        most = np.minimum(np.maximum(_target_counts(relevance), 1), self.k)
+        most = np.minimum(np.maximum(relevance.target_counts, 1), self.k)
         values: Values = (precision * hits).sum(axis=1) / most
         return values
 
 
-@dataclass(frozen=True)
-class DiscountedGain:
+class DiscountedGain(AtCutoff):
     """`ndcg@k`: the grades in the first k over log2(rank + 1), as a share of the best order's.
 
     Gains are the grades themselves (Järvelin and Kekäläinen, TOIS 20(4), 2002), as in trec_eval.
     """
 
-    k: int
-
-    def __str__(self) -> str:
-        return f"ndcg@{self.k}"
+    family = "ndcg"
+    help = "the grades of the first k images, discounted by rank, as a share of the best order's"
 
     def __call__(self, relevance: Relevance) -> Values:
         best = self._gain(relevance.ideal)
@@ -198,36 +261,70 @@ class DiscountedGain:
         return gain
 
 
-@dataclass(frozen=True)
-class RecallSubset:
+class RecallSubset(AtCutoff):
     """`recall_subset@k`: `recall@k` of a search among the query's candidates alone (CIRR)."""
 
-    k: int
-
-    def __str__(self) -> str:
-        return f"recall_subset@{self.k}"
+    family = "recall_subset"
+    help = "recall@k of a search among each query's candidates alone"
+    among_candidates = True
 
     def __call__(self, relevance: Relevance) -> Values:
-        if relevance.subset is None:
+        if relevance.subset_ranks is None:
             raise ValueError("no search among the candidates was judged")
-        values: Values = np.asarray(relevance.subset[:, : self.k].any(axis=1), np.float64)
-        return values
+        return (relevance.subset_ranks <= self.k).astype(np.float64)
 
 
-MEASURES: tuple[RankMeasure, ...] = (
+MEASURES: tuple[Measure, ...] = (
     *(Recall(1), Recall(5), Recall(10), Recall(50)),
     ReciprocalRank(),
 )
-"""What every run reports where its protocol does not name others."""
+"""What every run reports where its protocol does not name others; ranks alone decide them."""
 
-_FAMILIES = (Recall, RecallFraction, AveragePrecision, DiscountedGain, RecallSubset)
+_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:@([1-9][0-9]{0,4}))?")
+_USUAL_K = 10
 
 
-def is_measure_name(name: str) -> bool:
-    """Whether this is the name of a measure, for any k."""
-    stem, _, k = name.partition("@")
-    known = {str(family(1)).partition("@")[0] for family in _FAMILIES}
-    return name == "mrr" or (stem in known and k.isascii() and k.isdigit() and len(k) < 6)
+def find_measure(name: str) -> Measure | None:
+    """The measure of this name; None where there is none."""
+    match = _NAME.fullmatch(name)
+    kind = FAMILIES.get(match[1]) if match else None
+    if match is None or kind is None:
+        return None
+    return kind.at(int(match[2]) if match[2] else None)
+
+
+def parse_measure(name: str) -> Measure:
+    """The measure of this name, for example `recall@20`; k is from 1 to 99,999.
+
+    Raises:
+        UsageError: there is none; the message names the families and the nearest.
+    """
+    measure = find_measure(name)
+    if measure is None:
+        raise UsageError(
+            f"There is no measure {name!r}: write one of {patterns()}, with a number for k."
+            f"{_nearest(name)}"
+        )
+    return measure
+
+
+def patterns() -> str:
+    """The names of all measures, with `k` for a cutoff, for messages."""
+    return ", ".join(kind.pattern() for kind in FAMILIES.values())
+
+
+def _nearest(name: str) -> str:
+    match = _NAME.search(name.lower())
+    close = get_close_matches(match[1], FAMILIES, n=1) if match else []
+    if match is None or not close:
+        return ""
+    kind = FAMILIES[close[0]]
+    return f" Did you mean {kind.at(None) or kind.at(int(match[2] or _USUAL_K))}?"
+
+
+def depth_of(measures: Iterable[Measure]) -> int:
+    """How deep rankings must reach for these measures: `DEPTH`, or the largest k beyond it."""
+    return max([DEPTH, *(each.depth for each in measures if not each.among_candidates)])
 
 
 def score(relevance: Relevance, measures: Sequence[Measure] = MEASURES) -> dict[str, Values]:
@@ -241,9 +338,9 @@ def mean(scores: Mapping[str, Values], rows: Sequence[int] | None = None) -> dic
     return {name: float(each.mean()) if each.size else 0.0 for name, each in picked.items()}
 
 
-def _target_counts(relevance: Relevance) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = (relevance.ideal > 0).sum(axis=1)
-    return counts
+def _first_ranks(rankings: Sequence[Ids], targets: Sequence[Iterable[str]]) -> FirstRanks:
+    pairs = zip(rankings, targets, strict=True)
+    return first_ranks(first_target_rank(ranked, wanted) for ranked, wanted in pairs)
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

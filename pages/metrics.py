@@ -11,7 +11,7 @@ from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
 from pages.parts.metrics.compare import show_comparison
 from pages.parts.metrics.delete import confirm_delete, offer_delete
 from pages.parts.metrics.new_run import run_sample, show_new_run
-from pages.parts.metrics.progress import CHOSEN, choose, is_running, rows_of, show_job
+from pages.parts.metrics.progress import CHOSEN, WORDS, choose, is_running, rows_of, show_job
 from pages.parts.metrics.run import heading, show_run
 from pages.parts.shell.navigation import started_by_app
 from pages.parts.shell.session import may_change, people_errors, plain, settings
@@ -28,9 +28,9 @@ def show() -> None:
     runs = [*_opened().values(), *kept]
     if not runs:
         _no_run()
-    with st.expander("New run", icon=":material/play_circle:"), people_errors():
+    with st.expander("New run", icon=":material/play_circle:"), people_errors(WORDS):
         show_new_run()
-    with st.expander("Open a run", icon=":material/folder_open:"), people_errors():
+    with st.expander("Open a run", icon=":material/folder_open:"), people_errors(WORDS):
         _open_run()
     if runs:
         _show_runs(runs)
@@ -157,6 +157,6 @@ def _name_damaged(damaged: list[DamagedRun]) -> None:
         offer_delete("run", one.folder.name, f"Delete {plain(one.name)} …")
 
 
-with people_errors():
+with people_errors(WORDS):
     if started_by_app():
         show()

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import Field, fields
 from functools import wraps
@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cir.errors import RecomposeError, UsageError, WayOut
+from cir.errors import RecomposeError, UsageError, WayOut, Words
 
-WORDS: Mapping[WayOut, str] = {
+WORDS: Words = {
     WayOut.FULL_INSTALLATION: "Install requirements.txt, or use the encoder compact.",
     WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
@@ -81,38 +81,45 @@ AsJson = Annotated[
 ]
 
 
+def with_parameters(
+    work: Callable[..., Any],
+    argument: str,
+    parameters: Sequence[inspect.Parameter],
+    gather: Callable[[dict[str, Any]], Any],
+) -> Callable[..., Any]:
+    """A command with these parameters in the place of one keyword argument of the work.
+
+    `gather` makes the argument's value of theirs, by name.
+    """
+    signature = inspect.signature(work)
+    own = list(signature.parameters.values())
+    at = next(at for at, each in enumerate(own) if each.name == argument)
+    own[at : at + 1] = parameters
+
+    @wraps(work)
+    def run(**given: Any) -> Any:
+        told = {each.name: given.pop(each.name) for each in parameters}
+        return work(**given, **{argument: gather(told)})
+
+    run.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in own}
+    return run
+
+
 def takes(
     options: type[Any], *, of: Callable[[Field[Any]], bool] = lambda each: True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command an option of the command line for each field of a dataclass.
+    """Give a command an option for each field of a dataclass, in place of its argument `options`.
 
-    The command gets them as one value, its keyword argument `options`, in whose place they stand.
-    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of`
-    says which fields are offered.
+    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of` says
+    which fields are offered; the others have their defaults.
     """
 
-    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-        offered = [each for each in fields(options) if of(each)]
-        signature = inspect.signature(function)
-        own = list(signature.parameters.values())
-        at = next(at for at, each in enumerate(own) if each.name == "options")
-        own[at : at + 1] = [_parameter(each) for each in offered]
+    def gather(told: dict[str, Any]) -> Any:
+        return options(**{name: value for name, value in told.items() if value is not None})
 
-        @wraps(function)
-        def run(**given: Any) -> Any:
-            told = {each.name: given.pop(each.name) for each in offered}
-            values = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in told.items()
-                if value is not None
-            }
-            return function(**given, options=options(**values))
-
-        run.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in own}
-        return run
-
-    return decorated
+    offered = [_parameter(each) for each in fields(options) if of(each)]
+    return lambda work: with_parameters(work, "options", offered, gather)
 
 
 def _parameter(each: Field[Any]) -> inspect.Parameter:
@@ -154,7 +161,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def command(
-    as_json: bool, interrupted: str = "Interrupted.", words: Mapping[WayOut, str] = WORDS
+    as_json: bool, interrupted: str = "Interrupted.", words: Words = WORDS
 ) -> Iterator[None]:
     """Run a command's work: errors become one sentence and an exit code.
 

@@ -35,6 +35,7 @@ class Job:
         failures: path and reason of each file that failed, as they come.
         result: what the work returned.
         error: why it failed, a sentence.
+        cause: the error behind it, which faces may word; None where nobody foresaw it.
         started, ended: seconds since the epoch.
     """
 
@@ -45,6 +46,7 @@ class Job:
     failures: list[tuple[str, str]] = field(default_factory=list)
     result: Any = None
     error: str = ""
+    cause: RecomposeError | None = None
     started: float = field(default_factory=time.time)
     ended: float | None = None
     stage: str = ""
@@ -140,7 +142,7 @@ def _run(job: Job, work: Callable[[Job], Any]) -> None:
     except JobCancelled:
         state = "cancelled"
     except RecomposeError as error:
-        job.error = str(error)
+        job.error, job.cause = str(error), error
     except Exception:  # the boundary of a thread: nobody else would hear of it
         log.exception("the job %r failed", job.title)
         job.error = "Something went wrong that Recompose did not foresee; the server's log tells."

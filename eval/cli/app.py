@@ -3,7 +3,7 @@
 Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,24 +21,26 @@ from cir.cli.console import (
     Tokenizer,
     Uri,
     Weights,
-    command,
     print_document,
     read_token,
 )
 from cir.settings import load_settings
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
-    BothOrders,
+    AllowMissing,
     KeepReference,
+    Measured,
     Minimum,
     Root,
     SetName,
-    SmallGallery,
     Split,
     add_commands,
+    asked_measures,
     check_minimums,
+    with_format_options,
 )
-from eval.cli.summary import parse_minimum, print_tables
+from eval.cli.summary import print_tables
+from eval.cli.words import command
 
 app = typer.Typer(
     cls=Commands,
@@ -50,6 +52,7 @@ app = typer.Typer(
 
 
 @app.command("run")
+@with_format_options
 def run_command(
     labelled_set: SetName,
     root: Root = None,
@@ -65,12 +68,10 @@ def run_command(
         bool, typer.Option("--ablations", help="Also run image, text and their sum.")
     ] = False,
     keep_reference: KeepReference = None,
-    small_gallery: SmallGallery = False,
-    both_orders: BothOrders = False,
-    allow_missing: Annotated[
-        bool,
-        typer.Option("--allow-missing", help="Count images that are absent as never found."),
-    ] = False,
+    *,
+    reading: Mapping[str, bool],
+    allow_missing: AllowMissing = False,
+    measure: Measured = None,
     minimum: Minimum = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
@@ -86,17 +87,17 @@ def run_command(
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
     from eval.evaluation.running import Request, run
-    from eval.sets.catalogue import Reading, images_of, load_place, place_of, protocol_of
+    from eval.sets.catalogue import images_of, load_place, place_of
 
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token), device=device)
         place = place_of(labelled_set, root, settings)
-        measures = protocol_of(place.format).measures
-        minimums = [parse_minimum(text, measures) for text in minimum or ()]
+        measures, minimums = asked_measures(measure, minimum)
         request = Request(
             gallery=gallery or (images_of(place) if index is None else None),
             index=index,
             encoder=encoder,
+            measures=measures,
             ablations=ablations,
             keep_reference=keep_reference,
             allow_missing=allow_missing,
@@ -105,7 +106,6 @@ def run_command(
             tokenizer=tokenizer,
             precision=precision,
         )
-        reading = Reading(small_gallery=small_gallery, both_orders=both_orders)
         labelled = load_place(place, split, reading)
         with _progress() as progress:
             document = run(labelled, request, settings, progress)
@@ -152,19 +152,23 @@ def card_command(
         list[str] | None,
         typer.Option("--show", help="Query of the picture, repeatable; else the worst ones."),
     ] = None,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """What a model card says of an encoder, as JSON: modes, robustness, speed, worst queries."""
     from eval.model_card.report import report
+    from eval.sets.formats.native import load_native
 
     with command(as_json=True):
         document = report(
-            labelled_set,
+            load_native(labelled_set),
             gallery,
             encoder,
+            load_settings(),
             table=table,
             yardstick=yardstick,
             sheet=sheet,
             shown=shown or (),
+            allow_missing=allow_missing,
         )
     print_document(document)
 

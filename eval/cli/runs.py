@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import AsJson, Token, Uri, command, print_document, read_token
+from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
+from eval.cli.words import command
 from eval.comparison.paired import HEADINGS, LEGEND, Comparison, compare, contender
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
@@ -33,7 +34,11 @@ def _compare(
         ),
     ],
     measure: Annotated[
-        str | None, typer.Option(help="What to draw conclusions about; else recall@10.")
+        str | None,
+        typer.Option(
+            help="What to draw conclusions about, for example recall@20; else recall@10. One that "
+            "the rank of the first target decides is worked out; others must have been measured."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
     as_json: AsJson = False,
@@ -42,7 +47,7 @@ def _compare(
     with command(as_json):
         runs_dir = load_settings().runs_dir
         contenders = [contender(text, runs_dir) for text in runs]
-        compared = compare(contenders, seed=seed, measure=measure)
+        compared = compare(contenders, measure=measure, seed=seed)
     if as_json:
         print_document(compared.document())
     else:

@@ -1,5 +1,7 @@
 """The commands of `python -m eval` beside `run`: scoring files, and keeping a list of sets."""
 
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,24 +11,39 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import MISSED_MINIMUM, AsJson, command, print_document
+from cir.cli.console import MISSED_MINIMUM, AsJson, print_document, with_parameters
 from cir.settings import load_settings
 from eval.cli.summary import parse_minimum, print_figures
+from eval.cli.words import command
+from eval.measures import Measure, parse_measure, patterns
+from eval.sets.formats import format_names, formats
 
+_NAMES = format_names()
+_SERVED = " or ".join(each.title for each in formats() if each.write_submission)
+
+Measured = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="NAME",
+        help=f"Measure this, too, for example recall@20: one of {patterns()}; repeatable.",
+    ),
+]
 Minimum = Annotated[
     list[str] | None,
     typer.Option(
         "--min",
         metavar="MEASURE=VALUE",
-        help="Exit with 3 when a figure is lower, for example recall@10=0.7; repeatable.",
+        help="Measure this and exit with 3 when it is lower, for example recall@10=0.7; "
+        "repeatable.",
     ),
 ]
 SetName = Annotated[
     str,
     typer.Option(
         "--set",
-        help="native, fashioniq-dress, fashioniq-shirt, fashioniq-toptee, cirr or circo with "
-        "--root; the name of a registered set; or the folder of a native one.",
+        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; the name of a registered "
+        "set; or the folder of a native one.",
     ),
 ]
 Root = Annotated[
@@ -45,16 +62,42 @@ KeepReference = Annotated[
         show_default=False,
     ),
 ]
-SmallGallery = Annotated[
-    bool,
-    typer.Option(
-        "--small-gallery", help="FashionIQ: search references and targets, not the whole split."
-    ),
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Count images that are absent as never found.")
 ]
-BothOrders = Annotated[
-    bool,
-    typer.Option("--both-orders", help="FashionIQ: average both orders of the two captions."),
-]
+
+
+def with_format_options(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command a flag for each option of a format, in place of its parameter `reading`."""
+    flags = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[
+                bool,
+                typer.Option(
+                    f"--{option.name.replace('_', '-')}", help=f"{each.title}: {option.help}."
+                ),
+            ],
+        )
+        for each in formats()
+        for option in each.options
+    ]
+    return with_parameters(work, "reading", flags, lambda given: given)
+
+
+def asked_measures(
+    names: Sequence[str] | None, minimums: Sequence[str] | None
+) -> tuple[list[Measure], list[tuple[str, float]]]:
+    """What is measured beside the set's protocol, and the minimum that some of it must reach.
+
+    Raises:
+        UsageError: there is no such measure, or a minimum is no number from 0 to 1.
+    """
+    demanded = [parse_minimum(text) for text in minimums or ()]
+    measures = [*map(parse_measure, names or ()), *(measure for measure, _ in demanded)]
+    return measures, [(str(measure), value) for measure, value in demanded]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -90,21 +133,27 @@ def _score(
     ] = None,
     split: Split = None,
     keep_reference: KeepReference = None,
+    measure: Measured = None,
     minimum: Minimum = None,
     as_json: AsJson = False,
 ) -> None:
     """Score rankings that any system wrote: needs no images and no encoder."""
-    from eval.evaluation.scoring import score_file
-    from eval.sets.catalogue import load_set, place_of, protocol_of
+    from eval.evaluation.scoring import measures_of, score_file
+    from eval.sets.catalogue import load_set, place_of
 
     with command(as_json):
         place = place_of(labelled_set, root, load_settings())
-        measures = protocol_of(place.format).measures
-        minimums = [parse_minimum(text, measures) for text in minimum or ()]
+        further, minimums = asked_measures(measure, minimum)
         labelled = load_set(place.format, place.root, split)
-        scored = score_file(labelled, run, subset_run=subset_run, keep_reference=keep_reference)
+        scored = score_file(
+            labelled,
+            run,
+            subset_run=subset_run,
+            keep_reference=keep_reference,
+            measures=measures_of(labelled, further),
+        )
     document = scored.document | {"set": place.name}
-    for note in scored.notes:
+    for note in (*scored.notes, *_left_out(scored.left_out, run)):
         typer.echo(note, err=True)
     if as_json:
         print_document(document)
@@ -114,6 +163,15 @@ def _score(
         lines = [("all", queries, document["metrics"])]
         print_figures(f"{place.name}, {run}", names, lines, groups, Console())
     check_minimums(document["metrics"], minimums)
+
+
+def _left_out(measures: Sequence[Measure], run: Path) -> list[str]:
+    families = sorted({measure.family for measure in measures})
+    return [
+        f"{run} does not rank every candidate of each query, so {family} is left out: "
+        "name a search among the candidates alone with --subset-run."
+        for family in families
+    ]
 
 
 def _sets(
@@ -127,11 +185,19 @@ def _sets(
     from eval.sets.catalogue import overview
 
     with command(as_json):
-        states = overview(load_settings(), root)
+        states = [_with_command(state) for state in overview(load_settings(), root)]
     if as_json:
         print_document(states)
     else:
         _print_sets(states, Console())
+
+
+def _with_command(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a set; one that was not registered says by which command it is."""
+    if state["root"] is not None:
+        return dict(state)
+    command = f"python -m eval register {state['name']} --root FOLDER --images FOLDER"
+    return {**state, "lacks": [f"{lack}: {command}" for lack in state["lacks"]]}
 
 
 def _print_sets(states: list[dict[str, Any]], console: Console) -> None:
@@ -162,10 +228,10 @@ def _register(
     as_json: AsJson = False,
 ) -> None:
     """Remember where a labelled set and its images are, so that its name is enough."""
-    from eval.sets.catalogue import FORMATS, NATIVE_NAME, Place, register
+    from eval.sets.catalogue import NATIVE_NAME, Place, register
 
     with command(as_json):
-        chosen = format_name or (name if name in FORMATS else NATIVE_NAME)
+        chosen = format_name or (name if name in format_names() else NATIVE_NAME)
         register(Place(name, chosen, root, images), load_settings())
     if as_json:
         print_document({"registered": name})
@@ -188,13 +254,13 @@ def _forget(
 
 
 def _submission(
-    run: Annotated[Path, typer.Argument(help="Folder of a run of CIRR or CIRCO, or its name.")],
+    run: Annotated[Path, typer.Argument(help=f"Folder of a run of {_SERVED}, or its name.")],
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
     as_json: AsJson = False,
 ) -> None:
     """Write the submission files of a run for the benchmark's test server."""
+    from eval.runs.rankings import write_submission
     from eval.runs.reading import open_run
-    from eval.runs.submissions import write_submission
 
     with command(as_json):
         files = write_submission(open_run(run, load_settings().runs_dir), out)

@@ -1,4 +1,4 @@
-"""The figures of a run as a table for people, and the minimum that somebody demands."""
+"""The figures of a run as a table for people, and the minimum that somebody demands of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cir.errors import UsageError
-from eval.measures import Measure
-from eval.sets.labelled import NATIVE
+from eval.measures import Measure, parse_measure
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns
@@ -18,28 +17,28 @@ _GAIN_MEASURE = "recall@10"
 _BOTH = ("with", "without")
 
 
-def parse_minimum(text: str, measures: Sequence[Measure] = NATIVE.measures) -> tuple[str, float]:
-    """Name and value of a demanded minimum such as `recall@10=0.7`.
-
-    Args:
-        text: what somebody wrote.
-        measures: those that will be reported.
+def parse_minimum(text: str) -> tuple[Measure, float]:
+    """Measure and value of a demanded minimum such as `recall@10=0.7`.
 
     Raises:
-        UsageError: the measure is unknown, or the value is not a number from 0 to 1.
+        UsageError: there is no such measure, or the value is not a number from 0 to 1.
     """
     name, _, value = text.partition("=")
-    names = [str(measure) for measure in measures]
-    if name not in names:
-        raise UsageError(f"--min {text}: write one of {', '.join(names)}, then = and a number.")
+    try:
+        measure = parse_measure(name)
+    except UsageError as error:
+        raise UsageError(f"--min {text}: {error}") from error
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     # Also false for NaN, which no figure could miss.
     if not 0.0 <= number <= 1.0:
-        raise UsageError(f"--min {text}: {value!r} is not a number from 0 to 1.")
-    return name, number
+        raise UsageError(
+            f"--min {text}: {value!r} is not a number from 0 to 1; write, for example, "
+            f"{measure}=0.5."
+        )
+    return measure, number
 
 
 def print_tables(document: Mapping[str, Any], console: Console) -> None:

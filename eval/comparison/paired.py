@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cir.errors import UsageError
 from cir.search import MODES
-from eval.measures import MEASURES
+from eval.errors import BenchWayOut
+from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
 from eval.stats import bootstrap_intervals, holm, sign_flip_p
@@ -29,6 +30,7 @@ LEGEND = "interval: 95 %. +/-/=: queries that got better, worse, and stayed the 
 _FEW = 50
 _CONDITIONS = {
     "keep_reference": "whether the reference stays in the ranking",
+    "depth": "how many images are ranked",
     "allow_missing": "whether images may be absent",
 }
 
@@ -77,18 +79,18 @@ class Comparison:
         queries: number of queries.
         figures: for each contender its mean of each measure that all have.
         differences: for each further contender and measure.
+        measure: the one that conclusions are drawn about.
         notes: what the figures do not say, a sentence each.
         seed: of resamples and signs.
-        measure: the one that conclusions are drawn about, where no other is named.
     """
 
     contenders: tuple[Contender, ...]
     queries: int
     figures: tuple[Mapping[str, float], ...]
     differences: tuple[Mapping[str, Difference], ...]
+    measure: str
     notes: tuple[str, ...]
     seed: int
-    measure: str
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -132,11 +134,11 @@ class Comparison:
         ]
 
     def words(self, measure: str | None = None) -> list[str]:
-        """What may be concluded in a measure, a text for each further contender."""
-        measure = measure or self.measure
+        """What may be concluded, a text for each further contender; in `measure` unless told."""
         first, *others = self.contenders
+        name = measure or self.measure
         return [
-            _verdict(first.label, other.label, measure, each[measure])
+            _verdict(first.label, other.label, name, each[name])
             for other, each in zip(others, self.differences, strict=True)
         ]
 
@@ -233,7 +235,6 @@ SEED = 0
 USUAL_MEASURE = "recall@10"
 
 _NAMED = 3
-_BY_RANK = {str(measure): measure for measure in MEASURES}
 
 
 def contender(text: str, runs_dir: Path) -> Contender:
@@ -253,58 +254,59 @@ def usual_measure(measures: Sequence[str]) -> str:
     return USUAL_MEASURE if USUAL_MEASURE in measures else measures[0]
 
 
-def check_measure(measure: str | None, measures: Sequence[str]) -> str:
-    """The chosen measure, or the usual one.
-
-    Raises:
-        UsageError: it was not measured.
-    """
-    if measure is not None and measure not in measures:
-        raise UsageError(f"{measure!r} was not measured: choose one of {', '.join(measures)}.")
-    return measure or usual_measure(measures)
-
-
 def compare(
     contenders: Sequence[Contender],
     *,
-    seed: int = SEED,
-    measures: Sequence[str] | None = None,
     measure: str | None = None,
+    measures: Sequence[str] | None = None,
+    seed: int = SEED,
 ) -> Comparison:
     """Compare contenders with the first of them, query by query.
 
     Args:
         contenders: of one labelled set, searched in the same images.
+        measure: what conclusions are drawn about, compared whether it is among the others or not;
+            None takes the usual one.
+        measures: what to compare; None takes the usual measures and all that every contender has
+            in its table of queries.
         seed: of resamples and signs; the same seed gives the same figures.
-        measures: those to compare; None takes all that every contender has.
-        measure: the one to draw conclusions about; None takes recall@10 where it was measured.
 
     Raises:
-        UsageError: they cannot be compared, or not in this measure; the message says why.
+        UsageError: they cannot be compared, there is no such measure, or the runs do not tell of
+            it: those do that the rank of the first target decides, within the depth of the
+            rankings, and those that were measured. The message says why.
     """
+    chosen = None if measure is None else str(parse_measure(measure))
     check_comparable(contenders)
-    tables = [_table(each) for each in contenders]
-    ids = tables[0].ids
-    pairs = list(zip(contenders, tables, strict=True))
-    for each, table in pairs:
-        _check_queries(contenders[0], ids, each, table.ids)
-    values = [
-        _values(table, each.mode, ids) for each, table in zip(contenders, tables, strict=True)
-    ]
-    names = [name for name in values[0] if all(name in each for each in values)]
-    names = [name for name in names if measures is None or name in measures]
+    pairs = [(each, _table(each)) for each in contenders]
+    first, table = pairs[0]
+    for each, other in pairs:
+        _check_queries(first, table.ids, each, other.ids)
+    names = list(_usual_measures(pairs) if measures is None else measures)
+    if chosen is not None and chosen not in names:
+        names.append(chosen)
     if not names:
         raise UsageError("These runs have no measure in common: there is nothing to compare.")
-    stacked = [np.column_stack([each[name] for name in names]) for each in values]
+    stacked = [
+        np.column_stack([_values(each, of_run, name, table.ids) for name in names])
+        for each, of_run in pairs
+    ]
     return Comparison(
         contenders=tuple(contenders),
-        queries=len(ids),
+        queries=len(table.ids),
         figures=tuple(_named(names, each.mean(axis=0)) for each in stacked),
         differences=tuple(_differences(names, stacked, seed)),
-        notes=tuple(caveats(contenders, len(ids))),
+        measure=chosen or usual_measure(names),
+        notes=tuple(caveats(contenders, len(table.ids))),
         seed=seed,
-        measure=check_measure(measure, names),
     )
+
+
+def _usual_measures(pairs: Sequence[tuple[Contender, RankTable]]) -> list[str]:
+    """The measures that every run has, and those of the tables that all contenders have."""
+    columns = [table.values.get(each.mode, {}) for each, table in pairs]
+    shared = [name for name in columns[0] if all(name in each for each in columns)]
+    return [*map(str, MEASURES), *shared]
 
 
 def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:
@@ -382,7 +384,7 @@ def _table(one: Contender) -> RankTable:
         )
     if one.mode not in table.ranks:
         raise UsageError(
-            f"{one.run.name} was not asked by {one.mode} alone: run the set with --ablations."
+            f"{one.run.name} was not asked by {one.mode} alone.", BenchWayOut.RUN_ABLATIONS
         )
     return table
 
@@ -400,15 +402,11 @@ def _check_queries(
             )
 
 
-def _values(table: RankTable, mode: str, ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Measure -> its value for each query, in the order of `ids`."""
+def _values(one: Contender, table: RankTable, name: str, ids: Sequence[str]) -> Values:
+    """A measure's value for each query, in the order of `ids`."""
+    try:
+        values = table.values_of(parse_measure(name), one.mode)
+    except UsageError as error:
+        raise UsageError(f"{one.label}: {error.message}", *error.ways_out) from error
     place = {query: row for row, query in enumerate(table.ids)}
-    rows = [place[query] for query in ids]
-    ranks = table.ranks[mode]
-    found = {
-        name: np.array([measure.of_rank(ranks[row]) for row in rows])
-        for name, measure in _BY_RANK.items()
-    }
-    for name, column in table.values.get(mode, {}).items():
-        found[name] = np.asarray(column, np.float64)[rows]
-    return found
+    return values[[place[query] for query in ids]]

@@ -1,7 +1,7 @@
 """An evaluation as a job: with the stage it is at, and an end when somebody asks for it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ class Plan:
         request: where and how the labelled set is asked.
         place: the labelled set; one of the next two otherwise.
         split: which judgements; None takes the usual one.
+        reading: options of the set's format, by name.
         sample: whether to run the sample's labelled set, which is drawn if need be; without an
             index its own pictures are searched.
         upload: name and content of the files of a labelled set to keep and run.
@@ -43,6 +44,7 @@ class Plan:
     request: Request
     place: Place | None = None
     split: str | None = None
+    reading: Mapping[str, bool] | None = None
     sample: bool = False
     upload: Sequence[tuple[str, bytes]] = ()
 
@@ -71,7 +73,7 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
     if place is None:
         raise UsageError("There is no labelled set to run: choose one.")
     tell("encoder", 0, 0)
-    return run(load_place(place, plan.split), request, settings, tell)
+    return run(load_place(place, plan.split, plan.reading), request, settings, tell)
 
 
 def stage_teller(job: Job) -> OnProgress:

@@ -10,6 +10,7 @@ from cir.errors import EncoderMismatchError, UsageError
 from cir.indexing.folder import FailedImage, ingest
 from cir.progress import Progress
 from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
+from eval.errors import BenchWayOut
 
 _NAME_LENGTH = 40  # of a folder's name in a gallery's: index names are bounded
 
@@ -97,12 +98,13 @@ def open_index(
     if isinstance(encoder, str) and encoder != info.encoder:
         raise EncoderMismatchError(
             f"The index {info.name!r} was made by the encoder {info.encoder!r}, not by "
-            f"{encoder!r}: leave --encoder out, or make an index with {encoder!r}."
+            f"{encoder!r}.",
+            BenchWayOut.INDEX_S_ENCODER,
         )
     if info.source is None:
         raise UsageError(
-            f"The index {info.name!r} has no source folder to read reference images from: "
-            "run the labelled set with --gallery FOLDER."
+            f"The index {info.name!r} has no source folder to read reference images from.",
+            BenchWayOut.SEARCH_A_FOLDER,
         )
     folder = Path(info.source)
     check_folder(folder)

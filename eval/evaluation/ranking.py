@@ -10,12 +10,9 @@ from cir.parallel import batched
 from cir.search import Mode, Query, SearchOptions, search_batch
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
-from eval.measures import first_target_rank
+from eval.measures import DEPTH, first_target_rank
 from eval.runs.writing import RunWriter
 from eval.sets.labelled import LabelledQuery, LabelledSet
-
-DEPTH = 100
-"""Length of a ranking where nothing longer is needed; MRR counts a target below as not found."""
 
 COMPOSED: tuple[Mode, ...] = ("composed",)
 """What is run without ablations; `cir.search.MODES` adds image, text and their sum."""

@@ -15,14 +15,14 @@ from cir.progress import Progress
 from cir.search import MODES
 from cir.settings import Settings
 from cir.store import Index, gallery_store, index_store
+from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
-from eval.evaluation.ranking import COMPOSED, DEPTH, Ranked, Stopwatch, evaluate
-from eval.evaluation.scoring import check_measures, figures_of, judged, measures_of
-from eval.measures import Measure, RankMeasure, RecallSubset, Relevance, Values, mean, score
-from eval.runs.ranks import composition_gain
+from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
+from eval.evaluation.scoring import absent_counts, depth_notes, figures, judged, measures_of
+from eval.measures import DEPTH, Measure, Relevance, Values, depth_of, mean, score
 from eval.runs.writing import RunWriter, new_name, package_versions
-from eval.sets.catalogue import Reading
-from eval.sets.labelled import Absent, LabelledSet, absent_from, check_present, located
+from eval.sets.catalogue import option_settings
+from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the stage ("gallery" or "queries"), the number done and the number of all."""
@@ -90,8 +90,8 @@ def run(
     started = datetime.now(UTC)
     keep = request.keep_reference
     keep = labelled.protocol.keep_reference if keep is None else keep
-    measures = _measures(labelled, request.measures)
-    depth = max([request.depth, *(getattr(measure, "k", 0) for measure in request.measures)])
+    measures = measures_of(labelled, request.measures)
+    depth = _depth(measures, request.depth)
     request = replace(request, keep_reference=keep, depth=depth)
     modes = MODES if request.ablations else COMPOSED
     place = request.out or settings.runs_dir / new_name(labelled.name, started)
@@ -142,68 +142,21 @@ def run(
     return document
 
 
-def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -> dict[str, Any]:
-    """Means over all queries, over each group, and for each mode when there are several.
+def _depth(measures: Sequence[Measure], least: int) -> int:
+    """Length of the rankings; one more is searched, so that the reference can be taken out."""
+    from cir.store.collection import MAX_LIMIT  # late, as all that reads Milvus
 
-    Args:
-        labelled: the set that was run.
-        values: mode -> measure -> the value of each query; `composed` is there.
-
-    Returns:
-        `queries`, `metrics` and `groups` of the composed query; with the ablations `modes`, and
-        `composition_gain`: for each measure the best of the others and the points beyond it.
-    """
-    document = figures_of(labelled, values["composed"])
-    if not labelled.judged:
-        return document | {"groups": {}, "judged": False}
-    if len(values) > 1:
-        modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
-        document["modes"] = modes
-        document["composition_gain"] = {
-            name: {"best": gain.best, "mode": gain.mode, "points": gain.points}
-            for name in document["metrics"]
-            if (gain := composition_gain(modes, name))
-        }
-    return document
-
-
-def absent_counts(absent: Absent) -> dict[str, int]:
-    """How many images and targets the gallery lacks; their queries count as never found."""
-    counts = {
-        "references": len(absent.references),
-        "targets": len(absent.targets),
-        "unreachable_queries": len(absent.unreachable),
-    }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
-
-
-def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
-    """Says which measures look deeper than the gallery is."""
-    deep = [
-        str(measure)
-        for measure in measures
-        if not isinstance(measure, RecallSubset) and getattr(measure, "k", 0) > images
-    ]
-    if not deep:
-        return []
-    return [
-        f"The gallery holds {images} images, so {', '.join(deep)} look at all of them: "
-        "they tell little."
-    ]
+    depth = max(least, depth_of(measures))
+    if depth >= MAX_LIMIT:
+        raise UsageError(f"A run ranks at most {MAX_LIMIT - 1} images a query: choose a smaller k.")
+    return depth
 
 
 def _check_request(request: Request) -> None:
     if (request.gallery is None) == (request.index is None):
-        raise UsageError("Name what to search: either --gallery FOLDER or --index NAME.")
+        raise UsageError("A labelled set is searched in one place.", BenchWayOut.NAME_A_GALLERY)
     if request.gallery is not None:
         check_folder(request.gallery)
-
-
-def _measures(labelled: LabelledSet, more: Sequence[Measure]) -> list[Measure]:
-    """What is reported: the protocol's measures, and more; none where targets are not known."""
-    check_measures(labelled, more)
-    known = measures_of(labelled)
-    return list({str(each): each for each in (*known, *more)}.values()) if known else []
 
 
 def _judged(labelled: LabelledSet, found: Ranked, keep_reference: bool, depth: int) -> Relevance:
@@ -224,11 +177,7 @@ def _beyond_ranks(
     measures: Sequence[Measure], values: Mapping[str, Values]
 ) -> dict[str, Sequence[float]]:
     """The measures that the rank of the first target does not give."""
-    return {
-        str(measure): values[str(measure)].tolist()
-        for measure in measures
-        if not isinstance(measure, RankMeasure)
-    }
+    return {str(each): values[str(each)].tolist() for each in measures if not each.by_rank}
 
 
 def _open_gallery(
@@ -269,7 +218,7 @@ def _open_gallery(
             encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
-        if labelled.protocol.image_id is not str:
+        if labelled.protocol.image_id is not None:
             paths = {found.path for found in walk_images(folder)}
             labelled = located(labelled, paths)
             only = None if labelled.gallery is None else paths & set(labelled.gallery)
@@ -287,8 +236,8 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
     if beyond:
         raise UsageError(
             f"{labelled.name} is searched in the {len(labelled.gallery or ())} images of its "
-            f"split; {gallery.label} holds {len(beyond)} others, too. Search a folder with "
-            "--gallery: the images of the split are picked from it."
+            f"split; {gallery.label} holds {len(beyond)} others, too.",
+            BenchWayOut.PICK_THE_SPLIT,
         )
 
 
@@ -317,7 +266,7 @@ def _provenance(
             "encoder": encoder.spec.name,
             "weights": files_of(encoder)[0],
             "tokenizer": files_of(encoder)[1],
-            **(source.options if source else asdict(Reading())),
+            **option_settings(source.options if source else None),
             "split": labelled.split,
             "ablations": request.ablations,
             "keep_reference": request.keep_reference,

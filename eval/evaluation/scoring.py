@@ -1,4 +1,4 @@
-"""Figures of rankings that any system wrote, against a labelled set: no image, no encoder."""
+"""From rankings to figures: of a run, or of a file that any system wrote."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
-from eval.measures import Ids, Measure, RecallSubset, Relevance, Values, judge, mean, score
-from eval.runs.rankings import Rankings, read_rankings
-from eval.sets.labelled import LabelledSet
+from eval.measures import Ids, Measure, Relevance, Values, judge, mean, score
+from eval.runs.rankings import read_rankings
+from eval.runs.ranks import COMPOSED, composition_gain
+from eval.sets.formats import Rankings
+from eval.sets.labelled import Absent, LabelledSet
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,12 @@ class Scored:
     Attributes:
         document: `set`, `queries`, `metrics` and `groups`.
         notes: what a person should know beside the figures, a sentence each.
+        left_out: measures of a search among the candidates alone, where none was made.
     """
 
     document: dict[str, Any]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    left_out: tuple[Measure, ...] = ()
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -42,72 +46,73 @@ def score_file(
     *,
     subset_run: Path | None = None,
     keep_reference: bool | None = None,
+    measures: Sequence[Measure] | None = None,
 ) -> Scored:
-    """Score a TREC run or a submission file, and perhaps a second one for `subset`.
+    """Score a TREC run or a submission file; needs no image and no encoder.
 
-    Arguments and errors are those of `score_rankings`.
+    Args:
+        labelled: the set that was asked.
+        run: the file.
+        subset_run: rankings of the candidates alone, for `recall_subset@k`.
+        keep_reference, measures: as `score_rankings`.
+
+    Raises:
+        UsageError: a file does not fit the set, or the set has no targets.
     """
-    rankings = read_rankings(run, labelled)
-    subset = None if subset_run is None else read_rankings(subset_run, labelled)
-    return score_rankings(labelled, rankings, subset=subset, keep_reference=keep_reference)
+    _check_judged(labelled)
+    ranked = read_rankings(run, labelled)
+    notes = _missing(labelled, ranked, run)
+    main: Mapping[str, Ids] | None = ranked.by_query
+    subset: Mapping[str, Ids] | None = None
+    if ranked.of_candidates:
+        main, subset = None, ranked.by_query
+    elif subset_run is not None:
+        among = read_rankings(subset_run, labelled)
+        notes += _missing(labelled, among, subset_run)
+        subset = among.by_query
+    scored = score_rankings(
+        labelled, main, subset, keep_reference=keep_reference, measures=measures
+    )
+    return Scored(scored.document, tuple(notes), scored.left_out)
 
 
 def score_rankings(
     labelled: LabelledSet,
-    rankings: Rankings,
+    rankings: Mapping[str, Ids] | None,
+    subsets: Mapping[str, Ids] | None = None,
     *,
-    subset: Rankings | None = None,
     keep_reference: bool | None = None,
     measures: Sequence[Measure] | None = None,
 ) -> Scored:
-    """Score rankings of a set's queries.
-
-    Queries that are not ranked count 0.
+    """Score rankings; queries without one count 0.
 
     Args:
-        labelled: the set that was asked.
-        rankings: what was found.
-        subset: rankings of the candidates alone, for `recall_subset@k`. Without it that is
-            reported only where `rankings` holds every candidate of each query that it ranks.
+        labelled: the set that was asked, its images named as in the rankings.
+        rankings: query id -> ranked images, best first; None where the candidates alone were
+            searched: then their measures alone are reported.
+        subsets: likewise, rankings of the candidates. Without them, measures of such a search are
+            reported only where `rankings` rank every candidate of each query that they rank.
         keep_reference: whether the reference stays where it was ranked; None takes the set's own
             protocol.
-        measures: what to report; None takes the measures of the set's protocol.
+        measures: what is reported; None takes the set's own protocol.
 
     Raises:
-        UsageError: the rankings do not fit the set, or the set has no targets.
+        UsageError: the set has no targets, or a measure is not for it.
     """
-    if not labelled.judged:
-        raise UsageError(f"The split {labelled.split!r} of {labelled.name} names no targets.")
-    measures = labelled.protocol.measures if measures is None else measures
-    check_measures(labelled, measures)
-    notes = list(_missing(labelled, rankings))
-    main: Rankings | None = rankings
-    if rankings.of_candidates:
-        main, subset = None, rankings
-    elif subset is not None:
-        notes += _missing(labelled, subset)
-    elif not labelled.has_candidates or _ranks_candidates(labelled, rankings):
-        subset = rankings
-    else:
-        notes.append(
-            f"{rankings.name} does not rank every candidate of each query, so recall_subset is "
-            "left out: name a search among the candidates alone with --subset-run."
-        )
+    _check_judged(labelled)
+    wanted = labelled.protocol.measures if measures is None else measures
+    _check_measures(labelled, wanted)
+    if subsets is None and rankings is not None and _ranks_candidates(labelled, rankings):
+        subsets = rankings
+    left_out = tuple(each for each in wanted if each.among_candidates and subsets is None)
+    reported = [
+        each for each in wanted if (subsets if each.among_candidates else rankings) is not None
+    ]
     if keep_reference is None:
         keep_reference = labelled.protocol.keep_reference
-    relevance = judged(
-        labelled,
-        main.by_query if main else {},
-        subset.by_query if subset and labelled.has_candidates else None,
-        keep_reference=keep_reference,
-    )
-    told = [
-        measure
-        for measure in measures
-        if (subset if isinstance(measure, RecallSubset) else main) is not None
-    ]
-    values = score(relevance, told)
-    return Scored({"set": labelled.name, **figures_of(labelled, values)}, tuple(notes))
+    relevance = judged(labelled, rankings or {}, subsets, keep_reference=keep_reference)
+    document = {"set": labelled.name, **figures_of(labelled, score(relevance, reported))}
+    return Scored(document, left_out=left_out)
 
 
 def judged(
@@ -148,24 +153,44 @@ def judged(
     )
 
 
-def check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
-    """Refuse measures that the set has nothing for.
+def measures_of(labelled: LabelledSet, further: Sequence[Measure] = ()) -> tuple[Measure, ...]:
+    """What is reported of a run of this set: nothing where its targets are not known.
+
+    Args:
+        labelled: the set.
+        further: measures beside those of its protocol.
 
     Raises:
-        UsageError: a search among candidates is asked for, and the queries have none.
+        UsageError: a measure wants candidates, and the set has none.
     """
-    if not labelled.has_candidates:
-        for measure in measures:
-            if isinstance(measure, RecallSubset):
-                raise UsageError(
-                    f"{measure} is of a search among candidates; the queries of {labelled.name} "
-                    "have none."
-                )
+    _check_measures(labelled, further)
+    own = labelled.protocol.measures
+    return tuple(dict.fromkeys([*own, *further])) if labelled.judged else ()
 
 
-def measures_of(labelled: LabelledSet) -> Sequence[Measure]:
-    """What is reported of a run of this set: nothing where its targets are not known."""
-    return labelled.protocol.measures if labelled.judged else ()
+def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -> dict[str, Any]:
+    """Means over all queries, over each group, and for each mode when there are several.
+
+    Args:
+        labelled: the set that was run.
+        values: mode -> measure -> the value of each query; `composed` is there.
+
+    Returns:
+        `queries`, `metrics` and `groups` of the composed query; with the ablations `modes`, and
+        `composition_gain`: for each measure the best of the others and the points beyond it.
+    """
+    document = figures_of(labelled, values[COMPOSED])
+    if not labelled.judged:
+        return document | {"groups": {}, "judged": False}
+    if len(values) > 1:
+        modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
+        document["modes"] = modes
+        document["composition_gain"] = {
+            name: {"best": gain.best, "mode": gain.mode, "points": gain.points}
+            for name in document["metrics"]
+            if (gain := composition_gain(modes, name))
+        }
+    return document
 
 
 def figures_of(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str, Any]:
@@ -180,19 +205,54 @@ def figures_of(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str,
     }
 
 
-def _missing(labelled: LabelledSet, rankings: Rankings) -> list[str]:
+def absent_counts(absent: Absent) -> dict[str, int]:
+    """How many images and targets the gallery lacks; their queries count as never found."""
+    counts = {
+        "references": len(absent.references),
+        "targets": len(absent.targets),
+        "unreachable_queries": len(absent.unreachable),
+    }
+    return counts | ({"others": len(absent.others)} if absent.others else {})
+
+
+def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
+    """Says which measures look deeper than the gallery is."""
+    deep = [str(each) for each in measures if not each.among_candidates and each.depth > images]
+    if not deep:
+        return []
+    return [
+        f"The gallery holds {images} images, so {', '.join(deep)} look at all of them: "
+        "they tell little."
+    ]
+
+
+def _check_judged(labelled: LabelledSet) -> None:
+    if not labelled.judged:
+        raise UsageError(f"The split {labelled.split!r} of {labelled.name} names no targets.")
+
+
+def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
+    for measure in measures:
+        if measure.among_candidates and not labelled.has_candidates:
+            raise UsageError(
+                f"{measure} is of a search among each query's candidates, and the queries of "
+                f"{labelled.name} have none: choose another measure."
+            )
+
+
+def _missing(labelled: LabelledSet, rankings: Rankings, run: Path) -> list[str]:
     missing = [query.id for query in labelled.queries if query.id not in rankings.by_query]
     if not missing:
         return []
     return [
-        f"{rankings.name} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
+        f"{run} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
         f"(for example {missing[0]!r}); they count 0."
     ]
 
 
-def _ranks_candidates(labelled: LabelledSet, rankings: Rankings) -> bool:
-    return all(
-        set(query.candidates) - {query.reference} <= set(rankings.by_query[query.id])
+def _ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+    return labelled.has_candidates and all(
+        set(query.candidates) - {query.reference} <= set(rankings[query.id])
         for query in labelled.queries
-        if query.id in rankings.by_query
+        if query.id in rankings
     )

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cir.training.language.slips import slip
-from eval.model_card.embedded import Embedded
+from eval.runs.queries import ranked_paths
+from eval.runs.ranks import COMPOSED
+from eval.runs.reading import Run
+from eval.sets.labelled import LabelledSet
 
 CUT = 10
 _SEED = 11
@@ -33,15 +36,25 @@ _SYNONYMS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def robustness(embedded: Embedded) -> dict[str, Mapping[str, float]]:
-    """For each way of typing: recall@10, and how much of the first ten stays the same (0 to 1)."""
-    plain = embedded.instructions
-    own = embedded.order(embedded.composed(plain))
-    report = {"as written": _figures(embedded, own, own)}
+def robustness(
+    labelled: LabelledSet, plain: Run, ask: Callable[[LabelledSet], Run]
+) -> dict[str, Mapping[str, float]]:
+    """For each way of typing: recall@10, and how much of the first ten stays the same (0 to 1).
+
+    Args:
+        labelled: the queries as they are written.
+        plain: their run.
+        ask: gives the run of a set over the same gallery.
+    """
+    report = {"as written": _figures(plain, plain, labelled)}
     for name, change in _CHANGES.items():
         random = np.random.default_rng(_SEED)
-        other = [change(text, random) for text in plain]
-        report[name] = _figures(embedded, own, embedded.order(embedded.composed(other)))
+        queries = tuple(
+            replace(query, instruction=change(query.instruction, random))
+            for query in labelled.queries
+        )
+        other = ask(replace(labelled, queries=queries, source=None))
+        report[name] = _figures(plain, other, labelled)
     return report
 
 
@@ -70,11 +83,12 @@ _CHANGES: Mapping[str, Callable[[str, np.random.Generator], str]] = {
 }
 
 
-def _figures(
-    embedded: Embedded, own: NDArray[np.int64], other: NDArray[np.int64]
-) -> Mapping[str, float]:
-    kept = [len(set(one[:CUT]) & set(two[:CUT])) / CUT for one, two in zip(own, other, strict=True)]
+def _figures(plain: Run, other: Run, labelled: LabelledSet) -> Mapping[str, float]:
+    ids = [query.id for query in labelled.queries]
+    before = ranked_paths(plain, COMPOSED, ids, CUT)
+    now = ranked_paths(other, COMPOSED, ids, CUT)
+    kept = [len({*first} & {*now.get(each, ())}) / len(first) for each, first in before.items()]
     return {
-        "recall@10": round(float((embedded.ranks(other) <= CUT).mean()), 4),
-        "first ten kept": round(float(np.mean(kept)), 4),
+        f"recall@{CUT}": round(other.metrics[f"recall@{CUT}"], 4),
+        "first ten kept": round(float(np.mean(kept)), 4) if kept else 0.0,
     }

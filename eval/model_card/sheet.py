@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cir.images import open_image
-from eval.model_card.embedded import Embedded
+from eval.runs.queries import ranked_paths
+from eval.runs.ranks import COMPOSED
+from eval.runs.reading import Run
+from eval.sets.labelled import LabelledQuery
 
 SIDE, GAP, LINE = 96, 6, 18
 RIGHT, OTHER, REFERENCE = "#2e8b57", "#d0d0d0", "#444444"
 
 
 def contact_sheet(
-    embedded: Embedded,
-    order: NDArray[np.int64],
-    rows: Sequence[int],
+    folder: Path,
+    queries: Sequence[LabelledQuery],
+    run: Run,
     *,
     shown: int = 6,
     columns: int = 2,
@@ -25,38 +26,38 @@ def contact_sheet(
     """One line a query: its reference, its instruction, and the first results, targets in green.
 
     Args:
-        order: `(queries, n)` places of the gallery, best first.
-        rows: which queries. shown: results a query. columns: queries beside each other.
+        folder: of the gallery.
+        queries: which ones, of the run.
+        run: what they found.
+        shown: results a query. columns: queries beside each other.
     """
+    found = ranked_paths(run, COMPOSED, [query.id for query in queries], shown)
     width = (shown + 1) * (SIDE + GAP) + 3 * GAP
     height = SIDE + LINE + 2 * GAP
-    lines = -(-len(rows) // columns)
+    lines = -(-len(queries) // columns)
     sheet = Image.new("RGB", (width * columns, height * lines), "white")
-    for number, row in enumerate(rows):
+    for number, query in enumerate(queries):
         corner = (width * (number % columns) + GAP, height * (number // columns) + GAP)
-        _put_query(sheet, corner, embedded, order[row], row, shown)
+        _put_query(sheet, corner, folder, query, found.get(query.id, ()))
     return sheet
 
 
 def _put_query(
     sheet: Image.Image,
     corner: tuple[int, int],
-    embedded: Embedded,
-    order: NDArray[np.int64],
-    row: int,
-    shown: int,
+    folder: Path,
+    query: LabelledQuery,
+    found: Sequence[str],
 ) -> None:
-    query = embedded.labelled.queries[row]
     left, top = corner
     pencil = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=13)
     pencil.text((left, top), query.instruction, fill="black", font=font)
-    _put(sheet, embedded.folder / query.reference, (left, top + LINE), REFERENCE)
-    for number, place in enumerate(order[:shown]):
-        path = embedded.paths[place]
+    _put(sheet, folder / query.reference, (left, top + LINE), REFERENCE)
+    for number, path in enumerate(found):
         colour = RIGHT if path in query.targets else OTHER
         x = left + (number + 1) * (SIDE + GAP) + GAP
-        _put(sheet, embedded.folder / path, (x, top + LINE), colour)
+        _put(sheet, folder / path, (x, top + LINE), colour)
 
 
 def _put(sheet: Image.Image, path: Path, corner: tuple[int, int], edge: str) -> None:

@@ -2,20 +2,21 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from cir.encoders.protocol import Encoder
 from cir.images import open_image
-from eval.model_card.embedded import Embedded
+from eval.sets.labelled import LabelledSet
 
 ROUNDS, BATCH = 24, 32
 
 
-def speed(embedded: Embedded) -> Mapping[str, float]:
+def speed(encoder: Encoder, files: Sequence[Path], labelled: LabelledSet) -> Mapping[str, float]:
     """Medians: a composed query on an image not seen before, a new instruction on the same image,
     and an image in a batch; images are open already."""
-    encoder = embedded.encoder
-    some = [open_image(embedded.folder / path) for path in embedded.paths[:BATCH]]
-    texts = embedded.instructions
+    some = [open_image(file) for file in files[:BATCH]]
+    texts = [query.instruction for query in labelled.queries]
     encoder.encode_images(some[:1])
     shifted = [image.rotate(180) for image in some]  # not among the remembered ones
     return {

@@ -12,8 +12,9 @@ from cir.settings import Settings
 from cir.store import Index, IndexInfo, Store, gallery_store, image_id, index_store
 from eval.runs.queries import asked_queries
 from eval.runs.reading import Run
-from eval.sets.catalogue import FORMATS, NATIVE_NAME, protocol_of
-from eval.sets.labelled import NATIVE, LabelledQuery
+from eval.sets.catalogue import NATIVE_NAME
+from eval.sets.formats import find_format
+from eval.sets.labelled import LabelledQuery
 
 
 class Pictures:
@@ -97,8 +98,8 @@ def queries_of(run: Run, pictures: Pictures) -> dict[str, LabelledQuery]:
     Raises:
         UsageError: as `eval.runs.queries.asked_queries`.
     """
-    name = run.part("settings").get("format", NATIVE_NAME)
-    by_path = name not in FORMATS or protocol_of(name) is NATIVE
+    form = find_format(run.part("settings").get("format", NATIVE_NAME))
+    by_path = form is None or form.protocol.image_id is None
     return asked_queries(run, None if by_path else pictures.paths)
 
 

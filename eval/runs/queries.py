@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cir.errors import UsageError
-from eval.evaluation.ranking import DEPTH
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, query_table
 from eval.runs.writing import plain_id, trec_id
-from eval.sets.catalogue import FORMATS, NATIVE_NAME, Reading, load_set
+from eval.sets.catalogue import NATIVE_NAME, load_set
+from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP, LabelledQuery, located
 
 if TYPE_CHECKING:
@@ -54,16 +54,14 @@ def asked_queries(
         UsageError: the labelled set is not where it was, or has changed since.
     """
     settings = run.part("settings")
-    root, name = settings.get("set"), settings.get("format", NATIVE_NAME)
-    if run.folder is None or not isinstance(root, str) or name not in FORMATS:
+    root, form = settings.get("set"), find_format(settings.get("format", NATIVE_NAME))
+    if run.folder is None or not isinstance(root, str) or form is None:
         raise UsageError(
             f"{run.name} does not say where its labelled set is: only its figures are known."
         )
-    reading = Reading(
-        small_gallery=bool(settings.get("small_gallery")),
-        both_orders=bool(settings.get("both_orders")),
-    )
-    labelled = load_set(name, Path(root), settings.get("split"), reading)
+    options = {option.name: bool(settings.get(option.name)) for option in form.options}
+    name = settings.get("format", NATIVE_NAME)
+    labelled = load_set(name, Path(root), settings.get("split"), options)
     if labelled.fingerprint != run.document.get("set_fingerprint"):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
     if paths is not None:
@@ -92,9 +90,8 @@ def query_rows(
         group: the one group to show; None for all.
         text: part of the instruction or of the id, in any case.
     """
-    # Behind every rank that was found: it stands for a target below the rankings.
-    ranks = [*table.ranks[mode], *(before or {}).values()]
-    not_found = max([DEPTH, *(rank for rank in ranks if rank)]) + 1
+    # Ranks are subtracted, also of a target that neither ranking holds.
+    lost = 1 + max(table.depth, *((rank or 0) for rank in (before or {}).values()), 0)
     rows = []
     for place, query_id in enumerate(table.ids):
         groups = table.groups[place]
@@ -105,11 +102,11 @@ def query_rows(
             continue
         rank = table.ranks[mode][place]
         other = None if before is None else before[query_id]
-        change = 0 if before is None else (other or not_found) - (rank or not_found)
+        change = 0 if before is None else (other or lost) - (rank or lost)
         rows.append(QueryRow(query_id, rank, other, change, groups, instruction))
     keys: Mapping[Order, Callable[[QueryRow], int]] = {
-        "worst": lambda row: -(row.rank or not_found),
-        "best": lambda row: row.rank or not_found,
+        "worst": lambda row: -(row.rank or lost),
+        "best": lambda row: row.rank or lost,
         "lost": lambda row: row.change,
         "gained": lambda row: -row.change,
     }

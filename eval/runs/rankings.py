@@ -1,37 +1,23 @@
-"""Rankings that some system wrote: a TREC run file, or the submission file of a benchmark.
+"""Rankings in files: those that some system wrote, and those of a run for a test server.
 
-Submission files: CIRCO `{query: [images]}`; CIRR the same with `version` and `metric` beside the
-queries; FashionIQ a list of `{"candidate", "ranking": [images]}` in the order of the captions.
+A file is a TREC run, or the submission file of the set's benchmark, see `eval.sets.formats`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from cir.errors import UsageError
-from eval.runs.writing import plain_id
-from eval.sets.formats.annotations import Annotations, images, parse_json, records
-from eval.sets.labelled import FASHIONIQ, LabelledSet
+from cir.errors import RecomposeError, UsageError
+from eval.errors import BenchWayOut
+from eval.runs.ranks import COMPOSED
+from eval.runs.reading import Run
+from eval.runs.writing import SUBSET, plain_id
+from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
+from eval.sets.formats.annotations import parse_json
+from eval.sets.labelled import LabelledSet
 
-SUBSET_METRIC = "recall_subset"
 _FIELDS = 6
-
-
-@dataclass(frozen=True)
-class Rankings:
-    """What a file ranks.
-
-    Attributes:
-        name: what to call them, for people.
-        by_query: query id -> ids of images, best first; queries without a ranking are not there.
-        of_candidates: whether they say that only the queries' candidates were searched.
-    """
-
-    name: str
-    by_query: Mapping[str, list[str]]
-    of_candidates: bool = False
 
 
 def read_rankings(path: Path, labelled: LabelledSet) -> Rankings:
@@ -43,19 +29,13 @@ def read_rankings(path: Path, labelled: LabelledSet) -> Rankings:
     """
     data = _read(path)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
-        given, of_candidates = _submission(path, parse_json(data, str(path)), labelled)
+        read = labelled.format.read_submission if labelled.format else read_lists
+        given = read(path, parse_json(data, str(path)), labelled)
     else:
-        given, of_candidates = _parse_trec(path, data), False
-    if not given:
+        given = Rankings(_parse_trec(path, data))
+    if not given.by_query:
         raise UsageError(f"{path} holds no ranking.")
-    return Rankings(str(path), _checked(str(path), given, labelled), of_candidates)
-
-
-def given_rankings(
-    given: Mapping[str, Sequence[str]], labelled: LabelledSet, name: str = "These rankings"
-) -> Rankings:
-    """Query id -> ranked images, best first, with the set's own ids; errors as `read_rankings`."""
-    return Rankings(name, _checked(name, given, labelled))
+    return replace(given, by_query=checked_rankings(given.by_query, labelled, str(path)))
 
 
 def read_trec(path: Path) -> dict[str, list[str]]:
@@ -111,50 +91,26 @@ def _score(text: str, place: str) -> float:
     return score
 
 
-def _submission(
-    path: Path, content: Any, labelled: LabelledSet
-) -> tuple[dict[str, list[str]], bool]:
-    if isinstance(content, list):
-        return _fashioniq(path, content, labelled), False
-    metric = content.get("metric")
-    lists = {key: value for key, value in content.items() if isinstance(value, list)}
-    others = set(content) - set(lists) - {"version", "metric"}
-    if others:
-        raise UsageError(f"{path}: the query {min(others)!r} has no list of images.")
-    place = f"{path}, query"
-    return {key: list(images(lists, key, place)) for key in lists}, metric == SUBSET_METRIC
-
-
-def _fashioniq(path: Path, content: Any, labelled: LabelledSet) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    listed = list(records(Annotations(path, content, ""))) if content else []
-    if labelled.protocol is not FASHIONIQ or len(listed) != len(labelled.queries):
-        raise UsageError(
-            f"{path} holds a list of {len(listed)} rankings; {labelled.name} has "
-            f"{len(labelled.queries)} queries, each of which needs its own, in their order."
-        )
-    for query, (place, record) in zip(labelled.queries, listed, strict=True):
-        if record.get("candidate") != query.reference:
-            raise UsageError(
-                f"{place}: 'candidate' is {record.get('candidate')!r}, but the query has "
-                f"{query.reference!r}: the rankings are not in the order of the captions."
-            )
-        found[query.id] = list(images(record, "ranking", place))
-    return found
-
-
-def _checked(
-    place: str, given: Mapping[str, Sequence[str]], labelled: LabelledSet
+def checked_rankings(
+    given: Mapping[str, Sequence[str]], labelled: LabelledSet, place: str = "These rankings"
 ) -> dict[str, list[str]]:
+    """Query id -> ranked images, best first, with the set's own ids.
+
+    Raises:
+        UsageError: an image of a query is ranked twice, or a query is not of the set; `place` says
+            where.
+    """
     known = {query.id for query in labelled.queries}
     found: dict[str, list[str]] = {}
     for name, ranked in given.items():
-        query_id = _query_id(name, known, labelled)
-        if query_id is None:
+        query_id = name
+        if name not in known and labelled.format is not None:
+            query_id = labelled.format.query_id(name, labelled)
+        if query_id not in known:
             raise UsageError(f"{place}: there is no query {name!r} in {labelled.name}.")
         if query_id in found:
             raise UsageError(f"{place}: the query {query_id!r} stands there under two names.")
-        ids = [labelled.protocol.image_id(image) for image in ranked]
+        ids = [labelled.protocol.id_of(image) for image in ranked]
         if len(set(ids)) != len(ids):
             twice = next(image for at, image in enumerate(ids) if image in ids[:at])
             raise UsageError(f"{place}: the query {name!r} ranks the image {twice!r} twice.")
@@ -162,9 +118,58 @@ def _checked(
     return found
 
 
-def _query_id(name: str, known: set[str], labelled: LabelledSet) -> str | None:
-    if name in known:
-        return name
-    # FashionIQ's queries have no ids of their own: others may count them without the category.
-    counted = f"{labelled.name.rpartition('-')[2]}-{name}"
-    return counted if labelled.protocol is FASHIONIQ and counted in known else None
+def has_submission(run: Run) -> bool:
+    """Whether the run's labelled set has a test server."""
+    form = _format(run)
+    return form is not None and form.write_submission is not None
+
+
+def submission(run: Run, mode: str = COMPOSED) -> Mapping[str, str]:
+    """The submission files of a run for its benchmark's test server: name and content.
+
+    Raises:
+        UsageError: there is no such server, or the run's rankings are not there or too short.
+    """
+    form = _format(run)
+    if form is None or form.write_submission is None or run.folder is None:
+        served = [each.title for each in formats() if each.write_submission]
+        raise UsageError(
+            f"{run.name} is no run of {' or '.join(served)} on disk: only these take submissions."
+        )
+
+    def ranked(path: Path) -> dict[str, list[str]]:
+        id_of = form.protocol.id_of
+        return {query: [*map(id_of, images)] for query, images in read_trec(path).items()}
+
+    among = run.folder / f"{mode}.{SUBSET}.trec"
+    return form.write_submission(
+        ranked(run.folder / f"{mode}.trec"), ranked(among) if among.is_file() else {}
+    )
+
+
+def write_submission(run: Run, folder: Path) -> list[Path]:
+    """Write the submission files of a run into a folder; gives their paths.
+
+    Raises:
+        UsageError: as `submission`, or a file of this name is there.
+        RecomposeError: the disk refuses.
+    """
+    files = {folder / name: content for name, content in submission(run).items()}
+    taken = [path for path in files if path.exists()]
+    if taken:
+        raise UsageError(f"{taken[0]} is there already.", BenchWayOut.OTHER_FOLDER)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_text(content, encoding="utf-8")
+            partial.rename(path)
+    except OSError as error:
+        raise RecomposeError(
+            f"The submission could not be written to {folder} ({error.strerror or error})."
+        ) from error
+    return list(files)
+
+
+def _format(run: Run) -> Format | None:
+    return find_format(run.part("settings").get("format"))

@@ -1,9 +1,13 @@
-"""What the ranks of the first targets tell: recall@k over k, figures by group, composition."""
+"""What a run's table of queries tells: figures, also by group, recall curves, composition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eval.measures import MEASURES
+import numpy as np
+
+from cir.errors import UsageError
+from eval.errors import BenchWayOut
+from eval.measures import DEPTH, MEASURES, Measure, Recall, Values, find_measure, first_ranks, mean
 from eval.sets.labelled import NO_GROUP
 
 CURVE_DEPTH = 50
@@ -32,12 +36,14 @@ class RankTable:
         ranks: mode -> the ranks, in the same order.
         values: mode -> measure -> its value for each query, of measures that a rank does not give.
         ids: of the queries.
+        depth: how many ranks a ranking has; a target below is not found.
     """
 
     groups: tuple[tuple[str, ...], ...]
     ranks: Mapping[str, tuple[int | None, ...]]
     values: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
+    depth: int = DEPTH
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -57,43 +63,67 @@ class RankTable:
                 for mode, columns in self.values.items()
             },
             tuple(self.ids[n] for n in places) if self.ids else (),
+            self.depth,
         )
 
-    def figures(self) -> dict[str, dict[str, float]]:
-        """Mode -> every measure's mean over the queries."""
+    def tells(self, measure: Measure, mode: str = COMPOSED) -> bool:
+        """Whether the table tells a measure's values.
+
+        It does of the measures that a rank decides, no deeper than the rankings, and of those that
+        were measured in the run.
+        """
+        if measure.by_rank:
+            return measure.depth <= self.depth
+        return str(measure) in self.values.get(mode, {})
+
+    def values_of(self, measure: Measure, mode: str = COMPOSED) -> Values:
+        """A measure's value of each query.
+
+        Raises:
+            UsageError: the table does not tell.
+        """
+        if not self.tells(measure, mode):
+            raise UsageError(
+                f"The rankings hold {self.depth} images a query, {measure} looks deeper."
+                if measure.by_rank
+                else f"{measure} was not measured.",
+                BenchWayOut.MEASURE_IT,
+            )
+        if measure.by_rank:
+            return measure.of_ranks(first_ranks(self.ranks[mode]))
+        return np.array(self.values[mode][str(measure)], np.float64)
+
+    def figures(self, names: Iterable[str] = ()) -> dict[str, dict[str, float]]:
+        """Mode -> mean over the queries of the usual measures, those in the table, and others.
+
+        Args:
+            names: of the others; those that the table does not tell are left out.
+        """
         return {
-            mode: figures_of_ranks(ranks)
-            | {
-                name: sum(column) / len(column) if column else 0.0
-                for name, column in self.values.get(mode, {}).items()
-            }
-            for mode, ranks in self.ranks.items()
+            mode: mean(
+                {
+                    str(measure): self.values_of(measure, mode)
+                    for measure in self._measures(mode, names)
+                    if self.tells(measure, mode)
+                }
+            )
+            for mode in self.ranks
         }
 
     def curves(self) -> dict[str, list[float]]:
         """Mode -> recall@k for k from 1 to `CURVE_DEPTH`."""
         return {mode: recall_curve(ranks) for mode, ranks in self.ranks.items()}
 
-
-def figures_of_ranks(ranks: Ranks) -> dict[str, float]:
-    """Mean of each measure, by its name, over queries; 0 for each when there are none."""
-    return {
-        str(measure): sum(map(measure.of_rank, ranks)) / len(ranks) if ranks else 0.0
-        for measure in MEASURES
-    }
+    def _measures(self, mode: str, names: Iterable[str]) -> list[Measure]:
+        wanted = (*map(str, MEASURES), *self.values.get(mode, {}), *names)
+        return [found for name in dict.fromkeys(wanted) if (found := find_measure(name))]
 
 
 def recall_curve(ranks: Ranks, depth: int = CURVE_DEPTH) -> list[float]:
-    """Share of the queries whose first target stands in the first k, for k from 1 to `depth`."""
-    at_rank = [0] * (depth + 1)
-    for rank in ranks:
-        if rank is not None and rank <= depth:
-            at_rank[rank] += 1
-    shares, found = [], 0
-    for count in at_rank[1:]:
-        found += count
-        shares.append(found / len(ranks))
-    return shares
+    """recall@k for k from 1 to `depth`."""
+    found = first_ranks(ranks)
+    values = mean({str(k): Recall(k).of_ranks(found) for k in range(1, depth + 1)})
+    return list(values.values())
 
 
 @dataclass(frozen=True)

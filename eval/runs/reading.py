@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cir.errors import UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.search import MODES
-from eval.measures import MEASURES, is_measure_name
+from eval.measures import DEPTH, MEASURES, find_measure
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.writing import groups_of
 from eval.sets.labelled import LabelledSet
@@ -255,7 +255,7 @@ def _by_name(value: object, key: str) -> dict[str, Figures]:
 
 def _figures(value: object, place: str) -> Figures:
     given = value if isinstance(value, dict) else {}
-    names = [*_NAMES, *(name for name in given if name not in _NAMES and is_measure_name(name))]
+    names = [*_NAMES, *(name for name in given if name not in _NAMES and find_measure(name))]
     found = {name: given[name] for name in names if given.get(name) is not None}
     for name, figure in found.items():
         # Also false for NaN, which JSON readers take.
@@ -283,10 +283,16 @@ def _table(data: bytes, run: Run) -> RankTable:
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     for at, heading in enumerate(header):
         mode, _, name = heading.partition(" ")
-        if mode in columns and is_measure_name(name):
+        if mode in columns and find_measure(name):
             values.setdefault(mode, {})[name] = tuple(_value(row[at]) for row in body)
     groups = tuple(groups_of(row[1]) for row in body)
-    return RankTable(groups, ranks, values, tuple(row[0] for row in body))
+    return RankTable(groups, ranks, values, tuple(row[0] for row in body), _depth(run))
+
+
+def _depth(run: Run) -> int:
+    """How many images a ranking of the run holds."""
+    value = run.part("settings").get("depth")
+    return value if isinstance(value, int) and 0 < value < 2**31 else DEPTH
 
 
 def _value(text: str) -> float:

@@ -11,10 +11,19 @@ from eval.runs.reading import Figures, Run
 from eval.runs.writing import groups_cell
 
 
-def by_group(run: Run, table: RankTable | None) -> dict[str, Mapping[str, Figures]]:
-    """Group -> mode -> figures; without the table of ranks of the composed query alone."""
+def by_group(
+    run: Run, table: RankTable | None, further: Iterable[str] = ()
+) -> dict[str, Mapping[str, Figures]]:
+    """Group -> mode -> figures; without the table of ranks of the composed query alone.
+
+    Args:
+        run: whose figures.
+        table: of the run.
+        further: measures beside those of the run, as far as the table tells of them.
+    """
     if table is not None:
-        return {name: table.of_group(name).figures() for name in table.group_names}
+        names = [*run.metrics, *further]
+        return {name: table.of_group(name).figures(names) for name in table.group_names}
     return {name: {COMPOSED: figures} for name, figures in run.groups.items()}
 
 

@@ -3,8 +3,8 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,85 +12,50 @@ from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.walk import walk_images
 from cir.settings import Settings
-from eval.sets.formats import fashioniq
-from eval.sets.formats.circo import load_circo
-from eval.sets.formats.cirr import load_cirr
-from eval.sets.formats.native import load_native
-from eval.sets.labelled import (
-    CIRCO,
-    CIRR,
-    FASHIONIQ,
-    NATIVE,
-    LabelledSet,
-    Protocol,
-    Source,
-    absent_from,
-    located,
-)
+from eval.errors import BenchWayOut
+from eval.sets.formats import find_format, format_named, format_names, formats
+from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
 
 NATIVE_NAME = "native"
 _FILE = "registered_sets.json"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a set is read beyond its split; both concern FashionIQ alone.
-
-    Attributes:
-        small_gallery: search references and targets alone, not the whole split.
-        both_orders: average both orders of the two captions.
-    """
-
-    small_gallery: bool = False
-    both_orders: bool = False
-
-
-_Loader = Callable[[Path, str | None, Reading], LabelledSet]
-
-
-def _fashioniq(category: str) -> _Loader:
-    def load(root: Path, split: str | None, reading: Reading) -> LabelledSet:
-        return fashioniq.load_fashioniq(root, category, split, **asdict(reading))
-
-    return load
-
-
-_FORMATS: dict[str, tuple[Protocol, _Loader]] = {
-    NATIVE_NAME: (NATIVE, lambda root, split, _: load_native(root, split)),
-    **{
-        f"{fashioniq.FAMILY}-{category}": (FASHIONIQ, _fashioniq(category))
-        for category in fashioniq.CATEGORIES
-    },
-    "cirr": (CIRR, lambda root, split, _: load_cirr(root, split)),
-    "circo": (CIRCO, lambda root, split, _: load_circo(root, split)),
-}
-
-FORMATS = tuple(_FORMATS)
-"""Names of the formats; each but "native" is also the name of a published set."""
-
-
-def protocol_of(format_name: str) -> Protocol:
-    """How sets of a format are counted."""
-    return _FORMATS[format_name][0]
-
-
 def load_set(
-    format_name: str, root: Path, split: str | None = None, reading: Reading | None = None
+    format_name: str,
+    root: Path,
+    split: str | None = None,
+    options: Mapping[str, bool] | None = None,
 ) -> LabelledSet:
     """The labelled set of a format below a root.
+
+    Args:
+        format_name: one of `eval.sets.formats.format_names`.
+        root: folder of the annotation files.
+        split: which judgements; None takes the format's usual one.
+        options: by name, those of the format that are on; see `eval.sets.formats.Option`.
 
     Raises:
         UsageError: something of it is missing or malformed, or an option is not for it.
     """
-    protocol, load = _FORMATS[format_name]
-    reading = reading or Reading()
-    if reading != Reading() and protocol is not FASHIONIQ:
+    form = format_named(format_name)
+    chosen = {name for name, on in (options or {}).items() if on}
+    foreign = sorted(chosen - {option.name for option in form.options})
+    if foreign:
+        knowing = [
+            each.title for each in formats() if chosen & {option.name for option in each.options}
+        ]
         raise UsageError(
-            f"{format_name} has one gallery and one instruction a query: only "
-            "FashionIQ knows --small-gallery and --both-orders."
+            f"{format_name} cannot be read with {' and '.join(foreign)}: only "
+            f"{' and '.join(knowing) or 'no format'} can."
         )
-    return load(root, split, reading)
+    return form.load(format_name, root, split, dict.fromkeys(chosen, True))
+
+
+def option_settings(options: Mapping[str, bool] | None) -> dict[str, bool]:
+    """Every option of every format, on or off, as a run keeps them."""
+    known = [option.name for each in formats() for option in each.options]
+    return {name: bool((options or {}).get(name)) for name in known}
 
 
 @dataclass(frozen=True)
@@ -99,7 +64,7 @@ class Place:
 
     Attributes:
         name: what it is called.
-        format: one of `FORMATS`.
+        format: name of its format.
         root: folder of its annotation files.
         images: folder of its images, if somebody has said.
         given_name: what a run calls it, where somebody has chosen a name; else the reader does.
@@ -113,11 +78,11 @@ class Place:
 
 
 def load_place(
-    place: Place, split: str | None = None, reading: Reading | None = None
+    place: Place, split: str | None = None, options: Mapping[str, bool] | None = None
 ) -> LabelledSet:
     """The labelled set of a place, which knows where it is from; errors as in `load_set`."""
-    labelled = load_set(place.format, place.root, split, reading)
-    source = Source(place.root, place.format, asdict(reading or Reading()), place.images)
+    labelled = load_set(place.format, place.root, split, options)
+    source = Source(place.root, place.format, dict(options or {}), place.images)
     return replace(labelled, name=place.given_name or labelled.name, source=source)
 
 
@@ -129,8 +94,8 @@ def images_of(place: Place) -> Path | None:
     """
     if place.images is not None and not place.images.is_dir():
         raise UsageError(
-            f"The images of {place.name} were in {place.images}, which is gone or has moved: "
-            "register the set again, or name the folder with --gallery."
+            f"The images of {place.name} were in {place.images}, which is gone or has moved.",
+            BenchWayOut.REGISTER_AGAIN,
         )
     return place.images
 
@@ -139,20 +104,16 @@ def place_of(name: str, root: Path | None, settings: Settings) -> Place:
     """The set that somebody names: a registered one, a format with its root, or a native folder.
 
     Raises:
-        UsageError: it needs a root that was not named.
+        UsageError: it needs a root that was not named, or a root comes with an unknown format.
     """
     if root is not None:
-        if name not in _FORMATS:
-            raise UsageError(f"--set {name}: with --root, write one of {', '.join(FORMATS)}.")
+        format_named(name)
         return Place(name, name, root)
     registered = registered_sets(settings.data_dir)
     if name in registered:
         return registered[name]
-    if name in _FORMATS:
-        raise UsageError(
-            f"--set {name}: name the folder of its annotation files with --root, or once and for "
-            f"all: python -m eval register {name} --root FOLDER --images FOLDER."
-        )
+    if find_format(name):
+        raise UsageError(f"Where {name} lies is not known.", BenchWayOut.NAME_THE_ROOT)
     folder = Path(name)
     return Place(folder.resolve().name or "set", NATIVE_NAME, folder)
 
@@ -176,7 +137,7 @@ def registered_sets(data_dir: Path) -> dict[str, Place]:
 
 
 def _place(name: str, entry: Mapping[str, Any]) -> Place:
-    if entry["format"] not in _FORMATS:
+    if not find_format(entry["format"]):
         raise ValueError(f"{name}: unknown format {entry['format']!r}")
     images = entry["images"]
     return Place(name, entry["format"], Path(entry["root"]), images and Path(images), name)
@@ -190,8 +151,7 @@ def register(place: Place, settings: Settings) -> None:
         UsageError: the format is unknown, a folder is not there, or the annotations cannot be read.
     """
     refuse_change(settings.read_only)
-    if place.format not in _FORMATS:
-        raise UsageError(f"--format {place.format}: write one of {', '.join(FORMATS)}.")
+    format_named(place.format)
     if place.images is not None and not place.images.is_dir():
         raise UsageError(f"There is no folder {place.images}: name the one that holds the images.")
     load_set(place.format, place.root)
@@ -241,9 +201,10 @@ def overview(settings: Settings, root: Path | None = None) -> list[dict[str, Any
 
     Returns:
         For each `name`, `format`, `root`, `images`, `split`, `queries`, `gallery` (images to
-        search; None for a whole folder) and `lacks`, sentences; None where something is not known.
+        search; None for a whole folder) and `lacks`, sentences; None where something is not known,
+        all of it for a published set that was not registered.
     """
-    published = [name for name in FORMATS if name != NATIVE_NAME]
+    published = [name for name in format_names() if name != NATIVE_NAME]
     if root is not None:
         return [_state(Place(name, name, root)) for name in published]
     places = dict(registered_sets(settings.data_dir))
@@ -254,9 +215,8 @@ def overview(settings: Settings, root: Path | None = None) -> list[dict[str, Any
 
 
 def _unregistered(name: str) -> dict[str, Any]:
-    lacks = [f"not registered: python -m eval register {name} --root FOLDER --images FOLDER"]
     empty = dict.fromkeys(("root", "images", "split", "queries", "gallery"))
-    return {"name": name, "format": name, **empty, "lacks": lacks}
+    return {"name": name, "format": name, **empty, "lacks": ["not registered"]}
 
 
 def _state(place: Place) -> dict[str, Any]:

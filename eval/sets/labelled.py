@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cir.errors import UsageError
-from eval.measures import (
-    MEASURES,
-    AveragePrecision,
-    DiscountedGain,
-    Measure,
-    Recall,
-    RecallFraction,
-    RecallSubset,
-)
+from eval.errors import BenchWayOut
+from eval.measures import MEASURES, Measure
+
+if TYPE_CHECKING:
+    from eval.sets.formats import Format
 
 
 @dataclass(frozen=True)
@@ -24,49 +21,16 @@ class Protocol:
         measures: what is reported.
         keep_reference: whether the reference image stays in the ranking.
         image_id: the id by which annotations know an image, from its path in a folder; an id is
-            its own.
+            its own. None where they name images by their paths.
     """
 
-    measures: tuple[Measure, ...]
-    keep_reference: bool
-    image_id: Callable[[str], str]
+    measures: tuple[Measure, ...] = MEASURES
+    keep_reference: bool = False
+    image_id: Callable[[str], str] | None = None
 
-
-def _stem(path: str) -> str:
-    """The file's name without folder and ending; ids of these sets hold no dot and no slash."""
-    return PurePosixPath(path).stem
-
-
-def _coco_id(path: str) -> str:
-    """COCO's number of an image: `unlabeled2017/000000271520.jpg` is 271520."""
-    stem = _stem(path)
-    return str(int(stem)) if stem.isascii() and stem.isdigit() else stem
-
-
-NATIVE = Protocol(
-    measures=(
-        *MEASURES,
-        *(RecallFraction(k) for k in (5, 10, 50)),
-        *(AveragePrecision(k) for k in (5, 10, 50)),
-        *(DiscountedGain(k) for k in (5, 10, 50)),
-    ),
-    keep_reference=False,
-    image_id=str,
-)
-FASHIONIQ = Protocol(measures=MEASURES, keep_reference=True, image_id=_stem)
-CIRR = Protocol(
-    measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))),
-    keep_reference=False,
-    image_id=_stem,
-)
-CIRCO = Protocol(
-    measures=(
-        *(AveragePrecision(k) for k in (5, 10, 25, 50)),
-        *(Recall(k) for k in (5, 10, 25, 50)),
-    ),
-    keep_reference=True,
-    image_id=_coco_id,
-)
+    def id_of(self, path: str) -> str:
+        """The id by which annotations know the image at a path."""
+        return path if self.image_id is None else self.image_id(path)
 
 
 NO_GROUP = "(none)"
@@ -143,7 +107,7 @@ class LabelledSet:
         split: which judgements were read, for example "test".
         queries: at least one, in file order, with unique ids.
         fingerprint: hex digest of the files' content.
-        protocol: how it is counted.
+        format: of the files; None for a set that was made otherwise.
         gallery: the images to search and the place that names each; None for a whole folder.
         notes: what a person should know of the annotations, a sentence each.
         source: its files, from which the pages read its queries again; None for a set made in
@@ -154,10 +118,15 @@ class LabelledSet:
     split: str
     queries: tuple[LabelledQuery, ...]
     fingerprint: str
-    protocol: Protocol = NATIVE
+    format: "Format | None" = None
     gallery: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     source: Source | None = None
+
+    @property
+    def protocol(self) -> Protocol:
+        """How it is counted."""
+        return Protocol() if self.format is None else self.format.protocol
 
     @property
     def judged(self) -> bool:
@@ -184,12 +153,12 @@ def located(labelled: LabelledSet, paths: Iterable[str]) -> LabelledSet:
     Raises:
         UsageError: two files stand for one image of the set.
     """
-    if labelled.protocol is NATIVE:
+    if labelled.protocol.image_id is None:
         return labelled
     by_id: dict[str, str] = {}
     doubled: dict[str, str] = {}
     for path in sorted(paths):
-        image = labelled.protocol.image_id(path)
+        image = labelled.protocol.id_of(path)
         if by_id.setdefault(image, path) != path:
             doubled[image] = path
     queries = tuple(_located(query, by_id, doubled) for query in labelled.queries)
@@ -309,15 +278,15 @@ def check_present(absent: Absent, gallery: str) -> None:
             if found
         ]
         raise UsageError(
-            f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}. "
-            "Check the folder, mend the set, or count them as never found with --allow-missing."
+            f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}.",
+            BenchWayOut.ALLOW_MISSING,
         )
     if absent.unreachable:
         some = ", ".join(absent.unreachable[:_NAMED])
         raise UsageError(
             "Queries with no target but their own reference image, which is removed from the "
-            f"ranking: {len(absent.unreachable)} (for example {some}). Mend the qrels, keep the "
-            "reference with --keep-reference, or count them as never found with --allow-missing."
+            f"ranking: {len(absent.unreachable)} (for example {some}).",
+            BenchWayOut.KEEP_REFERENCE,
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
+from cir.errors import UsageError
 from eval.measures import (
     MEASURES,
     AveragePrecision,
@@ -18,10 +19,13 @@ from eval.measures import (
     RecallFraction,
     RecallSubset,
     ReciprocalRank,
+    depth_of,
+    find_measure,
+    first_ranks,
     first_target_rank,
-    is_measure_name,
     judge,
     mean,
+    parse_measure,
     score,
 )
 
@@ -37,8 +41,64 @@ def test_measures_print_as_their_names() -> None:
     families = (RecallFraction(7), AveragePrecision(7), DiscountedGain(7), RecallSubset(7))
     named = [str(family) for family in families]
     assert named == ["recall_fraction@7", "map@7", "ndcg@7", "recall_subset@7"]
-    assert all(map(is_measure_name, [*names, *named]))
-    assert not any(map(is_measure_name, ["", "recall", "recall@", "recall@x", "hit@5", "mrr@5"]))
+
+
+def test_measures_parse_from_their_names() -> None:
+    assert parse_measure("recall@20") == Recall(20)
+    assert parse_measure("map@100") == AveragePrecision(100)
+    assert parse_measure("ndcg@7") == DiscountedGain(7)
+    assert parse_measure("recall_fraction@3") == RecallFraction(3)
+    assert parse_measure("recall_subset@2") == RecallSubset(2)
+    assert parse_measure("mrr") == ReciprocalRank()
+    alike: set[Measure] = {Recall(5), parse_measure("recall@5"), RecallSubset(5)}
+    assert len(alike) == 2
+    for name in ("", "recall", "recall@", "recall@x", "recall@0", "recall@05", "hit@5", "mrr@5"):
+        assert find_measure(name) is None
+    assert find_measure("recall@123456") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("recal@20", "recall@20"),
+        ("Recall@7", "recall@7"),
+        ("recall", "recall@10"),
+        ("recallsubset@3", "recall_subset@3"),
+        ("mrr@5", "mrr"),
+        ("nDCG@x", "ndcg@10"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_families_and_the_nearest(
+    name: str, nearest: str
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        parse_measure(name)
+    assert "recall@k, mrr, recall_fraction@k, map@k, ndcg@k, recall_subset@k" in str(refusal.value)
+    assert str(refusal.value).endswith(f"Did you mean {nearest}?")
+
+
+def test_a_name_that_is_near_none_is_refused_with_the_families_alone() -> None:
+    with pytest.raises(UsageError, match=r"write one of recall@k, .* with a number for k\.$"):
+        parse_measure("success@5")
+
+
+def test_the_rank_of_the_first_target_decides_some_measures() -> None:
+    by_rank = [
+        name
+        for name in ("recall@3", "mrr", "map@3", "recall_subset@3", "ndcg@3")
+        if parse_measure(name).by_rank
+    ]
+    assert by_rank == ["recall@3", "mrr"]
+    ranks = first_ranks([1, 4, None])
+    assert Recall(3).of_ranks(ranks).tolist() == [1.0, 0.0, 0.0]
+    assert ReciprocalRank().of_ranks(ranks).tolist() == [1.0, 0.25, 0.0]
+    with pytest.raises(NotImplementedError, match="map@3"):
+        AveragePrecision(3).of_ranks(ranks)
+
+
+def test_rankings_are_as_deep_as_the_largest_cutoff() -> None:
+    assert depth_of([]) == depth_of(MEASURES) == depth_of([RecallSubset(500)]) == 100
+    assert depth_of([*MEASURES, AveragePrecision(250)]) == 250
 
 
 def test_rank_of_the_first_target_counts_from_one() -> None:
@@ -137,10 +197,10 @@ def test_agrees_with_ir_measures_where_the_definitions_do() -> None:
     # AP@k is compared where k is no less than any query's number of targets: trec_eval divides by
     # all targets, CIRCO by min(targets, k).
     same: dict[Any, Measure] = {
-        **{Success @ k: Recall(k) for k in (1, 5, 10, 50)},
-        **{R @ k: RecallFraction(k) for k in (5, 10, 50)},
-        **{nDCG @ k: DiscountedGain(k) for k in (1, 5, 10, 50)},
-        **{ir_measures.AP @ k: AveragePrecision(k) for k in (8, 10, 50)},
+        **{Success @ k: parse_measure(f"recall@{k}") for k in (1, 3, 5, 10, 20, 50, 100)},
+        **{R @ k: parse_measure(f"recall_fraction@{k}") for k in (2, 5, 10, 33, 50, 100)},
+        **{nDCG @ k: parse_measure(f"ndcg@{k}") for k in (1, 5, 7, 10, 50, 100)},
+        **{ir_measures.AP @ k: parse_measure(f"map@{k}") for k in (8, 10, 31, 50, 100)},
         RR: ReciprocalRank(),
     }
     theirs = ir_measures.calc_aggregate(list(same), qrels, run)

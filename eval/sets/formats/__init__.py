@@ -1,1 +1,132 @@
-"""Readers of labelled sets, one module a file format."""
+"""File formats of labelled sets. A module of this package that exports a `FORMAT` is one."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cir.errors import UsageError
+from eval.sets.formats.annotations import images
+from eval.sets.labelled import LabelledSet, Protocol
+
+Ranked = Mapping[str, Sequence[str]]
+"""Query id -> ids of images, best first."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A way to read a format's files otherwise, on or off.
+
+    Attributes:
+        name: of the setting in a run, for example `small_gallery`.
+        help: what it does, for people: no capital, no full stop.
+    """
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """What a file ranks.
+
+    Attributes:
+        by_query: query id -> ids of images, best first; queries without a ranking are not there.
+        of_candidates: whether the file says that only the queries' candidates were searched.
+    """
+
+    by_query: Mapping[str, list[str]]
+    of_candidates: bool = False
+
+
+def read_lists(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
+    """The usual submission file: an object that gives each query its list of images.
+
+    Args:
+        path: the file, for messages.
+        content: what it holds, parsed.
+        labelled: the set that was asked.
+
+    Raises:
+        UsageError: it holds something else, or a query has no list of images.
+    """
+    if not isinstance(content, dict):
+        raise UsageError(
+            f"{path} holds a list of {len(content)} rankings, not an object that gives each query "
+            f"of {labelled.name} its own."
+        )
+    others = [key for key, value in content.items() if not isinstance(value, list)]
+    if others:
+        raise UsageError(f"{path}: the query {min(others)!r} has no list of images.")
+    return Rankings({key: list(images(content, key, f"{path}, query")) for key in content})
+
+
+def _same_id(name: str, labelled: LabelledSet) -> str:
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How the labelled sets of one kind lie on disk, are counted and are handed in.
+
+    Attributes:
+        title: what it is called for people.
+        names: of the formats that this is, usually one; each but "native" is also the name of a
+            published set.
+        published: when the paper appeared, `YYYY-MM`; empty for a format that is no benchmark's.
+            Formats are listed in this order.
+        protocol: how its sets are counted.
+        load: reads the annotation files of a name below a root, a split (None for the usual one)
+            with the options that were set; raises UsageError.
+        options: ways to read the files otherwise.
+        query_id: the id of a query that a file of rankings names otherwise.
+        read_submission: reads a submission file, parsed from JSON; raises UsageError.
+        write_submission: makes the files for the benchmark's test server, name and content, of the
+            rankings and of those of the candidates; raises UsageError. None without a server.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    published: str = ""
+    protocol: Protocol
+    load: Callable[[str, Path, str | None, Mapping[str, bool]], LabelledSet]
+    options: tuple[Option, ...] = ()
+    query_id: Callable[[str, LabelledSet], str] = _same_id
+    read_submission: Callable[[Path, Any, LabelledSet], Rankings] = read_lists
+    write_submission: Callable[[Ranked, Ranked], Mapping[str, str]] | None = None
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every format there is."""
+    modules = [
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    ]
+    found = [vars(module)["FORMAT"] for module in modules if "FORMAT" in vars(module)]
+    return tuple(sorted(found, key=lambda each: (each.published, each.names)))
+
+
+def format_names() -> tuple[str, ...]:
+    """The names of all formats."""
+    return tuple(name for each in formats() for name in each.names)
+
+
+def find_format(name: object) -> Format | None:
+    """The format of this name; None where there is none."""
+    return next((each for each in formats() if name in each.names), None)
+
+
+def format_named(name: str) -> Format:
+    """The format of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = find_format(name)
+    if found is None:
+        raise UsageError(f"There is no format {name!r}: write one of {', '.join(format_names())}.")
+    return found

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cir.errors import UsageError
@@ -148,6 +148,11 @@ def _as_id(value: object, key: str, place: str) -> str:
     if isinstance(value, str) and value.strip():
         return value
     raise UsageError(f"{place}: {key!r} is {json.dumps(value)[:40]}, not the id of an image.")
+
+
+def stem(path: str) -> str:
+    """The file's name without folder and ending; ids of published sets hold no dot or slash."""
+    return PurePosixPath(path).stem
 
 
 def unique_ids(places: Sequence[tuple[str, str]]) -> None:

@@ -4,14 +4,19 @@ A record is `{"id", "reference_img_id", "target_img_id", "relative_caption", "gt
 "semantic_aspects"}`. Measured are mAP@5, 10, 25, 50 over all of `gt_img_ids`, recall@k of
 `target_img_id` alone, and mAP@10 within each semantic aspect. The gallery is the whole folder of
 images. The records of the test split name no targets.
+
+For the test server (https://circo.micc.unifi.it) there is one file, `{id: [50 image numbers]}`.
 Baldrati et al., ICCV 2023; https://github.com/miccunifi/CIRCO
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
+from eval.measures import AveragePrecision, Recall
+from eval.sets.formats import Format, Ranked
 from eval.sets.formats.annotations import (
     find,
     fingerprint,
@@ -19,13 +24,15 @@ from eval.sets.formats.annotations import (
     images,
     read_json,
     records,
+    stem,
     text,
     unique_ids,
 )
-from eval.sets.labelled import CIRCO, LabelledQuery, LabelledSet
+from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 FAMILY = "circo"
 DEFAULT_SPLIT = "val"
+_HANDED_IN = 50
 
 
 def load_circo(root: Path, split: str | None = None) -> LabelledSet:
@@ -44,7 +51,7 @@ def load_circo(root: Path, split: str | None = None) -> LabelledSet:
     judged = any("gt_img_ids" in record for _, record in found)
     queries = tuple(_query(record, place, judged) for place, record in found)
     unique_ids([(query.id, place) for query, (place, _) in zip(queries, found, strict=True)])
-    return LabelledSet(FAMILY, split, queries, fingerprint([file]), CIRCO)
+    return LabelledSet(FAMILY, split, queries, fingerprint([file]), FORMAT)
 
 
 def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery:
@@ -72,3 +79,37 @@ def _aspects(record: Mapping[str, Any], place: str) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
         raise UsageError(f"{place}: 'semantic_aspects' is not a list of names.")
     return tuple(dict.fromkeys(given))
+
+
+def _coco_id(path: str) -> str:
+    """COCO's number of an image: `unlabeled2017/000000271520.jpg` is 271520."""
+    name = stem(path)
+    return str(int(name)) if name.isascii() and name.isdigit() else name
+
+
+def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
+    for query, found in ranked.items():
+        if len(found) < _HANDED_IN:
+            raise UsageError(
+                f"CIRCO's server takes {_HANDED_IN} images a query; {query!r} has {len(found)}: "
+                "the gallery is too small."
+            )
+    numbers = {query: list(map(int, found[:_HANDED_IN])) for query, found in ranked.items()}
+    return {"circo.json": json.dumps(numbers)}
+
+
+FORMAT = Format(
+    title="CIRCO",
+    names=(FAMILY,),
+    published="2023-03",
+    protocol=Protocol(
+        measures=(
+            *(AveragePrecision(k) for k in (5, 10, 25, 50)),
+            *(Recall(k) for k in (5, 10, 25, 50)),
+        ),
+        keep_reference=True,
+        image_id=_coco_id,
+    ),
+    load=lambda name, root, split, options: load_circo(root, split),
+    write_submission=_submission,
+)

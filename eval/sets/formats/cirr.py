@@ -4,14 +4,21 @@ A record is `{"pairid", "reference", "target_hard", "caption", "img_set": {"memb
 split file maps each image of the gallery to its file. Measured are R@1, 5, 10, 50 on `target_hard`
 with the reference taken out of the ranking, and R_subset@1, 2, 3 of a search among the members
 without the reference. The records of the test split name no target.
+
+For the test server (https://cirr.cecs.anu.edu.au) there are two files, `{"version": "rc2",
+"metric": "recall" | "recall_subset", pairid: [names]}`: the first 50 and, of the members alone,
+the first 3.
 Liu et al., ICCV 2021; https://github.com/Cuberick-Orion/CIRR
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
+from eval.measures import MEASURES, RecallSubset
+from eval.sets.formats import Format, Ranked, Rankings, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
     find,
@@ -20,13 +27,16 @@ from eval.sets.formats.annotations import (
     images,
     read_json,
     records,
+    stem,
     text,
     unique_ids,
 )
-from eval.sets.labelled import CIRR, LabelledQuery, LabelledSet
+from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 FAMILY = "cirr"
 DEFAULT_SPLIT = "val"
+_VERSION, _METRIC, _SUBSET_METRIC = "version", "metric", "recall_subset"
+_HANDED_IN, _OF_SUBSET = 50, 3
 
 
 def load_cirr(root: Path, split: str | None = None) -> LabelledSet:
@@ -56,7 +66,7 @@ def load_cirr(root: Path, split: str | None = None) -> LabelledSet:
         split=split,
         queries=queries,
         fingerprint=fingerprint([captions, listed]),
-        protocol=CIRR,
+        format=FORMAT,
         gallery=gallery,
     )
 
@@ -82,3 +92,35 @@ def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery
         places=dict.fromkeys([reference, *targets, *members], place),
         candidates=tuple(name for name in members if name != reference),
     )
+
+
+def _read_submission(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
+    if not isinstance(content, dict):
+        return read_lists(path, content, labelled)
+    lists = {key: each for key, each in content.items() if key not in {_VERSION, _METRIC}}
+    found = read_lists(path, lists, labelled)
+    return Rankings(found.by_query, of_candidates=content.get(_METRIC) == _SUBSET_METRIC)
+
+
+def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
+    if not among:
+        raise UsageError("CIRR's server takes rankings of the members alone; the run has none.")
+    parts = (("recall", ranked, _HANDED_IN), (_SUBSET_METRIC, among, _OF_SUBSET))
+    return {
+        f"cirr-{metric}.json": json.dumps(
+            {_VERSION: "rc2", _METRIC: metric}
+            | {query: list(found[:depth]) for query, found in lists.items()}
+        )
+        for metric, lists, depth in parts
+    }
+
+
+FORMAT = Format(
+    title="CIRR",
+    names=(FAMILY,),
+    published="2021-08",
+    protocol=Protocol(measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))), image_id=stem),
+    load=lambda name, root, split, options: load_cirr(root, split),
+    read_submission=_read_submission,
+    write_submission=_submission,
+)

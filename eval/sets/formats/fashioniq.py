@@ -5,7 +5,9 @@ of the gallery. Measured are R@10 and R@50 within each category, then their mean
 the reference (`candidate`) stays in the ranking.
 Wu et al., CVPR 2021; https://github.com/XiaoxiaoGuo/fashion-iq
 
-Records have no ids: a query is `<category>-<position>`, counted from 0 in file order.
+Records have no ids: a query is `<category>-<position>`, counted from 0 in file order. A file of
+rankings may count them without the category, or be the challenge's: a list of `{"candidate",
+"ranking": [images]}` in the order of the captions.
 """
 
 import json
@@ -14,8 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
-from eval.sets.formats.annotations import Annotations, find, fingerprint, image, read_json, records
-from eval.sets.labelled import FASHIONIQ, LabelledQuery, LabelledSet
+from eval.sets.formats import Format, Option, Rankings, read_lists
+from eval.sets.formats.annotations import (
+    Annotations,
+    find,
+    fingerprint,
+    image,
+    images,
+    read_json,
+    records,
+    stem,
+)
+from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 CATEGORIES = ("dress", "shirt", "toptee")
 FAMILY = "fashioniq"
@@ -47,8 +59,8 @@ def load_fashioniq(
     """
     split = split or DEFAULT_SPLIT
     captions = read_json(find(root, FAMILY, f"cap.{category}.{split}.json"))
-    images = read_json(find(root, FAMILY, f"split.{category}.{split}.json"))
-    gallery = _gallery(images)
+    listed = read_json(find(root, FAMILY, f"split.{category}.{split}.json"))
+    gallery = _gallery(listed)
     notes: list[str] = []
     queries = tuple(
         _query(f"{category}-{number}", record, place, both_orders, notes)
@@ -60,13 +72,13 @@ def load_fashioniq(
     for query in queries:
         for path, place in query.places.items():
             if path not in gallery:
-                raise UsageError(f"{place}: the image {path!r} is not in {images.path}.")
+                raise UsageError(f"{place}: the image {path!r} is not in {listed.path}.")
     return LabelledSet(
         name=f"{FAMILY}-{category}",
         split=split,
         queries=queries,
-        fingerprint=fingerprint([captions, images], small_gallery, both_orders),
-        protocol=FASHIONIQ,
+        fingerprint=fingerprint([captions, listed], small_gallery, both_orders),
+        format=FORMAT,
         gallery=gallery,
         notes=tuple(notes),
     )
@@ -113,3 +125,46 @@ def _captions(record: Mapping[str, Any], place: str) -> list[str]:
     if len(parts) != 2 or not any(parts):
         raise UsageError(f"{place}: 'captions' does not hold two captions, or both are empty.")
     return [part for part in parts if part]
+
+
+def _query_id(name: str, labelled: LabelledSet) -> str:
+    return f"{labelled.name.rpartition('-')[2]}-{name}"
+
+
+def _read_submission(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
+    if not isinstance(content, list):
+        return read_lists(path, content, labelled)
+    if len(content) != len(labelled.queries):
+        raise UsageError(
+            f"{path} holds a list of {len(content)} rankings; {labelled.name} has "
+            f"{len(labelled.queries)} queries, each of which needs its own, in their order."
+        )
+    found: dict[str, list[str]] = {}
+    listed = records(Annotations(path, content, ""))
+    for query, (place, record) in zip(labelled.queries, listed, strict=True):
+        if record.get("candidate") != query.reference:
+            raise UsageError(
+                f"{place}: 'candidate' is {record.get('candidate')!r}, but the query has "
+                f"{query.reference!r}: the rankings are not in the order of the captions."
+            )
+        found[query.id] = list(images(record, "ranking", place))
+    return Rankings(found)
+
+
+def _load(name: str, root: Path, split: str | None, options: Mapping[str, bool]) -> LabelledSet:
+    return load_fashioniq(root, name.removeprefix(f"{FAMILY}-"), split, **options)
+
+
+FORMAT = Format(
+    title="FashionIQ",
+    names=tuple(f"{FAMILY}-{category}" for category in CATEGORIES),
+    published="2019-05",
+    protocol=Protocol(keep_reference=True, image_id=stem),
+    load=_load,
+    options=(
+        Option("small_gallery", "search references and targets, not the whole split"),
+        Option("both_orders", "average both orders of the two captions"),
+    ),
+    query_id=_query_id,
+    read_submission=_read_submission,
+)

@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
-from eval.sets.labelled import LabelledQuery, LabelledSet
+from eval.errors import BenchWayOut
+from eval.measures import MEASURES, AveragePrecision, DiscountedGain, RecallFraction
+from eval.sets.formats import Format
+from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 DEFAULT_SPLIT = "test"
 HEADER = ["query-id", "corpus-id", "score"]
@@ -58,7 +61,8 @@ def load_native(folder: Path, split: str | None = None) -> LabelledSet:
     if not queries:
         raise UsageError(f"{qrels_file} judges no query: add a line for each target.")
     digest = hashlib.sha256(f"{queries_text}\0{qrels_text}".encode()).hexdigest()
-    return LabelledSet(folder.resolve().name or "set", qrels_file.stem, queries, digest)
+    name = folder.resolve().name or "set"
+    return LabelledSet(name, qrels_file.stem, queries, digest, FORMAT)
 
 
 def _qrels_file(folder: Path, split: str | None) -> Path:
@@ -71,7 +75,7 @@ def _qrels_file(folder: Path, split: str | None) -> Path:
     if not found:
         raise UsageError(f"There are no judgements: {folder / (wanted + '.tsv')} is missing.")
     raise UsageError(
-        f"{folder} has no split {wanted!r}: choose one of {', '.join(found)} with --split."
+        f"{folder} has no split {wanted!r}, only {', '.join(found)}.", BenchWayOut.OTHER_SPLIT
     )
 
 
@@ -226,3 +230,18 @@ def _check_judged(
             f"Queries without a judgement in {qrels_file} or another split: {len(left)} ({some}). "
             "Add their targets or take the queries out."
         )
+
+
+FORMAT = Format(
+    title="native",
+    names=("native",),
+    protocol=Protocol(
+        measures=(
+            *MEASURES,
+            *(RecallFraction(k) for k in (5, 10, 50)),
+            *(AveragePrecision(k) for k in (5, 10, 50)),
+            *(DiscountedGain(k) for k in (5, 10, 50)),
+        )
+    ),
+    load=lambda name, root, split, options: load_native(root, split),
+)

@@ -11,15 +11,15 @@ from eval.comparison.paired import (
     check_comparable,
     compare,
     points,
-    usual_measure,
 )
 from eval.runs.ranks import COMPOSED, recall_curve
 from eval.runs.reading import Run, rank_table
 from eval.runs.tables import comparison_csv
 from pages.parts.metrics.charts import curves_chart
 from pages.parts.metrics.downloads import download
+from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.run import NAMES, figure, heading, run_key
-from pages.parts.shell.session import plain
+from pages.parts.shell.session import people_errors, plain
 
 
 def show_comparison(runs: Sequence[Run]) -> bool:
@@ -69,18 +69,13 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
     try:
         compared = _compared(ordered, run_key(ordered))
     except UsageError as error:
-        st.info(plain(f"There are no statistics: {error}"), icon=":material/info:")
+        st.info(plain(f"There are no statistics: {error.worded(WORDS)}"), icon=":material/info:")
         return None
-    names = list(compared.measures)
-    measure = st.selectbox(
-        "Conclude by",
-        names,
-        index=names.index(usual_measure(names)),
-        format_func=heading,
-        help="The measure that the words are about. Choose it before you look at the table.",
-        key=f"metrics_conclude {run_key(ordered)}",
-    )
-    for words in compared.words(measure):
+    measure = _pick_measure(compared, f"metrics_conclude {run_key(ordered)}")
+    if measure not in compared.measures:
+        with people_errors(WORDS):
+            compared = _compared(ordered, run_key(ordered), measure)
+    for words in compared.words(measure if measure in compared.measures else None):
         st.markdown(plain(words))
     st.caption(plain(" ".join(compared.notes)))
     download("Comparison (CSV)", comparison_csv(compared), f"{name}-comparison.csv", "text/csv")
@@ -107,9 +102,28 @@ def _tables(compared: Comparison) -> None:
         )
 
 
+def _pick_measure(compared: Comparison, key: str) -> str:
+    """The measure to conclude by: one that was compared, that the runs have, or a typed one."""
+    runs = [each.run for each in compared.contenders]
+    shared = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]
+    typed = st.session_state.get(key)
+    names = list(dict.fromkeys([*compared.measures, *shared, *filter(None, [typed])]))
+    measure: str | None = st.selectbox(
+        "Conclude by",
+        names,
+        index=names.index(compared.measure),
+        format_func=heading,
+        accept_new_options=True,
+        help="The measure that the words are about. Choose it before you look at the table. "
+        "Another can be typed, for example recall@20.",
+        key=key,
+    )
+    return measure or compared.measure
+
+
 @st.cache_data(show_spinner="Comparing", max_entries=20)
-def _compared(_runs: Sequence[Run], key: str) -> Comparison:
-    return compare([Contender(run) for run in _runs])
+def _compared(_runs: Sequence[Run], key: str, measure: str | None = None) -> Comparison:
+    return compare([Contender(run) for run in _runs], measure=measure)
 
 
 def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:

@@ -1,5 +1,6 @@
 """The form of a new run: what is asked, where it is searched, and the start."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from cir.errors import UsageError
 from cir.jobs.background import JOBS
 from cir.store import IndexInfo
 from eval.evaluation.running import Request
+from eval.measures import parse_measure
 from eval.sets.catalogue import NATIVE_NAME, Place, images_of, registered_sets
+from eval.sets.formats import Option, format_named
 from eval.sets.own import MAX_BYTES, export_set, kept_sets
 from pages.parts.metrics.delete import SET_KEY, offer_delete
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import KEY, is_running, watch
+from pages.parts.metrics.run import MEASURES_HELP
 from pages.parts.shell.session import (
     INDEX_KEY,
     is_local,
@@ -78,7 +82,7 @@ def show_new_run() -> None:
         help="Shows whether composing the two brings anything. Takes a little longer.",
         key="metrics_ablations",
     )
-    split, keep_reference, allow_missing = _more_options()
+    options = _more_options(chosen)
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="metrics_run"):
         _check_set(chosen)
         images = _folder(gallery, "the images") if place == _FOLDER else None
@@ -88,12 +92,13 @@ def show_new_run() -> None:
             gallery=images,
             index=index if place == _INDEX else None,
             encoder=encoder if place != _INDEX else None,
+            measures=[*map(parse_measure, options.measures.replace(",", " ").split())],
             ablations=ablations,
             # Unticked leaves it to the set's own protocol.
-            keep_reference=keep_reference or None,
-            allow_missing=allow_missing,
+            keep_reference=options.keep_reference or None,
+            allow_missing=options.allow_missing,
         )
-        _start(request, chosen, split.strip() or None)
+        _start(request, chosen, options.split.strip() or None, options.reading)
 
 
 def run_sample() -> None:
@@ -101,11 +106,16 @@ def run_sample() -> None:
     _start(Request(ablations=True), _Set(_SAMPLE, _SETS[_SAMPLE]))
 
 
-def _start(request: Request, chosen: _Set, split: str | None = None) -> None:
+def _start(
+    request: Request,
+    chosen: _Set,
+    split: str | None = None,
+    reading: Mapping[str, bool] | None = None,
+) -> None:
     from eval.evaluation.background import Plan, evaluate_in_job
 
     place = chosen.place or Place(chosen.name, NATIVE_NAME, chosen.folder)
-    plan = Plan(request, place, split, sample=chosen.kind == _SAMPLE, upload=chosen.upload)
+    plan = Plan(request, place, split, reading, chosen.kind == _SAMPLE, chosen.upload)
     now = session_settings()
     watch(
         JOBS.start(KEY, f"Evaluating: {chosen.name}", lambda job: evaluate_in_job(job, plan, now))
@@ -199,25 +209,53 @@ def _is_offered(place: str, chosen: _Set, indexes: list[IndexInfo]) -> bool:
     return place != _INDEX or bool(indexes)
 
 
-def _more_options() -> tuple[str, bool, bool]:
+@dataclass(frozen=True)
+class _Options:
+    """What is seldom changed, as it was filled in."""
+
+    split: str
+    measures: str
+    keep_reference: bool
+    allow_missing: bool
+    reading: Mapping[str, bool]
+
+
+def _more_options(chosen: _Set) -> _Options:
     with st.popover("More options"):
-        split = st.text_input(
-            "Split",
-            help="Name of the file in qrels/ without .tsv. Left empty: test, or the only one.",
-            key="metrics_split",
+        return _Options(
+            split=st.text_input(
+                "Split",
+                help="Name of the file in qrels/ without .tsv. Left empty: test, or the only one.",
+                key="metrics_split",
+            ),
+            measures=st.text_input(
+                "Further measures",
+                placeholder="recall@20, map@100",
+                help=f"Measured beside those that the set is known by:\n{MEASURES_HELP}",
+                key="metrics_measures",
+            ),
+            keep_reference=st.checkbox(
+                "Leave the reference image in the ranking",
+                help="It is removed otherwise, since it would often be the first of all; FashionIQ "
+                "and CIRCO keep it.",
+                key="metrics_keep_reference",
+            ),
+            allow_missing=st.checkbox(
+                "Count absent images as never found",
+                help="Otherwise a set that names images which are not there is refused.",
+                key="metrics_allow_missing",
+            ),
+            reading={option.name: _switch(option) for option in _format_options(chosen)},
         )
-        keep = st.checkbox(
-            "Leave the reference image in the ranking",
-            help="It is removed otherwise, since it would often be the first of all; FashionIQ and "
-            "CIRCO keep it.",
-            key="metrics_keep_reference",
-        )
-        missing = st.checkbox(
-            "Count absent images as never found",
-            help="Otherwise a set that names images which are not there is refused.",
-            key="metrics_allow_missing",
-        )
-    return split, keep, missing
+
+
+def _format_options(chosen: _Set) -> Sequence[Option]:
+    return format_named(chosen.place.format).options if chosen.place else ()
+
+
+def _switch(option: Option) -> bool:
+    label = option.help[0].upper() + option.help[1:]
+    return st.checkbox(label, key=f"metrics_option_{option.name}")
 
 
 def _check_set(chosen: _Set) -> None:

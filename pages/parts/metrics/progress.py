@@ -4,8 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from cir.errors import Words
 from cir.jobs.background import JOBS, Job
 from cir.words import duration
+from eval.errors import BenchWayOut
 from eval.runs.reading import Run
 from pages.parts.shell.session import may_change, plain
 from pages.parts.shell.watching import rerun_on_change
@@ -17,14 +19,20 @@ CHOSEN = "metrics_chosen"
 """Names of the runs that are shown, in the session's state."""
 
 _WATCHED = "metrics_watched"
-# The messages are those of the command line; here the same things have other names.
-_NAMED_HERE = {
-    " with --split": " under “Split”",
-    " with --allow-missing": " with “Count absent images as never found”",
-    " with --keep-reference": " with “Leave the reference image in the ranking”",
-    "leave --encoder out": "choose that index",
-    "with --gallery FOLDER": "over a folder of images",
+_MISSING = "count them as never found with “Count absent images as never found”."
+WORDS: Words = {
+    BenchWayOut.ALLOW_MISSING: f"Check the folder, mend the set, or {_MISSING}",
+    BenchWayOut.KEEP_REFERENCE: "Mend the qrels, keep the reference with “Leave the reference "
+    f"image in the ranking”, or {_MISSING}",
+    BenchWayOut.SEARCH_A_FOLDER: "Run the labelled set over a folder of images.",
+    BenchWayOut.PICK_THE_SPLIT: "Search a folder of images: those of the split are picked from it.",
+    BenchWayOut.INDEX_S_ENCODER: "Choose another index, or make one with that encoder.",
+    BenchWayOut.OTHER_SPLIT: "Choose one under “Split”.",
+    BenchWayOut.REGISTER_AGAIN: "Register the set again, or search a folder of images.",
+    BenchWayOut.RUN_ABLATIONS: "Tick the comparison in a new run.",
+    BenchWayOut.MEASURE_IT: "Name it under “Further measures” in a new run.",
 }
+"""The ways out of errors as widgets of this page."""
 
 
 def watch(job: Job) -> None:
@@ -106,14 +114,9 @@ def _ended(job: Job) -> None:
         if job.state == "cancelled":
             st.info("The evaluation was cancelled; no run was kept.", icon=":material/cancel:")
         else:
-            st.error(plain(_in_words(job.error)), icon=":material/error:")
+            error = job.error if job.cause is None else job.cause.worded(WORDS)
+            st.error(plain(error), icon=":material/error:")
         st.button("Dismiss", on_click=JOBS.forget, args=(KEY,), key="metrics_dismiss")
-
-
-def _in_words(message: str) -> str:
-    for flag, words in _NAMED_HERE.items():
-        message = message.replace(flag, words)
-    return message
 
 
 def rows_of(names: list[str]) -> list[int]:

@@ -8,24 +8,22 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
-from eval.measures import MEASURES
+from eval.measures import FAMILIES, MEASURES, parse_measure
 from eval.reporting.page import gain_difference, made_with
-from eval.runs.ranks import MODE_NAMES, RankTable, composition_gain
+from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain
 from eval.runs.reading import Figures, Run, rank_table
 from eval.runs.tables import by_group
 from pages.parts.metrics.charts import bars_chart, curves_chart
 from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
+from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.queries import show_queries
-from pages.parts.shell.session import plain
+from pages.parts.shell.session import people_errors, plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
+MEASURES_HELP = "\n".join(f"- {kind.pattern()}: {kind.help}" for kind in FAMILIES.values())
 _ALL = "All queries"
 _MOST_GROUPS = 30  # that a chart shows
-_EXPLAINED = (
-    "recall@k: the share of queries with a target among the first k images. "
-    "MRR: the mean of one over the rank of the first target."
-)
 
 
 def heading(measure: str) -> str:
@@ -51,18 +49,19 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
     table = _ranks(run)
     modes, curves = run.modes, table.curves() if table else {}
     group = _pick_group(table)
+    part = table
     if table and group != _ALL:
         part = table.of_group(group)
-        modes, curves = part.figures(), part.curves()
+        modes, curves = part.figures(run.metrics), part.curves()
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _figures(modes)
+        typed = _figures(modes, part)
         _gain(run, modes, interval=group == _ALL)
         _notes(run)
     with right:
         _curves(curves)
     offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
-    _groups(run, table)
+    _groups(run, table, typed)
     if table is not None:
         show_queries(run, table, others)
     _provenance(run)
@@ -100,7 +99,8 @@ def _pick_group(table: RankTable | None) -> str:
     )
 
 
-def _figures(modes: Mapping[str, Figures]) -> None:
+def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | None:
+    """The figures by mode, and another measure that somebody asks for; gives its name."""
     st.table(
         [
             {"Query": MODE_NAMES[mode]} | {heading(name): figure(values, name) for name in NAMES}
@@ -110,12 +110,19 @@ def _figures(modes: Mapping[str, Figures]) -> None:
         border="horizontal",
         alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
     )
-    st.caption(_EXPLAINED)
+    kinds = dict.fromkeys(type(measure) for measure in MEASURES)
+    st.caption(" ".join(f"{heading(kind.pattern())}: {kind.help}." for kind in kinds))
     more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
-    if more:
-        # Folded where the measures above are the ones that the set is known by.
-        with st.expander("More measures", expanded=NAMES[0] not in modes["composed"]):
-            st.table(
+    if not more and table is None:
+        return None
+    # Folded where the measures above are the ones that the set is known by.
+    with st.expander("More measures", expanded=bool(more) and NAMES[0] not in modes[COMPOSED]):
+        place = st.container()
+        typed = None if table is None else _typed_measure(table)
+        if table is not None and typed is not None:
+            modes, more = table.figures([*more, typed]), list(dict.fromkeys([*more, typed]))
+        if more:
+            place.table(
                 [
                     {"Measure": name} | {MODE_NAMES[m]: figure(v, name) for m, v in modes.items()}
                     for name in more
@@ -124,6 +131,25 @@ def _figures(modes: Mapping[str, Figures]) -> None:
                 border="horizontal",
                 alt="Further measures, a row each, a column for each way to ask",
             )
+    return typed
+
+
+def _typed_measure(table: RankTable) -> str | None:
+    """A measure that somebody asks for beside those of the run, if the table tells of it."""
+    typed = st.text_input(
+        "Another measure",
+        placeholder="recall@20",
+        help=f"One that this run tells of:\n{MEASURES_HELP}",
+        width=320,
+        key="metrics_measure",
+    ).strip()
+    name = None
+    if typed:
+        with people_errors(WORDS):
+            measure = parse_measure(typed)
+            table.values_of(measure)
+            name = str(measure)
+    return name
 
 
 def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
@@ -199,14 +225,15 @@ def _curves(curves: Mapping[str, list[float]]) -> None:
     )
 
 
-def _groups(run: Run, table: RankTable | None) -> None:
+def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
     """The groups beside each other in one measure."""
-    groups = by_group(run, table)
+    groups = by_group(run, table, [] if typed is None else [typed])
     if not groups:
         return
     st.header("By group")
     values_of_all = [values for modes in groups.values() for values in modes.values()]
-    given = [name for name in run.metrics if all(name in values for values in values_of_all)]
+    names = dict.fromkeys([*run.metrics, *([] if typed is None else [typed])])
+    given = [name for name in names if all(name in values for values in values_of_all)]
     if not given:
         return
     measure = st.selectbox(

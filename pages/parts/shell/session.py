@@ -10,7 +10,7 @@ import streamlit as st
 
 from cir.access import Gate
 from cir.encoders.protocol import Encoder
-from cir.errors import RecomposeError
+from cir.errors import RecomposeError, Words
 from cir.settings import Settings, load_settings
 from cir.store import Index, IndexInfo, Store, gallery_store, index_store
 
@@ -126,12 +126,16 @@ def encoder_of(info: IndexInfo) -> Encoder:
 
 
 @contextmanager
-def people_errors() -> Iterator[None]:
-    """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser."""
+def people_errors(words: Words | None = None) -> Iterator[None]:
+    """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser.
+
+    Args:
+        words: what the ways out of errors are called on the page.
+    """
     try:
         yield
     except RecomposeError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(error.worded(words or {})), icon=":material/error:")
     except Exception as error:  # the boundary to the browser
         if type(error).__module__.startswith("streamlit"):
             raise  # how Streamlit itself stops or reruns a script

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from cir.encoders import registry
 from cir.encoders.bge_vl.encoder import load_clip
 from cir.encoders.protocol import Embeddings, Encoder, files_of
 from cir.encoders.registry import load_encoder
@@ -204,6 +205,7 @@ def test_what_config_json_says_is_a_part_of_the_fingerprint(
     told = json.loads((tmp_path / "config.json").read_text())
     told["vision_config"]["hidden_act"] = "gelu"
     (tmp_path / "config.json").write_text(json.dumps(told))
+    registry._loaded.cache_clear()  # as in another process
     assert load_encoder("bge-vl-base", path, tokenizer).fingerprint != encoder.fingerprint
 
 

@@ -63,6 +63,7 @@ def test_a_gallery_belongs_to_weights_and_precision(
 def test_an_index_is_run_with_weights_that_moved(
     evaluate: Evaluate, write_set: WriteSet, own_gallery: Path, tmp_path: Path
 ) -> None:
+    from cir.encoders import registry
     from cir.encoders.registry import load_encoder
     from cir.indexing.folder import ingest
     from cir.store import index_store
@@ -74,6 +75,7 @@ def test_an_index_is_run_with_weights_that_moved(
     ingest(store, own_gallery, "tiny", encoder)
     store.close()
     moved = weights.rename(tmp_path / "there.pth")
+    registry._loaded.cache_clear()  # as in another process
     arguments = ("--set", write_set(QUERIES, QRELS), "--index", "tiny", "--device", "cpu")
     refused = evaluate(*arguments)
     assert refused.exit_code == 1

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from cir.errors import UsageError
 from eval.cli.app import app
-from eval.comparison.paired import Contender, check_measure, compare, contender
-from eval.runs.ranks import figures_of_ranks
+from eval.comparison.paired import Contender, compare, contender
+from eval.runs.ranks import RankTable
 from eval.runs.reading import open_run
 from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
 
@@ -107,12 +107,13 @@ def put_run(
     folder.mkdir(parents=True)
     count = len(ranks["composed"])
     names = ids or [f"q{number}" for number in range(count)]
+    table = RankTable(((),) * count, {mode: tuple(each) for mode, each in ranks.items()})
     document = {
         "set": "dev",
         "encoder": "compact",
         "queries": count,
-        "metrics": figures_of_ranks(ranks["composed"]),
-        "modes": {mode: figures_of_ranks(each) for mode, each in ranks.items()},
+        "metrics": table.figures()["composed"],
+        "modes": table.figures(),
         "set_fingerprint": "one",
         "gallery": {"fingerprint": "images"},
     }
@@ -197,17 +198,55 @@ def test_a_run_is_not_compared_with_itself_or_with_a_mode_it_lacks(tmp_path: Pat
     put_run(tmp_path / "a", {"composed": [1, 2], "sum": [2, 2]})
     with pytest.raises(UsageError, match="named twice"):
         compare([contender(text, tmp_path) for text in ("a", "a")])
-    with pytest.raises(UsageError, match="--ablations"):
+    with pytest.raises(UsageError, match=r"not asked by image alone\. Run the set with ablations"):
         compare([contender(text, tmp_path) for text in ("a", "a:image")])
     with pytest.raises(UsageError, match="two runs at least"):
         compare([contender("a", tmp_path)])
 
 
-def test_a_measure_that_was_not_taken_is_refused() -> None:
-    assert check_measure(None, ["map@5", "recall@10"]) == "recall@10"
-    assert check_measure(None, ["map@5"]) == "map@5"
-    with pytest.raises(UsageError, match="'map@7' was not measured"):
-        check_measure("map@7", ["map@5"])
+def test_conclusions_are_drawn_about_any_measure_that_the_ranks_give(tmp_path: Path) -> None:
+    both = contenders(
+        put_run(tmp_path / "weak", {"composed": WEAK}),
+        put_run(tmp_path / "strong", {"composed": STRONG}),
+    )
+    assert compare(both).measure == "recall@10"
+    usual = compare(both).measures
+    compared = compare(both, measure="recall@3")
+    assert (compared.measure, compared.measures) == ("recall@3", (*usual, "recall@3"))
+    assert compared.figures[1]["recall@3"] == 0.48
+    assert "strong is ahead of weak in recall@3 by 28.0 points" in compared.words()[0]
+    # What else is compared does not change with it.
+    assert compared.differences[0]["mrr"] == compare(both).differences[0]["mrr"]
+    assert compare(both, measures=["mrr"], measure="recall@1").measures == ("mrr", "recall@1")
+
+
+def test_a_measure_that_the_runs_do_not_tell_of_is_refused(tmp_path: Path) -> None:
+    both = contenders(
+        *(put_run(tmp_path / name, {"composed": [1, 2]}) for name in ("a", "b")),
+    )
+    with pytest.raises(UsageError, match=r"a: map@7 was not measured\. Run the set again with"):
+        compare(both, measure="map@7")
+    with pytest.raises(
+        UsageError, match="a: The rankings hold 100 images a query, recall@101 looks"
+    ):
+        compare(both, measure="recall@101")
+    with pytest.raises(UsageError, match="no measure 'recal@3'"):
+        compare(both, measure="recal@3")
+
+
+def test_runs_of_another_depth_are_compared_as_deep_as_both_go(tmp_path: Path) -> None:
+    deep = {"depth": 300}
+    both = contenders(
+        put_run(tmp_path / "a", {"composed": [1, 250]}, settings=deep),
+        put_run(tmp_path / "b", {"composed": [1, None]}),
+    )
+    assert any("how many images are ranked" in note for note in compare(both).notes)
+    with pytest.raises(UsageError, match="b: The rankings hold 100 images"):
+        compare(both, measure="recall@200")
+    again = contenders(
+        tmp_path / "a", put_run(tmp_path / "c", {"composed": [260, 1]}, settings=deep)
+    )
+    assert [each["recall@255"] for each in compare(again, measure="recall@255").figures] == [1, 0.5]
 
 
 def test_the_command_compares_a_run_with_its_sum(
@@ -224,6 +263,22 @@ def test_the_command_compares_a_run_with_its_sum(
     shown = CliRunner().invoke(app, ["compare", "a:sum", "a"])
     assert "unlikely by chance" in shown.stdout
     assert "30/0/70" in shown.stdout
+
+
+def test_the_command_compares_in_any_measure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path))
+    for name, ranks in (("a", WEAK), ("b", STRONG)):
+        put_run(tmp_path / "runs" / name, {"composed": ranks})
+    document = json.loads(
+        CliRunner().invoke(app, ["compare", "a", "b", "--measure", "recall@3", "--json"]).stdout
+    )
+    assert document["measure"] == "recall@3"
+    assert "in recall@3 by 28.0 points" in document["comparisons"][0]["words"]
+    missing = CliRunner().invoke(app, ["compare", "a", "b", "--measure", "ndcg@3"])
+    assert missing.exit_code == 2
+    assert "a: ndcg@3 was not measured. Run the set again with --measure" in missing.stderr
 
 
 def test_the_command_refuses_in_one_sentence(

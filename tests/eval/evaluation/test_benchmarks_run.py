@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eval.cli.app import app
-from eval.evaluation.ranking import DEPTH
+from eval.measures import DEPTH
 from eval.runs.reading import list_runs, open_run, rank_table
 from eval.runs.writing import plain_id
 from tests.eval.layouts import (

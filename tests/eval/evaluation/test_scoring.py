@@ -211,7 +211,10 @@ def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
     missed = score(*arguments, "--min", "map@10=0.9", "--json")
     assert (missed.exit_code, json.loads(missed.stdout)["set"]) == (3, "circo")
     assert "map@10 is" in missed.stderr
-    assert score(*arguments, "--min", "mrr=0.1").exit_code == 2
+    beyond = score(*arguments, "--min", "mrr=0.1", "--json")
+    assert (beyond.exit_code, json.loads(beyond.stdout)["metrics"]["mrr"]) == (0, 0.5)
+    assert score(*arguments, "--min", "mmr=0.1").exit_code == 2
+    assert score(*arguments, "--min", "recall_subset@1=0.1").exit_code == 2
 
 
 @pytest.mark.parametrize(

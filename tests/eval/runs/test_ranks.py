@@ -1,9 +1,12 @@
 """Figures from ranks, against the measures themselves and against examples worked by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from eval.measures import judge, mean, score
-from eval.runs.ranks import RankTable, composition_gain, figures_of_ranks, recall_curve
+from cir.errors import UsageError
+from eval.measures import judge, mean, parse_measure, score
+from eval.runs.ranks import RankTable, composition_gain, recall_curve
 
 TABLE = RankTable(
     (("colour",), (), ("colour",), ("type", "colour")),
@@ -21,18 +24,33 @@ def test_a_curve_counts_the_queries_found_so_far() -> None:
 @pytest.mark.parametrize("rank", [1, 2, 5, 6, 10, 11, 50, 51, 100])
 def test_a_rank_gives_what_its_ranking_gives(rank: int) -> None:
     ranked = [str(place) for place in range(1, 101)]
-    assert figures_of_ranks([rank]) == mean(score(judge([ranked], [{str(rank): 1}])))
+    table = RankTable(((),), {"composed": (rank,)})
+    assert table.figures()["composed"] == mean(score(judge([ranked], [{str(rank): 1}])))
 
 
 def test_no_rank_counts_zero_and_no_query_too() -> None:
-    assert set(figures_of_ranks([None]).values()) == {0.0}
-    assert set(figures_of_ranks([]).values()) == {0.0}
+    for ranks in ((None,), ()):
+        table = RankTable(((),) * len(ranks), {"composed": ranks})
+        assert set(table.figures()["composed"].values()) == {0.0}
 
 
 def test_a_curve_meets_the_figures() -> None:
     curve, figures = TABLE.curves()["composed"], TABLE.figures()["composed"]
     for k in (1, 5, 10, 50):
         assert curve[k - 1] == figures[f"recall@{k}"]
+
+
+def test_a_table_tells_of_every_measure_that_ranks_decide_and_of_those_in_it() -> None:
+    figures = TABLE.figures(["recall@3", "recall@200", "map@5", "no such measure"])
+    assert figures["composed"]["recall@3"] == 0.5
+    assert "map@10" in figures["composed"]
+    # Deeper than the rankings, and measured nowhere.
+    assert not {"recall@200", "map@5"} & set(figures["composed"])
+    deeper = replace(TABLE, depth=200)
+    assert deeper.figures(["recall@200"])["composed"]["recall@200"] == 0.75
+    assert deeper.of_group("type").tells(parse_measure("recall@200"))
+    with pytest.raises(UsageError, match="looks deeper"):
+        TABLE.values_of(parse_measure("recall@200"))
 
 
 def test_groups_of_a_table() -> None:

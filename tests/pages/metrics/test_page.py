@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
@@ -107,6 +108,22 @@ def test_the_figures_can_be_those_of_one_group(data_dir: Path) -> None:
     assert app.table[0].value["recall@10"].tolist() == ["1.000", "0.000"]
 
 
+def test_any_measure_that_the_ranks_give_can_be_asked_for(data_dir: Path) -> None:
+    put_run(data_dir, "new", document())
+    app = open_page()
+    assert "MRR: the mean of one over the rank of the first target." in words(app)
+    app.text_input(key="metrics_measure").set_value("recall@3").run()
+    assert not app.exception
+    more = app.table[1].value
+    assert (more["Measure"].tolist(), more["Composed"].tolist()) == (["recall@3"], ["0.500"])
+    app.selectbox(key="metrics_group_measure").set_value("recall@3").run()
+    assert app.table[2].value["Composed"].tolist() == ["1.000", "0.000"]
+    app.text_input(key="metrics_measure").set_value("map@3").run()
+    assert "map@3 was not measured. Name it under “Further measures” in a new run." in words(app)
+    app.text_input(key="metrics_measure").set_value("recal@3").run()
+    assert "Did you mean recall@3?" in words(app)
+
+
 def test_a_loss_is_said_too(data_dir: Path) -> None:
     better = {**FIGURES, "recall@10": 0.4}
     put_run(data_dir, "new", document(metrics=better, modes={"sum": FIGURES}), table=None)
@@ -138,6 +155,27 @@ def test_two_runs_of_one_set_stand_side_by_side(data_dir: Path) -> None:
     choose(app, [0, 1])
     assert app.table[0].value["Run"].tolist() == ["new", "old"]
     assert app.table[0].value["MRR"].tolist() == ["0.600", "0.250"]
+
+
+def test_runs_are_compared_in_any_measure_that_the_ranks_give(data_dir: Path) -> None:
+    put_run(data_dir, "later", document())
+    put_run(data_dir, "first", document(date=None), TABLE.replace("b,type,6", "b,type,2"))
+    app = open_page()
+    choose(app, [0, 1])
+    assert conclude_by(app).value == "recall@10"
+    for typed in ("recall@3", "ndcg@3"):
+        picker = conclude_by(app)
+        picker.options.append(typed)  # the browser offers what somebody types
+        picker.set_value(typed).run()
+        assert not app.exception
+        if typed == "recall@3":
+            assert "later is behind first in recall@3 by 50.0 points" in words(app)
+    assert "ndcg@3 was not measured. Name it under “Further measures”" in words(app)
+    assert "same recall@10 on every query" in words(app)
+
+
+def conclude_by(app: AppTest) -> Selectbox[str]:
+    return next(each for each in app.selectbox if each.label == "Conclude by")
 
 
 def test_runs_of_two_sets_are_not_compared(data_dir: Path) -> None:
@@ -208,9 +246,14 @@ def test_folders_below_an_image_root_are_run(
 ) -> None:
     monkeypatch.setenv("CIR_IMAGE_ROOTS", str(tmp_path))
     app = open_page()
+    app.text_input(key="metrics_measures").set_value("recall@3, precision@2")
     fill(app, *labelled_folder(tmp_path))
+    assert "There is no measure 'precision@2'" in words(app)
+    app.text_input(key="metrics_measures").set_value("recall@3, map@2")
+    app.button(key="metrics_run").click().run()
     wait_for_job(app)
     assert app.dataframe[0].value["Set"].tolist() == ["tiny"]
+    assert app.table[1].value["Measure"].tolist()[-2:] == ["recall@3", "map@2"]
     assert app.table[0].value.iloc[:, 0].tolist() == ["Composed", "Image only", "Text only", "Sum"]
 
 

@@ -140,7 +140,7 @@ def test_the_only_split_is_taken_and_a_choice_is_asked_for(write_set: WriteSet) 
     folder = write_set([QUERY], [("q1", "b.jpg", 1)], split="val")
     assert load_native(folder).split == "val"
     write_set([QUERY], [("q1", "b.jpg", 1)], split="train")
-    with pytest.raises(UsageError, match="no split 'test': choose one of train, val"):
+    with pytest.raises(UsageError, match="no split 'test', only train, val"):
         load_native(folder)
     with pytest.raises(UsageError, match="no split 'tset'"):
         load_native(folder, "tset")

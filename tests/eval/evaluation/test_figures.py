@@ -1,7 +1,7 @@
-"""The document of a run: figures over all queries, by group, by mode; notes."""
+"""Figures of a run as a document."""
 
-from eval.evaluation.running import depth_notes, figures
-from eval.measures import MEASURES, Values, judge, score
+from eval.evaluation.scoring import depth_notes, figures
+from eval.measures import MEASURES, RecallSubset, Values, judge, score
 from eval.sets.labelled import LabelledQuery, LabelledSet
 
 
@@ -63,4 +63,4 @@ def test_measures_that_look_beyond_a_gallery_are_named() -> None:
     assert "12 images" in note
     assert "recall@50" in note
     assert "recall@10" not in note
-    assert depth_notes(MEASURES, 50) == []
+    assert depth_notes([*MEASURES, RecallSubset(60)], 50) == []
