@@ -14,13 +14,11 @@ from cir.encoders.protocol import Encoder
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UnknownIndexError
 from cir.indexing.folder import FailedImage, IngestReport, ingest
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.search import SearchOptions, search
 from cir.search.references import query_of
 from cir.settings import Settings, load_settings
-from cir.store import Hit, IndexInfo, IndexKind
-from cir.store.index import Index as MilvusIndex
-from cir.store.store import Store as MilvusStore
+from cir.store import Hit, IndexInfo, IndexKind, MilvusIndex, MilvusStore
 
 
 class Index(MilvusIndex):
@@ -137,7 +135,7 @@ class Store(MilvusStore):
         encoder: Encoder | str | None = None,
         metadata: str | os.PathLike[str] | None = None,
         prune: bool = False,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: OnProgress | None = None,
         on_failure: Callable[[FailedImage], None] | None = None,
     ) -> Index:
         """The index of this name, made or brought up to date from a folder where one is named.

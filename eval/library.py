@@ -10,15 +10,15 @@ from pathlib import Path
 
 from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
+from cir.library import Index
+from cir.progress import OnProgress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.search import Mode
 from cir.settings import Settings, load_settings
-from cir.store import Index
-from eval import measures as measures_of_eval
 from eval.comparison import paired
 from eval.evaluation import running, scoring
 from eval.evaluation.background import SAMPLE
-from eval.measures import Measure
+from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
 from eval.runs import reading
@@ -76,7 +76,7 @@ def run(
     measures: Sequence[str | Measure] = (),
     out: AnyPath | None = None,
     settings: Settings | None = None,
-    on_progress: running.OnProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Run:
     """Ask every query of a labelled set, and measure what is found; the run is kept on disk.
 
@@ -84,7 +84,7 @@ def run(
         labelled: the set, or what `load_set` takes as its name.
         gallery: folder of the images to search. They are encoded once and kept; a later run reads
             only what has changed. None for this and `index` takes the images that the set knows.
-        index: an index to search instead, or its name.
+        index: an index to search instead, as `cir.Store` gives it, or its name.
         encoder: an object with the protocol of `cir.encoders.protocol.Encoder`, an encoder's name,
             or "module:attribute" of one of your own. None takes the index's own, or the one of the
             settings.
@@ -97,7 +97,8 @@ def run(
         measures: what to report beside the measures of the set's protocol, such as "recall@20".
         out: folder of the run, new or empty; None makes one among the runs of the data folder.
         settings: where galleries and runs are kept; None takes the environment's.
-        on_progress: told the stage ("gallery" or "queries"), the number done and the number of all.
+        on_progress: told how far the encoding of the gallery and then the queries are; what it
+            raises ends the run, of which nothing is left.
 
     Raises:
         UsageError: a folder, index, encoder or labelled set that cannot be used as asked.
@@ -247,6 +248,4 @@ def _place(name: str, root: Path | None, settings: Settings) -> Place:
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:
-    return [
-        measures_of_eval.parse_measure(each) if isinstance(each, str) else each for each in given
-    ]
+    return [parse_measure(each) if isinstance(each, str) else each for each in given]

@@ -7,7 +7,7 @@ import streamlit as st
 from cir.encoders.protocol import precision_note
 from cir.search import Query, SearchOptions, search
 from cir.search.references import Reference
-from cir.store import Hit, ImageRecord, Index
+from cir.store import Hit, ImageRecord, MilvusIndex
 from pages.parts.search.mark import mark, offer_marking
 from pages.parts.search.query import Asked, ask, use_as_reference
 from pages.parts.search.welcome import welcome
@@ -44,7 +44,7 @@ def show() -> None:
         _answer(index, asked)
 
 
-def _browse(index: Index) -> None:
+def _browse(index: MilvusIndex) -> None:
     """Before anything is asked: some images to begin with."""
     records = index.some(BROWSED)
     if not records:
@@ -58,7 +58,7 @@ def _browse(index: Index) -> None:
     _grid(index, hits, scored=False)
 
 
-def _answer(index: Index, asked: Asked) -> None:
+def _answer(index: MilvusIndex, asked: Asked) -> None:
     encoder = encoder_of(index.info)
     reference = asked.reference
     query = Query(
@@ -95,7 +95,7 @@ def _asked(reference: Reference | None, text: str, where: tuple[str, ...]) -> No
         st.caption("The original is not at hand: its small preview serves as the reference.")
 
 
-def _grid(index: Index, hits: list[Hit], *, scored: bool, marking: str | None = None) -> None:
+def _grid(index: MilvusIndex, hits: list[Hit], *, scored: bool, marking: str | None = None) -> None:
     thumbnails = index.thumbnails([hit.id for hit in hits])
     with st.grid(min_column_width=150):
         for rank, hit in enumerate(hits, start=1):

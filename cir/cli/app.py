@@ -17,6 +17,7 @@ from cir.cli.console import (
     Weights,
     command,
     print_document,
+    progress_bar,
     read_token,
     takes,
 )
@@ -24,7 +25,7 @@ from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
     from cir.settings import Settings
-    from cir.store import Store
+    from cir.store import MilvusStore
 
 app = typer.Typer(
     cls=Commands,
@@ -79,7 +80,7 @@ def index_command(
         folder = require_indexable(folder, settings, local=True)
         choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
         engine = encoder_to_index(store, name, encoder, choice, download=download)
-        with report.progress_bar() as on_progress:
+        with progress_bar() as on_progress:
             result = ingest(
                 store,
                 folder,
@@ -123,7 +124,7 @@ def sample_command(
 
         settings, store = _open(uri, token)
         engine = new_encoder(choose(settings))
-        with report.progress_bar() as on_progress:
+        with progress_bar() as on_progress:
             if tutorial:
                 result = build_tutorial(store, settings, engine, archive, on_progress)
             else:
@@ -271,7 +272,7 @@ def serve_command(
 
 def _open(
     uri: str | None, token: str | None, encoder: str | None = None, device: str | None = None
-) -> tuple["Settings", "Store"]:
+) -> tuple["Settings", "MilvusStore"]:
     from cir.settings import load_settings
     from cir.store import index_store
 

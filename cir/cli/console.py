@@ -1,4 +1,4 @@
-"""What the command lines of `cir` and `eval` share: options, exit codes, output, errors."""
+"""What the command lines of `cir` and `eval` share: options, exit codes, output, bar, errors."""
 
 import inspect
 import io
@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from cir.errors import RecomposeError, UsageError, WayOut, Words
+from cir.progress import OnProgress, Progress
 
 WORDS: Words = {
     WayOut.FULL_INSTALLATION: "Install requirements.txt, or use the encoder compact.",
@@ -192,6 +193,35 @@ def command(
 def print_document(document: Any) -> None:
     """Print a JSON document on standard output; call it outside of `command`."""
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+@contextmanager
+def progress_bar() -> Iterator[OnProgress]:
+    """A listener that draws a bar a stage on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskID, TextColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}", markup=False),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(progress.stage, total=None, figures="")
+            bars.update(
+                tasks[progress.stage],
+                completed=progress.done,
+                total=None if progress.growing else progress.total,  # without one, it pulses
+                figures=progress.figures,
+            )
+
+        yield show
 
 
 def _accept_any_text() -> None:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cir.cli import output
+from cir.cli.console import progress_bar
 from cir.encoders.protocol import Encoder, EncoderChoice, precision_note
 from cir.encoders.registry import (
     choice_of_index,
@@ -15,11 +15,16 @@ from cir.encoders.registry import (
 )
 from cir.encoders.weights import missing_sentence
 from cir.errors import EncoderError, UnknownIndexError
-from cir.store import IndexInfo, Store
+from cir.store import IndexInfo, MilvusStore
 
 
 def encoder_to_index(
-    store: Store, index: str, asked: str | None, choice: EncoderChoice, *, download: bool = False
+    store: MilvusStore,
+    index: str,
+    asked: str | None,
+    choice: EncoderChoice,
+    *,
+    download: bool = False,
 ) -> Encoder:
     """The encoder that was asked for; else that of the index, else the one of the choice.
 
@@ -51,7 +56,7 @@ def new_encoder(choice: EncoderChoice, *, download: bool = False) -> Encoder:
     return load_encoder(choice, download=False)
 
 
-def _held(store: Store, index: str) -> IndexInfo | None:
+def _held(store: MilvusStore, index: str) -> IndexInfo | None:
     try:
         return store.open(index).info
     except UnknownIndexError:
@@ -70,5 +75,5 @@ def _fetch(choice: EncoderChoice, *, download: bool) -> None:
         if not typer.confirm(question, err=True):
             raise EncoderError(missing_sentence(spec, choice, "It was not downloaded."))
     typer.echo(f"Downloading the encoder {spec.name}: {size} from {spec.source}.", err=True)
-    with output.progress_bar() as on_progress:
+    with progress_bar() as on_progress:
         fetch(choice, on_progress)

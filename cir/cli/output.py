@@ -1,7 +1,6 @@
-"""What the command line prints: JSON documents, tables, a progress bar, warnings."""
+"""What the command line prints: JSON documents, tables, warnings."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +8,10 @@ import typer
 
 from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import choose, encoder_specs, readiness
-from cir.progress import Progress
 from cir.search import Query
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo
-from cir.words import duration, printable, size
+from cir.words import printable, size
 
 if TYPE_CHECKING:
     from cir.indexing.folder import IngestReport
@@ -150,38 +148,6 @@ def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
         typer.echo(f"Note: {note}", err=True)
     if query.text and encoder.truncates([query.text])[0]:
         typer.echo("Note: the instruction is too long; its end was not read.", err=True)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """A listener that draws a bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    detail = "{task.fields[rate]:.0f}/s, {task.fields[left]} left, {task.fields[failed]} failed"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(detail),
-    )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, rate=0.0, left="?", failed=0)
-
-        def listen(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=progress.stage,
-                completed=progress.done,
-                total=progress.total,
-                rate=progress.rate,
-                left=duration(progress.remaining),
-                failed=progress.failed,
-            )
-
-        yield listen
 
 
 def _print_table(

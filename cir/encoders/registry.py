@@ -21,8 +21,9 @@ from cir.encoders.protocol import (
     FoundFiles,
     MadeByEncoder,
 )
-from cir.encoders.weights import OnProgress, Readiness
+from cir.encoders.weights import Readiness
 from cir.errors import EncoderError, UsageError, WayOut
+from cir.progress import OnProgress
 from cir.settings import Settings, load_settings
 
 MAX_LOADED = 2

@@ -1,17 +1,16 @@
 """Finds an encoder's files: where a person says, in a weights folder, on the hub."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from cir.encoders.protocol import EncoderChoice, EncoderSpec, HubFiles
 from cir.errors import EncoderError, WayOut
-from cir.progress import Progress, ProgressTeller
+from cir.progress import OnProgress, ProgressTeller
 
 Readiness = Literal["ready", "download", "not installed"]
-OnProgress = Callable[[Progress], None]
 TOKENIZER_MARK = "tokenizer_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -20,8 +20,17 @@ from cir.images import SUFFIXES, Picture, content_hash, decode, read_bytes, thum
 from cir.indexing.metadata import MetadataTable, find_table, read_table
 from cir.indexing.walk import FoundFile, walk_images
 from cir.parallel import ahead, batched, usable_cores
-from cir.progress import Progress, ProgressTeller
-from cir.store import ColumnType, ImageRecord, Index, IndexKind, Metadata, Row, Store, image_id
+from cir.progress import OnProgress, ProgressTeller
+from cir.store import (
+    ColumnType,
+    ImageRecord,
+    IndexKind,
+    Metadata,
+    MilvusIndex,
+    MilvusStore,
+    Row,
+    image_id,
+)
 from cir.store.wire import check_rows
 
 PLAN_FILES = 512  # compared with the index in one request
@@ -86,7 +95,7 @@ class FolderUpdate:
 
     def __init__(
         self,
-        index: Index,
+        index: MilvusIndex,
         encoder: Encoder,
         folder: Path,
         table: MetadataTable | None,
@@ -200,7 +209,7 @@ class FolderUpdate:
         self.report.unchanged += self._rewrite(touched)
         self.report.updated += self._rewrite(retagged)
         self._encode(fresh)
-        self.tell.count(len(batch), encoded=len(fresh))
+        self.tell.count(len(batch))
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
@@ -268,7 +277,7 @@ EXACT_IMAGES = 100_000
 
 
 def ingest(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     name: str,
     encoder: Encoder,
@@ -278,7 +287,7 @@ def ingest(
     kind: IndexKind = "index",
     exact: bool = False,
     only: Collection[str] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
     """Bring the index `name` up to date with the images below the folder; create it if need be.
@@ -354,7 +363,7 @@ def _open_table(folder: Path, given: Path | None) -> MetadataTable | None:
 
 
 def _open_or_create(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     name: str,
     encoder: Encoder,
@@ -363,7 +372,7 @@ def _open_or_create(
     *,
     kind: IndexKind,
     exact: bool,
-) -> Index:
+) -> MilvusIndex:
     try:
         index = store.open(name, kind)
     except UnknownIndexError:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,14 +21,12 @@ from cir.images import SUFFIXES, is_image_name
 from cir.indexing.archives import Entry, opened_archive
 from cir.indexing.metadata import FORMATS, read_table
 from cir.indexing.walk import walk_images
+from cir.progress import OnProgress, ProgressTeller
 
 MAX_FILES = 1000
 MAX_BYTES = 200 * 2**20
 MAX_NAME_BYTES = 180  # file systems end at 255; room for a number
 STALE_SECONDS = 24 * 3600.0
-
-Say = Callable[[str], None]
-"""Hears what is being done; may raise to stop it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def receive(
     *,
     table: Upload | None = None,
     into: Path | None = None,
-    say: Say = lambda stage: None,
+    on_progress: OnProgress | None = None,
 ) -> Received:
     """Keep the images of an upload, in a new folder or added to the folder `into`.
 
@@ -103,9 +101,10 @@ def receive(
     with _staging(data_dir) as stage:
         intake = _Intake(stage, folder)
         for upload in uploads:
-            say(f"Taking in {upload.name}")
+            teller = ProgressTeller(None, on_progress, stage=f"Taking in {upload.name}")
+            teller.count(0)
             if upload.is_zip:
-                intake.take_zip(upload, say)
+                intake.take_zip(upload, teller)
             else:
                 intake.take(PurePosixPath(_tidy(upload.name)), upload.content)
         if table is not None:
@@ -167,16 +166,17 @@ class _Intake:
         loose.write_bytes(content)
         self._place(loose, relative)
 
-    def take_zip(self, upload: Upload, say: Say) -> None:
+    def take_zip(self, upload: Upload, teller: ProgressTeller) -> None:
         """The images of a zip, and its table."""
         loose = self._stage / "loose"
         with opened_archive(upload.name, upload.content) as entries:
             images = [each for each in entries if is_image_name(each.path)]
             top = _common_folder([each.path for each in images])
-            for done, image in enumerate(images):
-                say(f"Unpacking {upload.name}: {done:,} of {len(images):,}")
+            teller.total = len(images)
+            for image in images:
                 image.unpack(loose)
                 self._place(loose, PurePosixPath(*map(_tidy, image.path.relative_to(top).parts)))
+                teller.count(1)
             table = _chosen_table(entries, top)
             if table is not None:
                 self._table = self._stage / f"metadata{table.path.suffix.lower()}"

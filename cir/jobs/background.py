@@ -30,7 +30,6 @@ class Job:
         key: what it works on; one job runs for a key.
         title: what it does, for people.
         state: "running", then one of the others.
-        stage: what the work is at before there is progress, for people.
         progress: the last that the work told of what it is at.
         failures: path and reason of each file that failed, as they come.
         result: what the work returned.
@@ -49,7 +48,6 @@ class Job:
     cause: RecomposeError | None = None
     started: float = field(default_factory=time.time)
     ended: float | None = None
-    stage: str = ""
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -67,12 +65,6 @@ class Job:
         """Ask the work to stop at its next step."""
         self._stop.set()
 
-    def say(self, stage: str) -> None:
-        """Take what the work is at; raises as `tell` does."""
-        self.stage = stage
-        self.progress = None  # that of the step before
-        self._go_on()
-
     def tell(self, progress: Progress) -> None:
         """Take the work's progress.
 
@@ -80,9 +72,6 @@ class Job:
             JobCancelled: somebody has asked the work to stop.
         """
         self.progress = progress
-        self._go_on()
-
-    def _go_on(self) -> None:
         if self._stop.is_set():
             raise JobCancelled
 

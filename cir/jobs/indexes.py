@@ -28,9 +28,10 @@ from cir.indexing.uploads import (
     upload_folder,
 )
 from cir.jobs.background import JOBS, Job, Jobs
+from cir.progress import Progress
 from cir.sample.building import SAMPLE_NAME, build_sample
 from cir.settings import Settings
-from cir.store import IndexInfo, Store
+from cir.store import IndexInfo, MilvusStore
 from cir.store.registry import MAX_NAME
 
 
@@ -56,7 +57,7 @@ class IndexJobs:
     """
 
     settings: Settings
-    store: Store
+    store: MilvusStore
     local: bool
     jobs: Jobs = JOBS
     load: Callable[[EncoderChoice], Encoder] = field(
@@ -144,7 +145,7 @@ class IndexJobs:
 
         def work(job: Job) -> Indexed:
             data_dir = self.settings.data_dir
-            received = receive(uploads, data_dir, table=table, say=job.say)
+            received = receive(uploads, data_dir, table=table, on_progress=job.tell)
             try:
                 return self._ingest(job, name, received.folder, encoder, received=received)
             finally:
@@ -205,7 +206,7 @@ class IndexJobs:
 
         def work(job: Job) -> Indexed:
             received = receive(
-                uploads, self.settings.data_dir, table=table, into=folder, say=job.say
+                uploads, self.settings.data_dir, table=table, into=folder, on_progress=job.tell
             )
             return self._ingest(job, info.name, folder, info, received=received)
 
@@ -221,7 +222,7 @@ class IndexJobs:
         data_dir = self.settings.data_dir
 
         def work(job: Job) -> None:
-            job.say("Removing the index")
+            job.tell(Progress("Removing the index"))
             self.store.drop(info.name)
             uploaded = upload_folder(info.source, data_dir)
             if uploaded is not None and not self._is_source(uploaded):
@@ -242,16 +243,16 @@ class IndexJobs:
         received: Received | None = None,
     ) -> Indexed:
         if table is not None:
-            job.say("Reading the metadata")
+            job.tell(Progress("Reading the metadata"))
             keep_table(table, folder, self._table_home(name, folder), self.settings.data_dir)
         if isinstance(encoder, str):
             choice = choose(self.settings, encoder)
             fetch(choice, job.tell)  # what a new index may download has been asked before
         else:
             choice = choice_of_index(encoder, choose(self.settings))
-        job.say("Loading the encoder")
+        job.tell(Progress("Loading the encoder"))
         loaded = self.load(choice)
-        job.say("Looking through the images")
+        job.tell(Progress("Looking through the images"))
         report = ingest(
             self.store,
             folder,

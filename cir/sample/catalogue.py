@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cir.progress import Progress
+from cir.progress import OnProgress
 from cir.sample.designs import ATTRIBUTES, Design, catalogue
 from cir.sample.labelled import write_labelled
 from cir.sample.studio import draw_pictures
@@ -19,7 +19,6 @@ IMAGES = "images"
 LABELLED = "labelled"
 _MARK = "catalogue.json"
 
-OnProgress = Callable[[Progress], None]
 Drawer = Callable[[Sequence[Design], Path, OnProgress | None], None]
 
 

@@ -10,11 +10,11 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cir.errors import RecomposeError
-from cir.progress import Progress, ProgressTeller
+from cir.progress import OnProgress, ProgressTeller
 from cir.sample.designs import Design
 from cir.sample.drawing import draw
 
@@ -23,9 +23,7 @@ _QUALITY = 92
 
 
 def draw_pictures(
-    designs: Sequence[Design],
-    folder: Path,
-    on_progress: Callable[[Progress], None] | None = None,
+    designs: Sequence[Design], folder: Path, on_progress: OnProgress | None = None
 ) -> None:
     """Draw designs of the catalogue into an empty folder, on all cores.
 

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
 from cir.search.options import SearchOptions
-from cir.store import Hit, Index
+from cir.store import Hit, MilvusIndex
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -46,7 +46,7 @@ class Query:
 
 
 def search(
-    index: Index,
+    index: MilvusIndex,
     encoder: Encoder,
     query: Query,
     options: SearchOptions = USUAL,
@@ -70,7 +70,7 @@ def search(
 
 
 def search_batch(
-    index: Index,
+    index: MilvusIndex,
     encoder: Encoder,
     queries: Sequence[Query],
     options: SearchOptions = USUAL,

@@ -3,14 +3,12 @@
 Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cir.cli.console import (
     AsJson,
@@ -22,6 +20,7 @@ from cir.cli.console import (
     Uri,
     Weights,
     print_document,
+    progress_bar,
     read_token,
 )
 from cir.settings import load_settings
@@ -107,8 +106,8 @@ def run_command(
             precision=precision,
         )
         labelled = load_place(place, split, reading)
-        with _progress() as progress:
-            document = run(labelled, request, settings, progress)
+        with progress_bar() as on_progress:
+            document = run(labelled, request, settings, on_progress)
     if as_json:
         print_document(document)
     else:
@@ -171,28 +170,6 @@ def card_command(
             allow_missing=allow_missing,
         )
     print_document(document)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A listener for a run that shows a bar a stage, on a terminal's stderr alone."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bars:
-        tasks = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show
 
 
 add_commands(app)

@@ -1,6 +1,5 @@
 """An evaluation as a job: with the stage it is at, and an end when somebody asks for it."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,20 +10,15 @@ from cir.jobs.background import Job
 from cir.progress import Progress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
-from eval.evaluation.running import OnProgress, Request, run
+from eval.evaluation.running import Request, run
 from eval.sets.catalogue import NATIVE_NAME, Place, load_place
 from eval.sets.own import keep_set
 
 SAMPLE = "sample"
 """What a run calls the sample's labelled set."""
 
-STAGES = {
-    "set": "Reading the labelled set",
-    "encoder": "Loading the encoder",
-    "gallery": "Encoding the gallery",
-    "queries": "Asking the queries",
-}
-"""The stages of a job in words, as they come; drawing the sample is told by `draw_sample`."""
+READING, LOADING = "Reading the labelled set", "Loading the encoder"
+"""The stages before those of the run itself."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,6 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
         RecomposeError: as `eval.evaluation.running.run`.
     """
     refuse_change(settings.read_only)
-    tell = stage_teller(job)
     request, place = plan.request, plan.place
     if plan.sample:
         draw_sample(settings, job.tell)
@@ -67,24 +60,10 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
         request = replace(request, gallery=gallery)
         place = Place(SAMPLE, NATIVE_NAME, labelled, given_name=SAMPLE)
     elif plan.upload:
-        tell("set", 0, 0)
+        job.tell(Progress(READING))
         folder = keep_set(plan.upload, settings.data_dir)
         place = Place(folder.name, NATIVE_NAME, folder)
     if place is None:
         raise UsageError("There is no labelled set to run: choose one.")
-    tell("encoder", 0, 0)
-    return run(load_place(place, plan.split, plan.reading), request, settings, tell)
-
-
-def stage_teller(job: Job) -> OnProgress:
-    """A listener for a run that tells a job, and so ends the run of a cancelled one."""
-    began: dict[str, float] = {}
-
-    def tell(stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        seconds = now - began.setdefault(stage, now)
-        rate = done / seconds if seconds > 0 else 0.0
-        left = (total - done) / rate if rate > 0 else None
-        job.tell(Progress(done, total, 0, 0, rate, left, STAGES[stage]))
-
-    return tell
+    job.tell(Progress(LOADING))
+    return run(load_place(place, plan.split, plan.reading), request, settings, job.tell)

@@ -1,12 +1,13 @@
 """Rankings of a labelled set's queries, by the same search that people use."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cir.images import open_image
 from cir.parallel import batched
+from cir.progress import OnProgress, ProgressTeller
 from cir.search import Mode, Query, SearchOptions, search_batch
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
@@ -20,8 +21,8 @@ COMPOSED: tuple[Mode, ...] = ("composed",)
 BATCH = 64
 """Queries whose reference images are held in memory, and searched in one request."""
 
-OnQueries = Callable[[int, int], None]
-"""Called with the number of queries done and the number of all."""
+QUERIES = "Asking the queries"
+"""The stage that `evaluate` tells of."""
 
 
 class Stopwatch:
@@ -79,7 +80,7 @@ def evaluate(
     modes: Sequence[Mode] = COMPOSED,
     keep_reference: bool = False,
     depth: int = DEPTH,
-    on_progress: OnQueries | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Mapping[Mode, Ranked]:
     """Run every query and write its rankings.
 
@@ -92,7 +93,7 @@ def evaluate(
         keep_reference: whether the reference image stays in the written rankings. It is removed
             by its path alone: a copy of the same bytes may be a target.
         depth: length of the written rankings, 1 to 16,383.
-        on_progress: told after each batch.
+        on_progress: told after each ranking of how many queries are done.
 
     Returns:
         For each mode what was ranked, with the reference where it was found.
@@ -107,7 +108,8 @@ def evaluate(
     ]
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
-    for done, ranking in enumerate(rank(askable, gallery, modes, watch, depth), 1):
+    teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
+    for ranking in rank(askable, gallery, modes, watch, depth):
         query, mode = ranking.query, ranking.mode
         found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
         kept = [
@@ -120,8 +122,7 @@ def evaluate(
         if query.candidates:
             found[mode].among[query.id] = [same.get(hit.path, hit.path) for hit in ranking.among]
             writer.add_candidates(query.id, mode, ((h.path, h.score) for h in ranking.among))
-        if on_progress:
-            on_progress(done // len(modes), len(askable))
+        teller.count(int(mode == modes[0]))
     return found
 
 

@@ -1,6 +1,6 @@
 """A labelled set asked in a gallery: one evaluation, from the two to a run on disk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +11,11 @@ from cir.encoders.protocol import Encoder, files_of
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
-from cir.progress import Progress
+from cir.library import Index
+from cir.progress import OnProgress
 from cir.search import MODES
 from cir.settings import Settings
-from cir.store import Index, gallery_store, index_store
+from cir.store import gallery_store, index_store
 from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
 from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
@@ -24,8 +25,8 @@ from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with the stage ("gallery" or "queries"), the number done and the number of all."""
+GALLERY = "Encoding the gallery"
+"""The first stage of a run that encodes a folder; `eval.evaluation.ranking.QUERIES` follows."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Request:
     Attributes:
         gallery: folder of images; either this or `index`. None for both takes the images that
             the labelled set knows.
-        index: a person's index, or its display name.
+        index: a person's index, which knows its encoder, or its display name.
         encoder: an encoder, its name, or `module:attribute`; None takes the index's own, or the
             one of the settings.
         ablations: whether to run image, text and their sum beside the composed query.
@@ -112,7 +113,7 @@ def run(
                 modes=modes,
                 keep_reference=keep,
                 depth=depth,
-                on_progress=_of_queries(on_progress),
+                on_progress=on_progress,
             )
 
         def values_of(ranked: Ranked, kept: bool) -> dict[str, Values]:
@@ -200,9 +201,11 @@ def _open_gallery(
         encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
     if request.index is not None:
         with watch.measure("gallery"):
-            index = request.index
-            if isinstance(index, str):
-                index = index_store(settings).open(index)
+            if isinstance(request.index, str):
+                index = index_store(settings).open(request.index)
+            else:
+                index = request.index
+                encoder = encoder or request.index.encoder
             gallery = open_index(
                 index,
                 encoder,
@@ -227,7 +230,8 @@ def _open_gallery(
                 f"{folder} holds no image of {labelled.name}: files are named by the "
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
-        return open_folder(store, folder, encoder, _of_ingest(on_progress), only=only), labelled
+        told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
+        return open_folder(store, folder, encoder, told, only=only), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
@@ -239,18 +243,6 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
             f"split; {gallery.label} holds {len(beyond)} others, too.",
             BenchWayOut.PICK_THE_SPLIT,
         )
-
-
-def _of_ingest(on_progress: OnProgress | None) -> Callable[[Progress], None] | None:
-    if on_progress is None:
-        return None
-    return lambda progress: on_progress("gallery", progress.done, progress.total)
-
-
-def _of_queries(on_progress: OnProgress | None) -> Callable[[int, int], None] | None:
-    if on_progress is None:
-        return None
-    return lambda done, total: on_progress("queries", done, total)
 
 
 def _provenance(

@@ -16,11 +16,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_counts_add_up(clock: list[float]) -> None:
     told: list[Progress] = []
     teller = ProgressTeller(10, told.append)
-    teller.count(4, encoded=3, failed=1)
+    teller.count(4, failed=1)
     clock[0] += 2
-    teller.count(2, encoded=2)
+    teller.count(2)
     last = told[-1]
-    assert (last.done, last.total, last.encoded, last.failed) == (6, 10, 5, 1)
+    assert (last.done, last.total, last.failed) == (6, 10, 1)
     assert last.rate == 3.0
     assert last.remaining == pytest.approx(4 / 3)
 
@@ -49,6 +49,46 @@ def test_more_than_was_foreseen_never_passes_the_total(clock: list[float]) -> No
     clock[0] += 1
     teller.count(3)
     assert (told[0].done, told[0].total, told[0].remaining) == (3, 3, 0.0)
+
+
+def test_a_total_that_grows_promises_no_end(clock: list[float]) -> None:
+    told: list[Progress] = []
+    teller = ProgressTeller(0, told.append)
+    teller.growing = True
+    for total in (10, 20):
+        clock[0] += 1
+        teller.total = total
+        teller.count(5)
+    teller.growing = False
+    teller.count(0)
+    assert [(each.done, each.total, each.growing) for each in told] == [
+        (5, 10, True), (10, 20, True), (10, 20, False),
+    ]  # fmt: skip
+    assert [each.remaining for each in told] == [None, None, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("progress", "text", "share"),
+    [
+        (Progress("Loading"), "Loading", 0.0),
+        (Progress("Fetching", 12, rate=4.25), "Fetching: 12 · 4.2/s", 0.0),
+        (Progress("Fetching", 0, 0), "Fetching: 0 of 0", 0.0),
+        (Progress("Asking", 3, 12), "Asking: 3 of 12", 0.25),
+        (
+            Progress("Indexing", 500, 2000, False, 2, 85.4, 8.0),
+            "Indexing: 500 of 2,000 · 85/s · 8 s left · 2 failed",
+            0.25,
+        ),
+        (
+            Progress("Indexing", 500, 2000, True, rate=85.4),
+            "Indexing: 500 of at least 2,000, still looking · 85/s",
+            0.25,
+        ),
+    ],
+)
+def test_progress_reads_as_a_line(progress: Progress, text: str, share: float) -> None:
+    assert str(progress) == text
+    assert progress.share == share
 
 
 def test_nobody_need_listen() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cir.jobs.background import Job
 from cir.jobs.indexes import Indexed, IndexJobs
-from cir.progress import INDEXING
+from cir.progress import INDEXING, Progress
 from cir.words import duration
 from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, people_errors, plain
@@ -43,12 +43,9 @@ def _state(jobs: IndexJobs) -> frozenset[tuple[str, float, str]]:
 
 
 def _at_work(name: str, job: Job) -> None:
-    progress = job.progress
+    progress = job.progress or Progress("Starting")
     st.markdown(f"**{plain(job.title)}**")
-    if progress is None:
-        st.progress(0.0, text=plain(job.stage or "Starting"))
-    else:
-        st.progress(progress.done / max(progress.total, 1), text=_figures(job))
+    st.progress(progress.share, text=plain(str(progress)))
     _failures(name, job)
     if job.stopping:
         st.caption("Stopping after this step …")
@@ -60,20 +57,6 @@ def _at_work(name: str, job: Job) -> None:
             icon=":material/stop_circle:",
             help="What is done so far stays; an update continues from there.",
         )
-
-
-def _figures(job: Job) -> str:
-    """For example "312 of 983 · 85/s · 8 s left · 2 failed", with the stage before the images."""
-    progress = job.progress
-    if progress is None:
-        return ""
-    parts = [f"{progress.done:,} of {progress.total:,}"]
-    if progress.remaining is not None:
-        parts += [f"{progress.rate:.0f}/s", f"{duration(progress.remaining)} left"]
-    if job.failures:
-        parts.append(f"{len(job.failures):,} failed")
-    stage = "" if progress.stage == INDEXING else f"{progress.stage}: "
-    return plain(stage) + " · ".join(parts)
 
 
 def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
@@ -154,8 +137,7 @@ def _summary(name: str, job: Job) -> str:
 def _stopped(job: Job) -> str:
     if job.progress is None or job.progress.stage != INDEXING:
         return f"{job.title}: stopped before the first image."
-    done = f"{job.progress.done:,} of {job.progress.total:,}"
-    return f"{job.title}: stopped at {done}. What is done stays."
+    return f"{job.title}: stopped at {job.progress.counts}. What is done stays."
 
 
 def _failures(name: str, job: Job) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cir.errors import Words
 from cir.jobs.background import JOBS, Job
-from cir.words import duration
+from cir.progress import Progress
 from eval.errors import BenchWayOut
 from eval.runs.reading import Run
 from pages.parts.shell.session import may_change, plain
@@ -74,8 +74,9 @@ def _running() -> None:
         st.rerun()
     with st.container(border=True):
         st.markdown(f"**{plain(job.title)}**")
-        text, share = _progress(job)
-        st.progress(share, text)
+        progress = Progress("Stopping at the next step") if job.stopping else job.progress
+        progress = progress or Progress("Starting")
+        st.progress(progress.share, str(progress))
         if may_change():
             st.button(
                 "Cancel",
@@ -84,20 +85,6 @@ def _running() -> None:
                 on_click=job.cancel,
                 key="metrics_cancel",
             )
-
-
-def _progress(job: Job) -> tuple[str, float]:
-    progress = job.progress
-    if job.stopping:
-        return "Stopping at the next step", 0.0
-    if progress is None:
-        return "Starting", 0.0
-    if not progress.total:
-        return progress.stage, 0.0
-    text = f"{progress.stage}: {progress.done} of {progress.total}"
-    if progress.remaining and progress.done < progress.total:
-        text += f", about {duration(progress.remaining)} left"
-    return text, min(1.0, progress.done / progress.total)
 
 
 def _done(job: Job) -> None:

@@ -6,9 +6,9 @@ import streamlit as st
 
 from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
+from cir.progress import Progress
 from cir.sample.building import SAMPLE_NAME
 from cir.store import index_store
-from cir.words import duration
 from pages.parts.shell.navigation import INDEXES_FILE
 from pages.parts.shell.session import is_local, may_change, plain, session_settings, settings, store
 from pages.parts.shell.watching import rerun_on_change
@@ -74,12 +74,5 @@ def _watch(job: Job) -> None:
 def _show(job: Job) -> None:
     if not job.running:
         st.rerun(scope="app")
-    progress = job.progress
-    if progress is None:
-        st.progress(0.0, text="Starting")
-        return
-    left = f" · {duration(progress.remaining)} left" if progress.remaining is not None else ""
-    st.progress(
-        progress.done / max(progress.total, 1),
-        text=f"{progress.stage} {progress.done} of {progress.total}{left}",
-    )
+    progress = job.progress or Progress("Starting")
+    st.progress(progress.share, text=str(progress))

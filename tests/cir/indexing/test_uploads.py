@@ -20,6 +20,7 @@ from cir.indexing.uploads import (
     upload_folder,
 )
 from cir.jobs.background import JobCancelled
+from cir.progress import Progress
 from tests.drawn import content, solid
 
 RED = content(solid("red"))
@@ -202,12 +203,12 @@ def test_limits_of_number_and_size(data: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_stopped_upload_leaves_nothing(data: Path) -> None:
-    def stop(stage: str) -> None:
-        if "1 of 2" in stage:
+    def stop(progress: Progress) -> None:
+        if (progress.done, progress.total) == (1, 2):
             raise JobCancelled
 
     with pytest.raises(JobCancelled):
-        receive([Upload("a.zip", zipped({"a.png": RED, "b.png": BLUE}))], data, say=stop)
+        receive([Upload("a.zip", zipped({"a.png": RED, "b.png": BLUE}))], data, on_progress=stop)
     assert files(data) == {}
 
 

@@ -13,7 +13,7 @@ SECONDS = 10.0
 
 
 def step(done: int) -> Progress:
-    return Progress(done=done, total=100, encoded=done, failed=0, rate=1.0, remaining=1.0)
+    return Progress("Working", done, 100)
 
 
 class Held:
@@ -95,13 +95,13 @@ def test_a_cancelled_job_stops_at_its_next_step() -> None:
     assert (job.state, job.error, job.stopping) == ("cancelled", "", False)
 
 
-def test_a_stage_is_a_step_too() -> None:
+def test_a_step_after_the_cancel_is_still_told() -> None:
     job = Job("a", "One")
-    job.say("Reading")
-    assert job.stage == "Reading"
+    job.tell(Progress("Reading"))
     job.cancel()
     with pytest.raises(JobCancelled):
-        job.say("Writing")
+        job.tell(Progress("Writing"))
+    assert job.progress == Progress("Writing")
 
 
 def test_an_error_for_people_is_kept_as_its_sentence() -> None:

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from cir.indexing.metadata import read_table
-from cir.progress import Progress, ProgressTeller
+from cir.progress import OnProgress, Progress, ProgressTeller
 from cir.sample import catalogue as sample
-from cir.sample.catalogue import OnProgress
 from cir.sample.designs import Design, catalogue
 
 
@@ -91,7 +90,7 @@ def test_nothing_is_left_when_drawing_stops_halfway(tmp_path: Path) -> None:
         pass
 
     def stop(progress: Progress) -> None:
-        assert 0 < progress.done < progress.total == len(catalogue())
+        assert 0 < progress.share < 1 and progress.total == len(catalogue())
         raise Stopped
 
     with pytest.raises(Stopped):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cir.jobs.background import Job, JobCancelled, Jobs
+from cir.jobs.background import Job, Jobs
 from cir.progress import Progress, ProgressTeller
 from cir.settings import Settings
-from eval.evaluation.background import STAGES, Plan, evaluate_in_job, stage_teller
-from eval.evaluation.running import Request
+from eval.evaluation.background import LOADING, Plan, evaluate_in_job
+from eval.evaluation.ranking import QUERIES as ASKING
+from eval.evaluation.running import GALLERY, Request
 from eval.runs.reading import list_runs
 from eval.sets.catalogue import NATIVE_NAME, Place
 
@@ -58,21 +59,19 @@ def test_a_job_tells_its_stages_and_leaves_a_run(plan: Plan, settings: Settings)
 
     job = finished(work)
     assert (job.state, job.error) == ("done", "")
-    assert list(dict.fromkeys(stages)) == [
-        STAGES[stage] for stage in ("encoder", "gallery", "queries")
-    ]
+    assert list(dict.fromkeys(stages)) == [LOADING, GALLERY, ASKING]
     (run,), _ = list_runs(settings.runs_dir)
     assert job.result["run"] == str(run.folder)
 
 
-@pytest.mark.parametrize("stage", ["encoder", "gallery", "queries"])
+@pytest.mark.parametrize("stage", [LOADING, GALLERY, ASKING])
 def test_a_cancelled_job_leaves_no_run(plan: Plan, settings: Settings, stage: str) -> None:
     def work(job: Job) -> object:
         tell = job.tell
 
         def cancelling(progress: object) -> None:
             assert isinstance(progress, Progress)
-            if progress.stage == STAGES[stage]:
+            if progress.stage == stage:
                 job.cancel()
             tell(progress)
 
@@ -130,22 +129,3 @@ def test_a_place_for_the_sample_that_is_taken_is_one_sentence(settings: Settings
     assert job.state == "failed"
     assert "sample" in job.error
     assert "server's log" not in job.error
-
-
-def test_time_left_follows_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([10.0, 12.0, 13.0])
-    monkeypatch.setattr("eval.evaluation.background.time.monotonic", lambda: next(now))
-    job = Job("key", "a title")
-    tell = stage_teller(job)
-    tell("queries", 0, 4)
-    assert remaining(job) is None
-    tell("queries", 1, 4)
-    assert remaining(job) == 6.0
-    job.cancel()
-    with pytest.raises(JobCancelled):
-        stage_teller(job)("queries", 2, 4)
-
-
-def remaining(job: Job) -> float | None:
-    assert job.progress is not None
-    return job.progress.remaining
