@@ -7,7 +7,7 @@ import pytest
 from tests.docs.pages import PAGES, Page, page
 from tests.docs.stage import stage, write_props
 
-LANGUAGES = {"python", "shell", "toml"}
+LANGUAGES = {"python", "shell", "toml", "text"}
 OWN_ENCODER = page("docs/adding-an-encoder.md")
 RUN = [each for each in PAGES if each.runs and each != OWN_ENCODER]
 
