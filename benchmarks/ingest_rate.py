@@ -16,7 +16,7 @@ from cir.images import decode, read_bytes
 from cir.indexing.folder import ingest
 from cir.indexing.walk import walk_images
 from cir.parallel import batched
-from cir.store import Store
+from cir.store import MilvusStore
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     encoding = time.perf_counter() - started
     del images
     with tempfile.TemporaryDirectory() as data:
-        store = Store(str(Path(data) / "recompose.db"), data_dir=Path(data))
+        store = MilvusStore(str(Path(data) / "recompose.db"), data_dir=Path(data))
         started = time.perf_counter()
         ingest(store, folder, "benchmark", encoder)
         whole = time.perf_counter() - started

@@ -18,9 +18,7 @@ from cir.progress import OnProgress
 from cir.search import SearchOptions, search
 from cir.search.references import query_of
 from cir.settings import Settings, load_settings
-from cir.store import Hit, IndexInfo, IndexKind
-from cir.store.index import Index as MilvusIndex
-from cir.store.store import Store as MilvusStore
+from cir.store import Hit, IndexInfo, IndexKind, MilvusIndex, MilvusStore
 
 
 class Index(MilvusIndex):

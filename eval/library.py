@@ -10,16 +10,15 @@ from pathlib import Path
 
 from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
+from cir.library import Index
 from cir.progress import OnProgress
 from cir.sample.building import draw_sample, sample_labelled_set
-from cir.search import Mode
+from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
-from cir.store import Index
-from eval import measures as measures_of_eval
 from eval.comparison import paired
 from eval.evaluation import running, scoring
 from eval.evaluation.background import SAMPLE
-from eval.measures import Measure
+from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
 from eval.runs import reading
@@ -75,6 +74,7 @@ def run(
     keep_reference: bool | None = None,
     allow_missing: bool = False,
     measures: Sequence[str | Measure] = (),
+    options: SearchOptions = USUAL,
     out: AnyPath | None = None,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
@@ -85,7 +85,7 @@ def run(
         labelled: the set, or what `load_set` takes as its name.
         gallery: folder of the images to search. They are encoded once and kept; a later run reads
             only what has changed. None for this and `index` takes the images that the set knows.
-        index: an index to search instead, or its name.
+        index: an index to search instead, as `cir.Store` gives it, or its name.
         encoder: an object with the protocol of `cir.encoders.protocol.Encoder`, an encoder's name,
             or "module:attribute" of one of your own. None takes the index's own, or the one of the
             settings.
@@ -96,6 +96,7 @@ def run(
         allow_missing: whether images that the gallery lacks count as never found; else they are an
             error.
         measures: what to report beside the measures of the set's protocol, such as "recall@20".
+        options: how each query is searched; its `limit` and `where` do not matter.
         out: folder of the run, new or empty; None makes one among the runs of the data folder.
         settings: where galleries and runs are kept; None takes the environment's.
         on_progress: told how far the encoding of the gallery and then the queries are; what it
@@ -120,6 +121,7 @@ def run(
         keep_reference=keep_reference,
         allow_missing=allow_missing,
         measures=_measures(measures),
+        options=options,
         out=None if out is None else Path(out),
     )
     document = running.run(labelled, request, settings, on_progress)
@@ -249,6 +251,4 @@ def _place(name: str, root: Path | None, settings: Settings) -> Place:
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:
-    return [
-        measures_of_eval.parse_measure(each) if isinstance(each, str) else each for each in given
-    ]
+    return [parse_measure(each) if isinstance(each, str) else each for each in given]

@@ -101,16 +101,18 @@ def judge(
 class Measure:
     """Gives each query a value from 0 to 1; `str()` gives its name.
 
-    A class of this kind defines `of_ranks` where the rank of the first target alone decides the
-    value, and `__call__` else.
+    A class defines `of_ranks` if the rank of the first target alone decides the value; otherwise
+    it defines `__call__`.
 
     Attributes:
         family: its name, without `@k`.
+        title: its name for people, where that is not the one above.
         help: what its mean over queries is, for people: no capital, no full stop.
         among_candidates: whether it judges a search among the query's candidates alone.
     """
 
     family: ClassVar[str]
+    title: ClassVar[str] = ""
     help: ClassVar[str]
     among_candidates: ClassVar[bool] = False
 
@@ -204,6 +206,7 @@ class ReciprocalRank(Measure):
     """
 
     family = "mrr"
+    title = "MRR"
     help = "the mean of one over the rank of the first target"
 
     def of_ranks(self, ranks: FirstRanks) -> Values:
@@ -311,6 +314,19 @@ def parse_measure(name: str) -> Measure:
 def patterns() -> str:
     """The names of all measures, with `k` for a cutoff, for messages."""
     return ", ".join(kind.pattern() for kind in FAMILIES.values())
+
+
+def heading(name: str) -> str:
+    """A measure's name as a heading for people."""
+    measure = find_measure(name)
+    return (measure and measure.title) or name
+
+
+def explained(names: Iterable[str]) -> str:
+    """What the measures of these names are, a sentence for each family."""
+    found = filter(None, map(find_measure, names))
+    kinds = dict.fromkeys(FAMILIES[measure.family] for measure in found)
+    return " ".join(f"{kind.title or kind.pattern()}: {kind.help}." for kind in kinds)
 
 
 def _nearest(name: str) -> str:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.measures import MEASURES
+from eval.measures import MEASURES, heading
 from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
 from pages.parts.metrics.compare import show_comparison
 from pages.parts.metrics.delete import confirm_delete, offer_delete
 from pages.parts.metrics.new_run import run_sample, show_new_run
 from pages.parts.metrics.progress import CHOSEN, WORDS, choose, is_running, rows_of, show_job
-from pages.parts.metrics.run import heading, show_run
+from pages.parts.metrics.run import show_run
 from pages.parts.shell.navigation import started_by_app
 from pages.parts.shell.session import may_change, people_errors, plain, settings
 

@@ -25,7 +25,7 @@ from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
     from cir.settings import Settings
-    from cir.store import Store
+    from cir.store import MilvusStore
 
 app = typer.Typer(
     cls=Commands,
@@ -272,7 +272,7 @@ def serve_command(
 
 def _open(
     uri: str | None, token: str | None, encoder: str | None = None, device: str | None = None
-) -> tuple["Settings", "Store"]:
+) -> tuple["Settings", "MilvusStore"]:
     from cir.settings import load_settings
     from cir.store import index_store
 

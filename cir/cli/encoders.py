@@ -15,11 +15,16 @@ from cir.encoders.registry import (
 )
 from cir.encoders.weights import missing_sentence
 from cir.errors import EncoderError, UnknownIndexError
-from cir.store import IndexInfo, Store
+from cir.store import IndexInfo, MilvusStore
 
 
 def encoder_to_index(
-    store: Store, index: str, asked: str | None, choice: EncoderChoice, *, download: bool = False
+    store: MilvusStore,
+    index: str,
+    asked: str | None,
+    choice: EncoderChoice,
+    *,
+    download: bool = False,
 ) -> Encoder:
     """The encoder that was asked for; else that of the index, else the one of the choice.
 
@@ -51,7 +56,7 @@ def new_encoder(choice: EncoderChoice, *, download: bool = False) -> Encoder:
     return load_encoder(choice, download=False)
 
 
-def _held(store: Store, index: str) -> IndexInfo | None:
+def _held(store: MilvusStore, index: str) -> IndexInfo | None:
     try:
         return store.open(index).info
     except UnknownIndexError:

@@ -22,7 +22,16 @@ from cir.indexing.metadata import MetadataTable, find_table, read_table
 from cir.indexing.walk import FoundFile, Walk
 from cir.parallel import ahead, batched, usable_cores
 from cir.progress import OnProgress, ProgressTeller
-from cir.store import ColumnType, ImageRecord, Index, IndexKind, Metadata, Row, Store, image_id
+from cir.store import (
+    ColumnType,
+    ImageRecord,
+    IndexKind,
+    Metadata,
+    MilvusIndex,
+    MilvusStore,
+    Row,
+    image_id,
+)
 from cir.store.wire import check_rows
 
 PLAN_FILES = 512  # compared with the index in one request
@@ -87,7 +96,7 @@ class FolderUpdate:
 
     def __init__(
         self,
-        index: Index,
+        index: MilvusIndex,
         encoder: Encoder,
         folder: Path,
         walk: Walk,
@@ -264,7 +273,7 @@ EXACT_IMAGES = 100_000
 
 
 def ingest(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     name: str,
     encoder: Encoder,
@@ -348,7 +357,7 @@ def _is_small(walk: Walk) -> bool:
 
 
 def _open_or_create(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     name: str,
     encoder: Encoder,
@@ -357,7 +366,7 @@ def _open_or_create(
     *,
     kind: IndexKind,
     exact: bool,
-) -> Index:
+) -> MilvusIndex:
     try:
         index = store.open(name, kind)
     except UnknownIndexError:

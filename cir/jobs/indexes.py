@@ -31,7 +31,7 @@ from cir.jobs.background import JOBS, Job, Jobs
 from cir.progress import Progress
 from cir.sample.building import SAMPLE_NAME, build_sample
 from cir.settings import Settings
-from cir.store import IndexInfo, Store
+from cir.store import IndexInfo, MilvusStore
 from cir.store.registry import MAX_NAME
 
 
@@ -57,7 +57,7 @@ class IndexJobs:
     """
 
     settings: Settings
-    store: Store
+    store: MilvusStore
     local: bool
     jobs: Jobs = JOBS
     load: Callable[[EncoderChoice], Encoder] = field(

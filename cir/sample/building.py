@@ -12,7 +12,7 @@ from cir.progress import OnProgress
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
 from cir.sample.tutorial import unpack_tutorial
 from cir.settings import Settings
-from cir.store import Store
+from cir.store import MilvusStore
 
 SAMPLE_NAME = "Sample catalogue"
 TUTORIAL_NAME = "Tutorial photos"
@@ -46,7 +46,7 @@ def draw_sample(settings: Settings, on_progress: OnProgress | None = None) -> Pa
 
 
 def build_sample(
-    store: Store,
+    store: MilvusStore,
     settings: Settings,
     encoder: Encoder,
     on_progress: OnProgress | None = None,
@@ -61,7 +61,7 @@ def build_sample(
 
 
 def build_tutorial(
-    store: Store,
+    store: MilvusStore,
     settings: Settings,
     encoder: Encoder,
     archive: Path | None,
@@ -78,7 +78,7 @@ def build_tutorial(
 
 
 def _renewed(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     name: str,
     encoder: Encoder,

@@ -12,7 +12,7 @@ from cir.errors import ImageError, UsageError
 from cir.images import as_rgb, content_hash, decode, open_reference, read_bytes
 from cir.search.composed import Query
 from cir.settings import Settings
-from cir.store import ImageRecord, Index
+from cir.store import ImageRecord, MilvusIndex
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -48,7 +48,9 @@ def uploaded_reference(name: str, data: bytes) -> Reference:
         raise ImageError(f"{name}: {error}. Choose another picture.") from error
 
 
-def indexed_reference(index: Index, key: str, settings: Settings, *, local: bool) -> Reference:
+def indexed_reference(
+    index: MilvusIndex, key: str, settings: Settings, *, local: bool
+) -> Reference:
     """A reference from an image of the index, by its id.
 
     Raises:
@@ -70,7 +72,7 @@ def indexed_reference(index: Index, key: str, settings: Settings, *, local: bool
 
 
 def _original(
-    index: Index, record: ImageRecord, settings: Settings, *, local: bool
+    index: MilvusIndex, record: ImageRecord, settings: Settings, *, local: bool
 ) -> Image | None:
     """The file's picture, where it may be read and is still the one that was indexed."""
     if index.info.source is None:
@@ -86,7 +88,7 @@ def _original(
 
 
 def query_of(
-    index: Index,
+    index: MilvusIndex,
     image: str | os.PathLike[str] | bytes | Image | None,
     text: str,
     settings: Settings,

@@ -1,6 +1,6 @@
 """The Milvus adapter: indexes of images on Milvus Lite, a Milvus server or Zilliz Cloud.
 
-Importing this package loads neither pymilvus nor a backend; the first call of a `Store` does.
+Importing this package loads neither pymilvus nor a backend; the first call of a `MilvusStore` does.
 """
 
 from typing import TYPE_CHECKING
@@ -19,20 +19,20 @@ from cir.store.records import (
 )
 
 if TYPE_CHECKING:
-    from cir.store.index import Index
-    from cir.store.store import Store, gallery_store, index_store
+    from cir.store.index import MilvusIndex
+    from cir.store.store import MilvusStore, gallery_store, index_store
 
 __all__ = [
     "ColumnType",
     "Hit",
     "ImageRecord",
-    "Index",
     "IndexInfo",
     "IndexKind",
     "IndexState",
     "Metadata",
+    "MilvusIndex",
+    "MilvusStore",
     "Row",
-    "Store",
     "gallery_store",
     "image_id",
     "index_store",
@@ -43,8 +43,8 @@ __all__ = [
 __getattr__ = late_names(
     __name__,
     {
-        "Index": "cir.store.index",
-        "Store": "cir.store.store",
+        "MilvusIndex": "cir.store.index",
+        "MilvusStore": "cir.store.store",
         "gallery_store": "cir.store.store",
         "index_store": "cir.store.store",
     },

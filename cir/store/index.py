@@ -32,8 +32,8 @@ _CHANGEABLE = frozenset(
 )
 
 
-class Index:
-    """A Milvus collection of images with its encoder; obtained from a `Store`.
+class MilvusIndex:
+    """A Milvus collection of images with its encoder; obtained from a `MilvusStore`.
 
     Safe to share between threads. Every method raises StoreError where Milvus fails.
     """

@@ -8,7 +8,7 @@ from cir.errors import UsageError
 from cir.settings import Settings
 from cir.store.collection import ImageCollection
 from cir.store.connection import Connection, ServerConnection, is_server_uri
-from cir.store.index import Index
+from cir.store.index import MilvusIndex
 from cir.store.lite import LiteConnection
 from cir.store.records import ColumnType, IndexInfo, IndexKind
 from cir.store.registry import Registry
@@ -21,7 +21,7 @@ MAX_DIM = 32_768
 _Collections = list[ImageCollection]  # `list` means a method inside the class
 
 
-class Store:
+class MilvusStore:
     """Indexes in a Milvus Lite file, on a Milvus server or in Zilliz Cloud.
 
     Cheap to make and safe to share between threads: it connects at the first call, and releases a
@@ -75,7 +75,7 @@ class Store:
         self._registry = Registry(self._connection)
 
     def __repr__(self) -> str:
-        return f"<Store: {self.place}>"
+        return f"<{type(self).__name__}: {self.place}>"
 
     def create(
         self,
@@ -91,7 +91,7 @@ class Store:
         source: str | None = None,
         columns: Mapping[str, ColumnType] | None = None,
         exact: bool = False,
-    ) -> Index:
+    ) -> MilvusIndex:
         """Make an empty index in state "building".
 
         `exact` compares each query with every image; otherwise Milvus picks the index type.
@@ -126,7 +126,7 @@ class Store:
             )
         )
 
-    def open(self, name: str, kind: IndexKind = "index") -> Index:
+    def open(self, name: str, kind: IndexKind = "index") -> MilvusIndex:
         """The index of this name.
 
         Raises:
@@ -163,8 +163,8 @@ class Store:
         """Let go of the Milvus; a later call opens it again."""
         self._connection.close()
 
-    def _index(self, info: IndexInfo) -> Index:
-        return Index(info, self._connection, self._thumbnails(), read_only=self._read_only)
+    def _index(self, info: IndexInfo) -> MilvusIndex:
+        return MilvusIndex(info, self._connection, self._thumbnails(), read_only=self._read_only)
 
     def _thumbnails(self) -> Thumbnails:
         if self._folder is None:
@@ -177,17 +177,17 @@ class Store:
         return [images for images in collections if images.exists()]
 
 
-def index_store(settings: Settings) -> Store:
+def index_store(settings: Settings) -> MilvusStore:
     """The store of people's indexes; connects late."""
     return _store(settings.index_uri, settings)
 
 
-def gallery_store(settings: Settings) -> Store:
+def gallery_store(settings: Settings) -> MilvusStore:
     """The store of evaluation galleries; connects late."""
     return _store(settings.gallery_uri, settings)
 
 
-def _store(uri: str, settings: Settings) -> Store:
-    return Store(
+def _store(uri: str, settings: Settings) -> MilvusStore:
+    return MilvusStore(
         uri, settings.milvus_token, data_dir=settings.data_dir, read_only=settings.read_only
     )

@@ -79,6 +79,10 @@ def _mean(
 def _report(
     run: Annotated[Path, typer.Argument(help="Folder of a run, or its name.")],
     html: Annotated[Path, typer.Option(help="The page to write; it is replaced.")],
+    measure: Annotated[
+        str | None,
+        typer.Option(help="What composing and groups are told in, as of compare; else recall@10."),
+    ] = None,
     queries: Annotated[
         int, typer.Option(min=0, max=1000, help="How many of the worst and best queries to show.")
     ] = 10,
@@ -92,7 +96,8 @@ def _report(
 
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token))
-        lacks = write_report(open_run(run, settings.runs_dir), html, settings, count=queries)
+        opened = open_run(run, settings.runs_dir)
+        lacks = write_report(opened, html, settings, measure=measure, count=queries)
     if as_json:
         print_document({"report": str(html), "notes": lacks})
     else:

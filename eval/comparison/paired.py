@@ -173,6 +173,18 @@ class Comparison:
             "notes": list(self.notes),
         }
 
+    def csv(self) -> str:
+        """A line for each contender beside the first, and measure."""
+        import pandas
+
+        first, *others = self.contenders
+        rows = [
+            {"run": other.label, "against": first.label, "measure": name, **asdict(it)}
+            for other, differences in zip(others, self.differences, strict=True)
+            for name, it in differences.items()
+        ]
+        return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+
 
 def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
     """What the figures of a comparison do not say, a sentence each."""

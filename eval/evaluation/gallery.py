@@ -9,7 +9,7 @@ from cir.encoders.protocol import Encoder, require_same_encoder
 from cir.errors import EncoderMismatchError, UsageError
 from cir.indexing.folder import FailedImage, ingest
 from cir.progress import OnProgress
-from cir.store import ImageRecord, Index, IndexInfo, Store, image_id
+from cir.store import ImageRecord, IndexInfo, MilvusIndex, MilvusStore, image_id
 from eval.errors import BenchWayOut
 
 _NAME_LENGTH = 40  # of a folder's name in a gallery's: index names are bounded
@@ -31,7 +31,7 @@ class Gallery:
 
     label: str
     folder: Path
-    index: Index
+    index: MilvusIndex
     encoder: Encoder
     paths: frozenset[str]
     fingerprint: str
@@ -43,7 +43,7 @@ class Gallery:
 
 
 def open_folder(
-    store: Store,
+    store: MilvusStore,
     folder: Path,
     encoder: Encoder,
     on_progress: OnProgress | None = None,
@@ -79,7 +79,7 @@ def open_folder(
 
 
 def open_index(
-    index: Index,
+    index: MilvusIndex,
     encoder: Encoder | str | None,
     load: Callable[[IndexInfo], Encoder],
 ) -> Gallery:
@@ -139,7 +139,7 @@ def content_fingerprint(records: Iterable[ImageRecord]) -> str:
 def _gallery(
     label: str,
     folder: Path,
-    index: Index,
+    index: MilvusIndex,
     encoder: Encoder,
     failed: Sequence[FailedImage] = (),
 ) -> Gallery:

@@ -11,10 +11,11 @@ from cir.encoders.protocol import Encoder, files_of
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
+from cir.library import Index
 from cir.progress import OnProgress
-from cir.search import MODES
+from cir.search import MODES, USUAL, SearchOptions, bench_options
 from cir.settings import Settings
-from cir.store import Index, gallery_store, index_store
+from cir.store import gallery_store, index_store
 from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
 from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
@@ -35,7 +36,7 @@ class Request:
     Attributes:
         gallery: folder of images; either this or `index`. None for both takes the images that
             the labelled set knows.
-        index: a person's index, or its display name.
+        index: a person's index, which knows its encoder, or its display name.
         encoder: an encoder, its name, or `module:attribute`; None takes the index's own, or the
             one of the settings.
         ablations: whether to run image, text and their sum beside the composed query.
@@ -48,6 +49,8 @@ class Request:
         weights, tokenizer: where the files of a named encoder are; None where they were, or are
             found.
         precision: a named encoder's arithmetic; "auto" is the index's own.
+        options: how each query is searched: those of `cir.search.SearchOptions` that are the
+            bench's.
     """
 
     gallery: Path | None = None
@@ -62,6 +65,7 @@ class Request:
     weights: str | None = None
     tokenizer: str | None = None
     precision: str = "auto"
+    options: SearchOptions = USUAL
 
 
 def run(
@@ -112,6 +116,7 @@ def run(
                 modes=modes,
                 keep_reference=keep,
                 depth=depth,
+                options=request.options,
                 on_progress=on_progress,
             )
 
@@ -200,9 +205,11 @@ def _open_gallery(
         encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
     if request.index is not None:
         with watch.measure("gallery"):
-            index = request.index
-            if isinstance(index, str):
-                index = index_store(settings).open(index)
+            if isinstance(request.index, str):
+                index = index_store(settings).open(request.index)
+            else:
+                index = request.index
+                encoder = encoder or request.index.encoder
             gallery = open_index(
                 index,
                 encoder,
@@ -261,6 +268,7 @@ def _provenance(
             "keep_reference": request.keep_reference,
             "allow_missing": request.allow_missing,
             "depth": request.depth,
+            **{each.name: getattr(request.options, each.name) for each in bench_options()},
         },
         "encoder_fingerprint": encoder.fingerprint,
         "precision": encoder.precision,

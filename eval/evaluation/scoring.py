@@ -1,7 +1,7 @@
 """From rankings to figures: of a run, or of a file that any system wrote."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ from cir.errors import UsageError
 from eval.measures import Ids, Measure, Relevance, Values, judge, mean, score
 from eval.runs.rankings import read_rankings
 from eval.runs.ranks import COMPOSED, composition_gain
-from eval.sets.formats import Rankings
 from eval.sets.labelled import Absent, LabelledSet
 
 
@@ -61,19 +60,17 @@ def score_file(
     """
     _check_judged(labelled)
     ranked = read_rankings(run, labelled)
-    notes = _missing(labelled, ranked, run)
     main: Mapping[str, Ids] | None = ranked.by_query
     subset: Mapping[str, Ids] | None = None
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
     elif subset_run is not None:
-        among = read_rankings(subset_run, labelled)
-        notes += _missing(labelled, among, subset_run)
-        subset = among.by_query
+        subset = read_rankings(subset_run, labelled).by_query
     scored = score_rankings(
-        labelled, main, subset, keep_reference=keep_reference, measures=measures
+        labelled, main, subset, keep_reference=keep_reference, measures=measures, name=str(run)
     )
-    return Scored(scored.document, tuple(notes), scored.left_out)
+    more = _missing(labelled, subset or {}, str(subset_run)) if subset_run and main else ()
+    return replace(scored, notes=(*scored.notes, *more))
 
 
 def score_rankings(
@@ -83,6 +80,7 @@ def score_rankings(
     *,
     keep_reference: bool | None = None,
     measures: Sequence[Measure] | None = None,
+    name: str = "The given run",
 ) -> Scored:
     """Score rankings; queries without one count 0.
 
@@ -95,6 +93,7 @@ def score_rankings(
         keep_reference: whether the reference stays where it was ranked; None takes the set's own
             protocol.
         measures: what is reported; None takes the set's own protocol.
+        name: what to call the rankings in notes: the start of a sentence.
 
     Raises:
         UsageError: the set has no targets, or a measure is not for it.
@@ -112,7 +111,8 @@ def score_rankings(
         keep_reference = labelled.protocol.keep_reference
     relevance = judged(labelled, rankings or {}, subsets, keep_reference=keep_reference)
     document = {"set": labelled.name, **figures_of(labelled, score(relevance, reported))}
-    return Scored(document, left_out=left_out)
+    ranked = subsets if rankings is None else rankings
+    return Scored(document, tuple(_missing(labelled, ranked or {}, name)), left_out)
 
 
 def judged(
@@ -240,12 +240,12 @@ def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
             )
 
 
-def _missing(labelled: LabelledSet, rankings: Rankings, run: Path) -> list[str]:
-    missing = [query.id for query in labelled.queries if query.id not in rankings.by_query]
+def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> list[str]:
+    missing = [query.id for query in labelled.queries if query.id not in rankings]
     if not missing:
         return []
     return [
-        f"{run} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
+        f"{name} ranks nothing for {len(missing)} of {len(labelled.queries)} queries "
         f"(for example {missing[0]!r}); they count 0."
     ]
 

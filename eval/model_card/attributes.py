@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cir.indexing.metadata import MetadataTable, read_table
-from cir.store import Index, image_id
+from cir.store import MilvusIndex, image_id
 from eval.measures import Recall
 from eval.runs.reading import Run
 from eval.sets.labelled import LabelledQuery, LabelledSet
@@ -43,7 +43,7 @@ def caption_recall(run: Run) -> Mapping[str, float]:
     }
 
 
-def same_type_rate(index: Index, attributes: Attributes) -> float:
+def same_type_rate(index: MilvusIndex, attributes: Attributes) -> float:
     """Share of an image's ten nearest images that are of its type, the mean over all images."""
     types = np.array([str(values.get(TYPE, "")) for values in attributes.values()])
     rows = index.vectors([image_id(path) for path in attributes])

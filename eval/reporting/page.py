@@ -5,7 +5,7 @@ import io
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from eval.comparison.paired import (
     points,
     usual_measure,
 )
+from eval.measures import Measure, explained, heading, parse_measure
 from eval.reporting.curve_svg import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
@@ -47,25 +48,29 @@ class Shown:
     is_target: bool
 
 
-def write_report(run: Run, file: Path, settings: Settings, *, count: int = 10) -> list[str]:
+def write_report(
+    run: Run, file: Path, settings: Settings, *, measure: str | None = None, count: int = 10
+) -> list[str]:
     """Write the page of a run; a file of this name is replaced.
 
     Args:
         run: one on disk, or an upload: then without single queries.
         file: ends in .html or .htm.
         settings: say where galleries are.
+        measure: what composing and groups are told in; None takes the usual one.
         count: how many of the worst and of the best queries are shown.
 
     Returns:
         What the page lacks, a sentence each.
 
     Raises:
-        UsageError: the file's name ends otherwise, or the run's table is damaged.
+        UsageError: the file's name ends otherwise, the run's table is damaged, or the run does not
+            tell of the measure.
         RecomposeError: the disk refuses.
     """
     if file.suffix.lower() not in {".html", ".htm"}:
         raise UsageError(f"{file} does not end in .html: the report is an HTML page.")
-    page, lacks = report_page(run, settings, count=count)
+    page, lacks = report_page(run, settings, measure=measure, count=count)
     partial = file.with_name(f".{file.name}-{secrets.token_hex(6)}")
     try:
         partial.write_text(page, encoding="utf-8")
@@ -79,10 +84,18 @@ def write_report(run: Run, file: Path, settings: Settings, *, count: int = 10) -
 
 
 def report_page(
-    run: Run, settings: Settings, *, count: int = 10, local: bool = True
+    run: Run,
+    settings: Settings,
+    *,
+    measure: str | None = None,
+    count: int = 10,
+    local: bool = True,
 ) -> tuple[str, list[str]]:
     """The page, and what it lacks; see `write_report`, and `cir.access` for `local`."""
     table = rank_table(run)
+    if measure is not None:
+        run = _with_measure(run, table, parse_measure(measure))
+    chosen = measure or (usual_measure(list(run.metrics)) if run.metrics else "")
     lacks: list[str] = []
     queries: list[dict[str, Any]] = []
     if table is None:
@@ -106,9 +119,11 @@ def report_page(
         level=LEVEL,
         names=MODE_NAMES,
         parts=_measure_parts(list(run.metrics)),
-        gain=_gain(run),
+        gain=_gain(run, chosen),
+        heading=heading,
+        explained=explained,
         curves=_curves(table),
-        groups=_groups(run, table),
+        groups=_groups(table, chosen),
         queries=queries,
         lacks=lacks,
         notes=[note for note in run.document.get("notes") or () if isinstance(note, str)],
@@ -145,10 +160,21 @@ def gain_difference(run: Run, measure: str) -> Difference | None:
     return compared.differences[0][measure]
 
 
-def _gain(run: Run) -> dict[str, Any] | None:
-    if not run.metrics:
-        return None
-    measure = usual_measure(list(run.metrics))
+def _with_measure(run: Run, table: RankTable | None, measure: Measure) -> Run:
+    """The run with figures of this measure, too."""
+    name = str(measure)
+    if name in run.metrics:
+        return run
+    if table is None:
+        raise UsageError(f"{run.name} has no table of queries to work {name} out of.")
+    for mode in table.ranks:
+        table.values_of(measure, mode)
+    worked_out = table.figures([name])
+    modes = {mode: {**of, name: worked_out[mode][name]} for mode, of in run.modes.items()}
+    return replace(run, modes=modes)
+
+
+def _gain(run: Run, measure: str) -> dict[str, Any] | None:
     gain = composition_gain(run.modes, measure)
     if gain is None:
         return None
@@ -167,14 +193,13 @@ def _curves(table: RankTable | None) -> Markup | None:
     return Markup(curves_svg(curves))  # which escapes its text
 
 
-def _groups(run: Run, table: RankTable | None) -> dict[str, Any] | None:
+def _groups(table: RankTable | None, measure: str) -> dict[str, Any] | None:
     if table is None or not table.group_names:
         return None
-    measure = usual_measure(list(run.metrics))
     rows = {}
     for name in table.group_names:
         part = table.of_group(name)
-        rows[name] = (len(part.groups), {m: f[measure] for m, f in part.figures().items()})
+        rows[name] = (len(part.groups), {m: f[measure] for m, f in part.figures([measure]).items()})
     return {"measure": measure, "rows": rows, "modes": list(table.ranks)}
 
 

@@ -9,7 +9,7 @@ from cir.errors import ImageError, RecomposeError
 from cir.images import open_image, thumbnail
 from cir.indexing.walk import walk_images
 from cir.settings import Settings
-from cir.store import Index, IndexInfo, Store, gallery_store, image_id, index_store
+from cir.store import IndexInfo, MilvusIndex, MilvusStore, gallery_store, image_id, index_store
 from eval.runs.queries import asked_queries
 from eval.runs.reading import Run
 from eval.sets.catalogue import NATIVE_NAME
@@ -24,7 +24,7 @@ class Pictures:
     """
 
     def __init__(
-        self, run: Run, settings: Settings, *, local: bool, store: Store | None = None
+        self, run: Run, settings: Settings, *, local: bool, store: MilvusStore | None = None
     ) -> None:
         """Name what to look at; the gallery's index is opened when it is needed.
 
@@ -41,7 +41,7 @@ class Pictures:
         self._store = store
 
     @cached_property
-    def _index(self) -> Index | None:
+    def _index(self) -> MilvusIndex | None:
         """The gallery's index, where it is still there."""
         name, kind = self._gallery.get("name"), self._gallery.get("kind")
         if not isinstance(name, str) or kind not in {"gallery", "index"}:
@@ -103,7 +103,7 @@ def queries_of(run: Run, pictures: Pictures) -> dict[str, LabelledQuery]:
     return asked_queries(run, None if by_path else pictures.paths)
 
 
-def indexed_reference(run: Run, query: LabelledQuery, store: Store) -> tuple[str, str] | None:
+def indexed_reference(run: Run, query: LabelledQuery, store: MilvusStore) -> tuple[str, str] | None:
     """Name of an index that holds a query's reference image, and the image's id there.
 
     None where neither the index that was searched has it, nor one of the same folder.
@@ -115,7 +115,7 @@ def indexed_reference(run: Run, query: LabelledQuery, store: Store) -> tuple[str
     return None
 
 
-def _indexes(run: Run, store: Store) -> list[IndexInfo]:
+def _indexes(run: Run, store: MilvusStore) -> list[IndexInfo]:
     """Indexes that may hold the run's images, those of its encoder first."""
     gallery, encoder = run.part("gallery"), run.document.get("encoder_fingerprint")
     if run.folder is None:

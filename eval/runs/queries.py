@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from cir.errors import UsageError
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, query_table
-from eval.runs.writing import plain_id, trec_id
+from eval.runs.writing import groups_cell, plain_id, trec_id
 from eval.sets.catalogue import NATIVE_NAME, load_set
 from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP, LabelledQuery, located
@@ -90,7 +90,7 @@ def query_rows(
         group: the one group to show; None for all.
         text: part of the instruction or of the id, in any case.
     """
-    # Ranks are subtracted, also of a target that neither ranking holds.
+    # A target that a ranking lacks counts as one rank below all that are ranked.
     lost = 1 + max(table.depth, *((rank or 0) for rank in (before or {}).values()), 0)
     rows = []
     for place, query_id in enumerate(table.ids):
@@ -144,6 +144,23 @@ def frame(run: Run) -> "DataFrame":
     for mode, values in table.values.items():
         columns |= {f"{mode} {name}": column for name, column in values.items()}
     return pd.DataFrame(columns)
+
+
+def queries_csv(rows: Sequence[QueryRow]) -> str:
+    """A line for each query: the ranks are those of the first target, empty without one."""
+    import pandas
+
+    table = pandas.DataFrame(
+        {
+            "id": [row.id for row in rows],
+            "group": [groups_cell(row.groups) for row in rows],
+            "instruction": [row.instruction for row in rows],
+            "rank": [row.rank or "" for row in rows],
+            "before": [row.before or "" for row in rows],
+            "change": [row.change for row in rows],
+        }
+    )
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def ranks_by_id(table: RankTable, mode: str = COMPOSED) -> dict[str, int | None]:

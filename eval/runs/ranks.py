@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from cir.errors import UsageError
 from eval.errors import BenchWayOut
 from eval.measures import DEPTH, MEASURES, Measure, Recall, Values, find_measure, first_ranks, mean
 from eval.sets.labelled import NO_GROUP
+
+if TYPE_CHECKING:
+    from eval.runs.reading import Run
 
 CURVE_DEPTH = 50
 """The largest k of a recall@k curve."""
@@ -117,6 +121,36 @@ class RankTable:
     def _measures(self, mode: str, names: Iterable[str]) -> list[Measure]:
         wanted = (*map(str, MEASURES), *self.values.get(mode, {}), *names)
         return [found for name in dict.fromkeys(wanted) if (found := find_measure(name))]
+
+
+def by_group(
+    run: "Run", table: RankTable | None, further: Iterable[str] = ()
+) -> dict[str, Mapping[str, Mapping[str, float]]]:
+    """Group -> mode -> figures; without the table of ranks of the composed query alone.
+
+    Args:
+        run: whose figures.
+        table: of the run.
+        further: measures beside those of the run, as far as the table tells of them.
+    """
+    if table is not None:
+        names = [*run.metrics, *further]
+        return {name: table.of_group(name).figures(names) for name in table.group_names}
+    return {name: {COMPOSED: figures} for name, figures in run.groups.items()}
+
+
+def figures_csv(run: "Run", table: RankTable | None) -> str:
+    """A line for each mode over all queries, then for each group and mode."""
+    import pandas
+
+    parts = [("all", run.modes), *by_group(run, table).items()]
+    rows: list[dict[str, object]] = [
+        {"run": run.name, "queries": name, "mode": mode}
+        | {measure: figures.get(measure, "") for measure in run.metrics}
+        for name, modes in parts
+        for mode, figures in modes.items()
+    ]
+    return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
 def recall_curve(ranks: Ranks, depth: int = CURVE_DEPTH) -> list[float]:

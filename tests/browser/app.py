@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.places import REPOSITORY
 
+MAIN_SCRIPT = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
 START_SECONDS = 60
 TRIES = 8
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -42,23 +43,28 @@ def settle(page: Page) -> None:
 
 @contextmanager
 def running_app(
-    data_dir: Path | None, log: Path, env: Mapping[str, str] | None = None
+    data_dir: Path | None,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    start: Sequence[str | Path] = MAIN_SCRIPT,
+    folder: Path = REPOSITORY,
 ) -> Iterator[str]:
     """The app on a free port of loopback; gives its address.
 
-    Without a data folder it finds one by itself; `env` is added to its environment.
+    Without a data folder it finds one by itself; `env` is added to its environment. `start` is
+    the command, which takes options of Streamlit; it runs in `folder`.
     """
     settings = {} if data_dir is None else {"CIR_DATA_DIR": str(data_dir)}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    command = [*start, "--server.port", str(port), "--server.address", "127.0.0.1"]
     command += ["--server.headless", "true"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=REPOSITORY,
+            cwd=folder,
             env={**os.environ, **settings, **(env or {})},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, batch_of, files_of
 from cir.indexing.folder import IngestReport, ingest
-from cir.store import ImageRecord, Index, Store
+from cir.store import ImageRecord, MilvusIndex, MilvusStore
 
 
 class CountingEncoder:
@@ -43,7 +43,7 @@ class CountingEncoder:
 class Album:
     """A folder, the store that holds its index, and the encoder that makes it."""
 
-    store: Store
+    store: MilvusStore
     encoder: CountingEncoder
     folder: Path
     name: str
@@ -54,7 +54,7 @@ class Album:
         return ingest(self.store, self.folder, self.name, self.encoder, **options)
 
     @property
-    def index(self) -> Index:
+    def index(self) -> MilvusIndex:
         return self.store.open(self.name)
 
     @property
@@ -72,7 +72,7 @@ def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
     return (*images, len(report.failed))
 
 
-def require_same_content(one: Index, other: Index) -> None:
+def require_same_content(one: MilvusIndex, other: MilvusIndex) -> None:
     """Fail unless both hold the same images with the same embeddings."""
     records, others = list(one.iterate()), list(other.iterate())
     assert records == others

@@ -7,21 +7,21 @@ import pytest
 
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import UnknownIndexError
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.cir.album import Album, CountingEncoder
 from tests.cir.command_line import CommandLine
 from tests.drawn import draw_album
 
 
 @pytest.fixture(scope="session")
-def local_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def local_store(tmp_path_factory: pytest.TempPathFactory) -> MilvusStore:
     """One Milvus Lite file for all tests of this process."""
     folder: Path = tmp_path_factory.mktemp("local")
-    return Store(str(folder / "recompose.db"), data_dir=folder)
+    return MilvusStore(str(folder / "recompose.db"), data_dir=folder)
 
 
 @pytest.fixture
-def unmade_album(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> Album:
+def unmade_album(local_store: MilvusStore, compact: CompactEncoder, tmp_path: Path) -> Album:
     """An empty folder whose index does not exist."""
     folder = tmp_path / "album"
     folder.mkdir()

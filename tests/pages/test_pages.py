@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.places import REPOSITORY
 
 SECONDS = 60
@@ -23,7 +23,7 @@ def index(data_dir: Path, tmp_path: Path) -> str:
     for colour in ("red", "green", "blue"):
         Image.new("RGB", (40, 60), colour).save(folder / f"{colour}.png")
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     ingest(store, folder, "colours", load_encoder("compact"))
     store.close()
     return "colours"
@@ -78,7 +78,7 @@ def test_a_broken_upload_is_one_sentence(index: str) -> None:
 
 def test_an_index_of_an_absent_encoder_is_one_sentence(index: str) -> None:
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     store.create(
         "other",
         kind="index",

@@ -34,9 +34,9 @@ def test_the_menu_waits_for_nothing_of_ours() -> None:
 def test_an_empty_data_folder_is_listed_without_milvus(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from cir.store import Store\n"
+        "from cir.store import MilvusStore\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "assert Store(str(folder / 'recompose.db'), data_dir=folder).list() == []"
+        "assert MilvusStore(str(folder / 'recompose.db'), data_dir=folder).list() == []"
     )
     assert loaded_after(code) == set()
     assert list(tmp_path.iterdir()) == []

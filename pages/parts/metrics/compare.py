@@ -12,13 +12,13 @@ from eval.comparison.paired import (
     compare,
     points,
 )
+from eval.measures import heading
 from eval.runs.ranks import COMPOSED, recall_curve
 from eval.runs.reading import Run, rank_table
-from eval.runs.tables import comparison_csv
 from pages.parts.metrics.charts import curves_chart
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import WORDS
-from pages.parts.metrics.run import NAMES, figure, heading, run_key
+from pages.parts.metrics.run import NAMES, figure, run_key
 from pages.parts.shell.session import people_errors, plain
 
 
@@ -78,7 +78,7 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
     for words in compared.words(measure if measure in compared.measures else None):
         st.markdown(plain(words))
     st.caption(plain(" ".join(compared.notes)))
-    download("Comparison (CSV)", comparison_csv(compared), f"{name}-comparison.csv", "text/csv")
+    download("Comparison (CSV)", compared.csv(), f"{name}-comparison.csv", "text/csv")
     return compared
 
 

@@ -8,9 +8,8 @@ from cir.errors import UsageError
 from eval.reporting.curve_svg import curves_svg
 from eval.reporting.page import report_page
 from eval.runs.rankings import has_submission, submission
-from eval.runs.ranks import COMPOSED, RankTable
+from eval.runs.ranks import COMPOSED, RankTable, figures_csv
 from eval.runs.reading import Run
-from eval.runs.tables import figures_csv
 from pages.parts.shell.session import is_local, plain, session_settings
 
 Content = str | bytes | Callable[[], str | bytes]

@@ -10,10 +10,16 @@ import streamlit as st
 from cir.errors import RecomposeError, UsageError
 from eval.comparison.paired import Contender, count_of
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
-from eval.runs.queries import Order, QueryRow, query_rows, ranked_paths, ranks_by_id
+from eval.runs.queries import (
+    Order,
+    QueryRow,
+    queries_csv,
+    query_rows,
+    ranked_paths,
+    ranks_by_id,
+)
 from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
-from eval.runs.tables import queries_csv
 from eval.sets.labelled import LabelledQuery
 from pages.parts.metrics.downloads import download
 from pages.parts.search.query import REFERENCE_PARAMETER

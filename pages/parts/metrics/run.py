@@ -8,11 +8,10 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
-from eval.measures import FAMILIES, MEASURES, parse_measure
+from eval.measures import FAMILIES, MEASURES, explained, heading, parse_measure
 from eval.reporting.page import gain_difference, made_with
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain
+from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, by_group, composition_gain
 from eval.runs.reading import Figures, Run, rank_table
-from eval.runs.tables import by_group
 from pages.parts.metrics.charts import bars_chart, curves_chart
 from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
@@ -24,11 +23,6 @@ NAMES = tuple(str(measure) for measure in MEASURES)
 MEASURES_HELP = "\n".join(f"- {kind.pattern()}: {kind.help}" for kind in FAMILIES.values())
 _ALL = "All queries"
 _MOST_GROUPS = 30  # that a chart shows
-
-
-def heading(measure: str) -> str:
-    """A measure's name as a table's heading."""
-    return "MRR" if measure == "mrr" else measure
 
 
 def figure(values: Figures, measure: str) -> str:
@@ -110,8 +104,7 @@ def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | Non
         border="horizontal",
         alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
     )
-    kinds = dict.fromkeys(type(measure) for measure in MEASURES)
-    st.caption(" ".join(f"{heading(kind.pattern())}: {kind.help}." for kind in kinds))
+    st.caption(explained(NAMES))
     more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
     if not more and table is None:
         return None
@@ -120,7 +113,9 @@ def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | Non
         place = st.container()
         typed = None if table is None else _typed_measure(table)
         if table is not None and typed is not None:
-            modes, more = table.figures([*more, typed]), list(dict.fromkeys([*more, typed]))
+            told = table.figures([typed])
+            modes = {mode: {**values, **told.get(mode, {})} for mode, values in modes.items()}
+            more = list(dict.fromkeys([*more, typed]))
         if more:
             place.table(
                 [

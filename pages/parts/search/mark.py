@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from cir.store import Hit, Index
+from cir.store import Hit, MilvusIndex
 from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
 from pages.parts.search.query import Asked
 from pages.parts.shell.navigation import METRICS_FILE
@@ -18,7 +18,7 @@ _ADDED = "mark_added"
 _UPLOADS = "mark_uploads"
 
 
-def offer_marking(index: Index, asked: Asked, hits: Sequence[Hit]) -> str | None:
+def offer_marking(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str | None:
     """The form above the results; gives the query's key while its targets are being marked."""
     if not may_change() or not st.toggle(
         "Mark targets",

@@ -7,8 +7,9 @@ import streamlit as st
 
 from cir.images import SUFFIXES
 from cir.search.facets import suggested_conditions
+from cir.search.options import SearchOptions
 from cir.search.references import Reference, indexed_reference, uploaded_reference
-from cir.store import Index
+from cir.store import MilvusIndex
 from pages.parts.shell.session import is_local, people_errors, plain, session_settings
 
 EXAMPLES = ("in red", "in navy blue", "striped", "for women")
@@ -25,8 +26,7 @@ class Asked:
 
     reference: Reference | None
     instruction: str
-    where: tuple[str, ...]
-    limit: int
+    options: SearchOptions
 
     @property
     def is_empty(self) -> bool:
@@ -34,7 +34,7 @@ class Asked:
         return self.reference is None and not self.instruction.strip()
 
 
-def ask(index: Index) -> Asked | None:
+def ask(index: MilvusIndex) -> Asked | None:
     """Show the widgets; give what they hold, or None where the reference cannot be used."""
     left, right = st.columns([2, 3], gap="medium")
     reference, usable = None, False
@@ -43,8 +43,8 @@ def ask(index: Index) -> Asked | None:
         usable = True
     with right:
         instruction = _instruction()
-        where, limit = _narrow(index)
-    return Asked(reference, instruction, where, limit) if usable else None
+        options = _narrow(index)
+    return Asked(reference, instruction, options) if usable else None
 
 
 def use_as_reference(key: str) -> None:
@@ -62,7 +62,7 @@ def _forget_reference() -> None:
     st.query_params.pop(REFERENCE_PARAMETER, None)
 
 
-def _reference(index: Index) -> Reference | None:
+def _reference(index: MilvusIndex) -> Reference | None:
     upload = st.file_uploader(
         "Reference image",
         type=[suffix.lstrip(".") for suffix in sorted(SUFFIXES)],
@@ -99,7 +99,7 @@ def _take_example(example: str) -> None:
     st.session_state["instruction"] = example
 
 
-def _narrow(index: Index) -> tuple[tuple[str, ...], int]:
+def _narrow(index: MilvusIndex) -> SearchOptions:
     """Filters and number of results, folded away until they are needed."""
     chosen = bool(st.session_state.get("where")) or "where" in st.query_params
     with st.expander("Filters and number of results", expanded=chosen, icon=":material/tune:"):
@@ -117,14 +117,14 @@ def _narrow(index: Index) -> tuple[tuple[str, ...], int]:
         limit = st.segmented_control(
             "Results", LIMITS, default=LIMITS[1], required=True, key="limit", bind="query-params"
         )
-    return tuple(where), limit or LIMITS[1]
+    return SearchOptions(limit or LIMITS[1], tuple(where))
 
 
-def _offers(index: Index) -> list[str]:
+def _offers(index: MilvusIndex) -> list[str]:
     info = index.info
     return _cached_offers(index, info.collection, info.updated)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def _cached_offers(_index: Index, collection: str, updated: str) -> list[str]:
+def _cached_offers(_index: MilvusIndex, collection: str, updated: str) -> list[str]:
     return suggested_conditions(_index.some(FACET_RECORDS), _index.info.columns)

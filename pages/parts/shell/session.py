@@ -12,7 +12,7 @@ from cir.access import Gate
 from cir.encoders.protocol import Encoder
 from cir.errors import RecomposeError, Words
 from cir.settings import Settings, load_settings
-from cir.store import Index, IndexInfo, Store, gallery_store, index_store
+from cir.store import IndexInfo, MilvusIndex, MilvusStore, gallery_store, index_store
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
@@ -56,18 +56,18 @@ def is_local() -> bool:
     return st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
 
 
-def store() -> Store:
+def store() -> MilvusStore:
     """The store of people's indexes, shared by every session of the same rights."""
     return _store(session_settings())
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
-def _store(now: Settings) -> Store:
+def _store(now: Settings) -> MilvusStore:
     return index_store(now)
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
-def galleries() -> Store:
+def galleries() -> MilvusStore:
     """The store of evaluation galleries, to look at."""
     return gallery_store(replace(settings(), read_only=True))
 
@@ -102,12 +102,12 @@ def pick_index() -> None:
         st.session_state[INDEX_KEY] = asked if asked in names else names[0]
     # Not bound to the URL by Streamlit, which leaves a default out: a link must name its index,
     # whichever comes first when it is opened.
-    chosen = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
+    chosen = st.sidebar.selectbox("MilvusIndex", names, key=INDEX_KEY)
     if st.query_params.get(INDEX_KEY) != chosen:
         st.query_params[INDEX_KEY] = chosen
 
 
-def chosen_index() -> Index | None:
+def chosen_index() -> MilvusIndex | None:
     """The index chosen in the sidebar; None while there is none."""
     name = st.session_state.get(INDEX_KEY)
     return store().open(name) if name else None

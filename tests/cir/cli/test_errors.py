@@ -10,7 +10,7 @@ import pytest
 
 from cir.encoders.compact.encoder import FOLDER, CompactEncoder
 from cir.indexing.folder import ingest
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.cir.command_line import CommandLine
 from tests.drawn import BAD_FILES, draw_album
 
@@ -42,9 +42,9 @@ def busy(
     code = """
 import sys
 from pathlib import Path
-from cir.store import Store
+from cir.store import MilvusStore
 facts = {"encoder": "e", "fingerprint": "f", "precision": "exact", "dim": 4}
-Store(sys.argv[1], data_dir=Path(sys.argv[1]).parent, idle_seconds=600).create("x", **facts)
+MilvusStore(sys.argv[1], data_dir=Path(sys.argv[1]).parent, idle_seconds=600).create("x", **facts)
 print("open", flush=True)
 input()
 """
@@ -111,7 +111,7 @@ def test_an_index_of_another_encoder_names_both(cir: CommandLine, tmp_path: Path
         file.write("\n")
     other = CompactEncoder(tmp_path / "weights")
     folder = draw_album(tmp_path / "album", kinds=1)
-    store = Store(str(cir.data_dir / "recompose.db"), data_dir=cir.data_dir)
+    store = MilvusStore(str(cir.data_dir / "recompose.db"), data_dir=cir.data_dir)
     ingest(store, folder, "other", other)
     store.close()
     shutil.copy(FOLDER / "tokenizer.json", tmp_path / "weights")  # what it remembers has changed
@@ -154,8 +154,8 @@ def crash(self):
     print("noise on standard output")
     import os; os.write(1, b"noise below it")
     raise RuntimeError("out of order")
-from cir.store.store import Store
-Store.list = crash
+from cir.store.store import MilvusStore
+MilvusStore.list = crash
 from cir.cli.app import app
 app()
 """

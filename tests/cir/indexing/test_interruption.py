@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cir.encoders.compact.encoder import CompactEncoder
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.cir.album import Album, CountingEncoder, counts, require_same_content
 from tests.cir.command_line import CommandLine
 from tests.drawn import draw_album
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(local_store: Store, compact: CompactEncoder, folder: Path) -> Album:
+def undisturbed(local_store: MilvusStore, compact: CompactEncoder, folder: Path) -> Album:
     """The index that nothing interrupted."""
     album = Album(local_store, CountingEncoder(compact), folder, "killed")
     album.ingest()
@@ -80,7 +80,7 @@ def test_a_killed_ingest_continues_to_the_same_index(
     _, errors = process.communicate(timeout=100)
     assert process.returncode == -signal.SIGKILL, errors
     file = command_line.data_dir / "recompose.db"
-    store = Store(str(file), data_dir=command_line.data_dir)
+    store = MilvusStore(str(file), data_dir=command_line.data_dir)
     album = Album(store, undisturbed.encoder, undisturbed.folder, "killed")
     assert album.index.info.state == "building"
     report = album.ingest()
@@ -139,7 +139,7 @@ def test_a_kill_at_no_chosen_moment_loses_nothing_either(
     process.communicate()
     report = command_line.document(*arguments)
     assert report["added"] + report["unchanged"] == 18
-    store = Store(str(command_line.data_dir / "recompose.db"), data_dir=command_line.data_dir)
+    store = MilvusStore(str(command_line.data_dir / "recompose.db"), data_dir=command_line.data_dir)
     require_same_content(store.open("killed"), undisturbed.index)
     store.close()
 

@@ -16,7 +16,7 @@ from cir.indexing.uploads import Upload
 from cir.jobs.background import Job, Jobs
 from cir.jobs.indexes import Indexed, IndexJobs
 from cir.settings import Settings
-from cir.store import IndexInfo, Store
+from cir.store import IndexInfo, MilvusStore
 from tests.cir.album import CountingEncoder
 from tests.drawn import content, draw_album, solid
 
@@ -46,7 +46,7 @@ def name() -> str:
 
 
 @pytest.fixture
-def jobs(local_store: Store, compact: CompactEncoder, tmp_path: Path) -> IndexJobs:
+def jobs(local_store: MilvusStore, compact: CompactEncoder, tmp_path: Path) -> IndexJobs:
     settings = Settings(
         milvus_uri=None, milvus_token=None, data_dir=tmp_path / "data", encoder="compact"
     )
@@ -191,7 +191,7 @@ def test_read_only_refuses_every_job(jobs: IndexJobs, name: str) -> None:
 
 def test_jobs_of_another_store_are_not_shown(jobs: IndexJobs, name: str, tmp_path: Path) -> None:
     finished(jobs.build_from_uploads(name, [RED], "compact"))
-    other = Store(str(tmp_path / "other.db"), data_dir=tmp_path)
+    other = MilvusStore(str(tmp_path / "other.db"), data_dir=tmp_path)
     elsewhere = replace(jobs, store=other)
     assert elsewhere.all() == []
     jobs.forget(name)

@@ -13,7 +13,7 @@ from cir.images import content_hash
 from cir.indexing.folder import ingest
 from cir.search.references import indexed_reference, uploaded_reference
 from cir.settings import Settings, load_settings
-from cir.store import Index, Store, image_id, index_store
+from cir.store import MilvusIndex, MilvusStore, image_id, index_store
 
 KEY = image_id("red.png")
 
@@ -24,14 +24,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
+def store(settings: Settings) -> Iterator[MilvusStore]:
     store = index_store(settings)
     yield store
     store.close()
 
 
 @pytest.fixture
-def index(store: Store, tmp_path: Path) -> Index:
+def index(store: MilvusStore, tmp_path: Path) -> MilvusIndex:
     folder = tmp_path / "pictures"
     folder.mkdir()
     Image.new("RGB", (600, 400), "red").save(folder / "red.png")
@@ -39,14 +39,14 @@ def index(store: Store, tmp_path: Path) -> Index:
     return store.open("one")
 
 
-def test_the_original_serves_where_it_may_be_read(index: Index, settings: Settings) -> None:
+def test_the_original_serves_where_it_may_be_read(index: MilvusIndex, settings: Settings) -> None:
     reference = indexed_reference(index, KEY, settings, local=True)
     assert (reference.image.size, reference.is_thumbnail) == ((600, 400), False)
     assert reference.name == "red.png"
 
 
 def test_outside_of_the_roots_the_thumbnail_serves(
-    index: Index, settings: Settings, tmp_path: Path
+    index: MilvusIndex, settings: Settings, tmp_path: Path
 ) -> None:
     for closed, local in (
         (settings, False),
@@ -59,13 +59,13 @@ def test_outside_of_the_roots_the_thumbnail_serves(
 
 
 def test_a_file_that_changed_since_is_not_the_reference(
-    index: Index, settings: Settings, tmp_path: Path
+    index: MilvusIndex, settings: Settings, tmp_path: Path
 ) -> None:
     Image.new("RGB", (600, 400), "blue").save(tmp_path / "pictures" / "red.png")
     assert indexed_reference(index, KEY, settings, local=True).is_thumbnail
 
 
-def test_an_id_that_is_not_there_is_an_error(index: Index, settings: Settings) -> None:
+def test_an_id_that_is_not_there_is_an_error(index: MilvusIndex, settings: Settings) -> None:
     with pytest.raises(UsageError, match="no longer"):
         indexed_reference(index, "0" * 32, settings, local=True)
 

@@ -11,7 +11,7 @@ from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import UsageError
 from cir.images import open_reference
 from cir.search import MODES, Mode, Query, SearchOptions, embed, search, search_batch
-from cir.store import Hit, Index, Store, image_id
+from cir.store import Hit, MilvusIndex, MilvusStore, image_id
 from tests.cir.album import Album, CountingEncoder
 from tests.drawn import COLOURS, draw_album, solid, striped
 
@@ -20,8 +20,8 @@ RED = solid("red")
 
 @pytest.fixture(scope="module")
 def index(
-    local_store: Store, compact: CompactEncoder, tmp_path_factory: pytest.TempPathFactory
-) -> Index:
+    local_store: MilvusStore, compact: CompactEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> MilvusIndex:
     """Eighteen pictures with their colour and number, one of them twice."""
     folder = draw_album(tmp_path_factory.mktemp("search") / "album")
     (folder / "copy of red.png").write_bytes((folder / "red.png").read_bytes())
@@ -41,7 +41,7 @@ def paths(hits: list[Hit]) -> list[str]:
     [Query(RED, "in blue"), Query(RED), Query(None, "in blue"), Query(RED, "  \n ")],
     ids=["composed", "image", "text", "blank text"],
 )
-def test_hits_are_sorted_cosines(index: Index, compact: CompactEncoder, query: Query) -> None:
+def test_hits_are_sorted_cosines(index: MilvusIndex, compact: CompactEncoder, query: Query) -> None:
     hits = search(index, compact, query, SearchOptions(100))
     assert len(hits) == 19
     assert all(-1 <= hit.score <= 1 for hit in hits)
@@ -53,14 +53,14 @@ def test_hits_are_sorted_cosines(index: Index, compact: CompactEncoder, query: Q
     assert all(hit.id == image_id(hit.path) for hit in hits)
 
 
-def test_an_image_finds_itself_first(index: Index, compact: CompactEncoder) -> None:
+def test_an_image_finds_itself_first(index: MilvusIndex, compact: CompactEncoder) -> None:
     hits = search(index, compact, Query(striped("green")), SearchOptions(3))
     assert len(hits) == 3
     assert hits[0].path == "striped/green striped.png"
     assert hits[0].score == pytest.approx(1, abs=1e-5)
 
 
-def test_hits_carry_their_metadata(index: Index, compact: CompactEncoder) -> None:
+def test_hits_carry_their_metadata(index: MilvusIndex, compact: CompactEncoder) -> None:
     hits = search(index, compact, Query(RED), SearchOptions(2))
     assert {hit.path: dict(hit.metadata) for hit in hits} == {
         "red.png": {"file": "red", "colour": "red", "number": 0},
@@ -69,7 +69,7 @@ def test_hits_carry_their_metadata(index: Index, compact: CompactEncoder) -> Non
 
 
 def test_the_reference_is_left_out_by_content(
-    index: Index, compact: CompactEncoder, tmp_path: Path
+    index: MilvusIndex, compact: CompactEncoder, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "another name.png"
     source = index.info.source
@@ -83,11 +83,13 @@ def test_the_reference_is_left_out_by_content(
     assert len(search(index, compact, Query(image, "", content), SearchOptions(5))) == 5
 
 
-def test_a_reference_of_other_content_leaves_all_in(index: Index, compact: CompactEncoder) -> None:
+def test_a_reference_of_other_content_leaves_all_in(
+    index: MilvusIndex, compact: CompactEncoder
+) -> None:
     assert len(search(index, compact, Query(RED, content_hash="0" * 32), SearchOptions(100))) == 19
 
 
-def test_given_ids_are_left_out(index: Index, compact: CompactEncoder) -> None:
+def test_given_ids_are_left_out(index: MilvusIndex, compact: CompactEncoder) -> None:
     ids = [image_id("red.png"), image_id("not there.png")]
     assert "red.png" not in paths(
         search(index, compact, Query(RED), SearchOptions(100), exclude_ids=ids)
@@ -105,27 +107,29 @@ def test_given_ids_are_left_out(index: Index, compact: CompactEncoder) -> None:
     ids=str,
 )
 def test_all_conditions_must_hold(
-    index: Index, compact: CompactEncoder, where: list[str], expected: list[str]
+    index: MilvusIndex, compact: CompactEncoder, where: list[str], expected: list[str]
 ) -> None:
     found = search(index, compact, Query(RED), SearchOptions(where=tuple(where)))
     assert sorted(paths(found)) == expected
 
 
-def test_an_unknown_column_is_told_the_columns(index: Index, compact: CompactEncoder) -> None:
+def test_an_unknown_column_is_told_the_columns(index: MilvusIndex, compact: CompactEncoder) -> None:
     with pytest.raises(UsageError, match=r"no column .color.*colour, file, number"):
         search(index, compact, Query(RED), SearchOptions(where=("color=red",)))
 
 
 @pytest.mark.parametrize("query", [Query(), Query(None, " \n\t")])
 def test_an_empty_query_is_one_sentence(
-    index: Index, compact: CompactEncoder, query: Query
+    index: MilvusIndex, compact: CompactEncoder, query: Query
 ) -> None:
     with pytest.raises(UsageError, match=r"^The query is empty: give .*\.$"):
         search(index, compact, query)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 20_000])
-def test_a_limit_out_of_range_is_refused(index: Index, compact: CompactEncoder, limit: int) -> None:
+def test_a_limit_out_of_range_is_refused(
+    index: MilvusIndex, compact: CompactEncoder, limit: int
+) -> None:
     with pytest.raises(UsageError, match="1 to 16384"):
         search(index, compact, Query(RED), SearchOptions(limit))
 
@@ -169,7 +173,7 @@ def test_a_mode_says_what_it_lacks(
         embed(compact, [query], mode)  # type: ignore[arg-type]
 
 
-def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEncoder) -> None:
+def test_many_queries_get_what_each_would_get(index: MilvusIndex, compact: CompactEncoder) -> None:
     queries = [Query(RED, "in blue"), Query(None, "striped"), Query(striped("blue"))]
     copy = image_id("copy of red.png")  # which of two equal pictures is the last is left to chance
     excluded = [[image_id("blue.png")], [], [image_id("red.png"), image_id("blue.png")]]
@@ -180,7 +184,7 @@ def test_many_queries_get_what_each_would_get(index: Index, compact: CompactEnco
         assert paths(hits) == paths(alone)
 
 
-def test_no_queries_give_no_answers(index: Index, compact: CompactEncoder) -> None:
+def test_no_queries_give_no_answers(index: MilvusIndex, compact: CompactEncoder) -> None:
     assert embed(compact, []).shape == (0, 512)
     assert search_batch(index, compact, [], SearchOptions(4)) == []
 
@@ -202,7 +206,7 @@ def test_an_image_has_no_wordings(compact: CompactEncoder) -> None:
 
 
 def test_a_query_that_is_searched_twice_is_encoded_once(
-    index: Index, compact: CompactEncoder
+    index: MilvusIndex, compact: CompactEncoder
 ) -> None:
     encoder = CountingEncoder(compact)
     stages: list[str] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cir.store import Index, Store
+from cir.store import MilvusIndex, MilvusStore
 from tests.cir.store.samples import COLUMNS, DIM
 from tests.milvus_server import MilvusServer, milvus_server
 
@@ -18,17 +18,17 @@ def server() -> Iterator[MilvusServer]:
 
 
 @pytest.fixture(scope="session", params=["lite", "server"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MilvusStore:
     """A store on each backend."""
     folder: Path = tmp_path_factory.mktemp("store")
     if request.param == "lite":
-        return Store(str(folder / "test.db"), data_dir=folder)
+        return MilvusStore(str(folder / "test.db"), data_dir=folder)
     running: MilvusServer = request.getfixturevalue("server")
-    return Store(running.uri, running.token, data_dir=folder)
+    return MilvusStore(running.uri, running.token, data_dir=folder)
 
 
 @pytest.fixture(scope="session")
-def shared_index(store: Store) -> Index:
+def shared_index(store: MilvusStore) -> MilvusIndex:
     """One index a backend, because making one takes a server seconds."""
     return store.create(
         "shared",
@@ -41,7 +41,7 @@ def shared_index(store: Store) -> Index:
 
 
 @pytest.fixture
-def index(shared_index: Index) -> Index:
+def index(shared_index: MilvusIndex) -> MilvusIndex:
     """An empty index with the sample columns."""
     shared_index.delete([record.id for record in shared_index.iterate()])
     return shared_index

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from cir.errors import StoreError, UnknownIndexError, UsageError
-from cir.store import Index, Row, Store, image_id
+from cir.store import MilvusIndex, MilvusStore, Row, image_id
 from tests.cir.store.samples import COLUMNS, DIM, ODD_NAMES, content, fan, row, unit
 
 QUERY = unit(1.0)[None]
 
 
-def paths_of(index: Index, **options: object) -> list[str]:
+def paths_of(index: MilvusIndex, **options: object) -> list[str]:
     """Paths of one search for `QUERY`, best first."""
     return [hit.path for hit in index.search_vectors(QUERY, 10, **options)[0]]  # type: ignore[arg-type]
 
 
-def test_every_file_name_survives_closing_and_reopening(index: Index, store: Store) -> None:
+def test_every_file_name_survives_closing_and_reopening(
+    index: MilvusIndex, store: MilvusStore
+) -> None:
     rows = [row(name, metadata={"colour": name}) for name in ODD_NAMES]
     index.upsert(rows)
     store.close()
@@ -32,7 +34,7 @@ def test_every_file_name_survives_closing_and_reopening(index: Index, store: Sto
     assert {record.path for record in again.iterate()} == set(ODD_NAMES[3:])
 
 
-def test_hits_are_ordered_by_score_then_path(index: Index) -> None:
+def test_hits_are_ordered_by_score_then_path(index: MilvusIndex) -> None:
     index.upsert([row("c"), row("a"), *fan(["b", "d", "e"])])
     hits = index.search_vectors(QUERY * 3, 4)[0]
     assert [hit.path for hit in hits] == ["a", "b", "c", "d"]
@@ -41,7 +43,7 @@ def test_hits_are_ordered_by_score_then_path(index: Index) -> None:
     assert all(-1.0 <= hit.score <= 1.0 for hit in hits)
 
 
-def test_scores_are_cosines_within_their_range(index: Index) -> None:
+def test_scores_are_cosines_within_their_range(index: MilvusIndex) -> None:
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(50, DIM)).astype(np.float32) * 100
     index.upsert([row(str(number), vector) for number, vector in enumerate(vectors)])
@@ -52,7 +54,7 @@ def test_scores_are_cosines_within_their_range(index: Index) -> None:
         assert {hit.path: hit.score for hit in hits} == pytest.approx(expected, abs=1e-5)
 
 
-def test_excluded_images_are_replaced_by_the_next(index: Index) -> None:
+def test_excluded_images_are_replaced_by_the_next(index: MilvusIndex) -> None:
     index.upsert(fan(["a", "b", "c", "d"]))
     queries = np.concatenate([QUERY, QUERY, QUERY])
     excluded = [[image_id("a")], [], [image_id("a"), image_id("c"), image_id("unknown")]]
@@ -60,7 +62,7 @@ def test_excluded_images_are_replaced_by_the_next(index: Index) -> None:
     assert [[hit.path for hit in hits] for hits in found] == [["b", "c"], ["a", "b"], ["b", "d"]]
 
 
-def test_each_query_can_have_its_own_gallery(index: Index) -> None:
+def test_each_query_can_have_its_own_gallery(index: MilvusIndex) -> None:
     index.upsert(fan(["a", "b", "c", "d"]))
     only = [[image_id("d"), image_id("b")], [], [image_id("c"), image_id("unknown")]]
     excluded = [[image_id("b")], [], []]
@@ -71,7 +73,7 @@ def test_each_query_can_have_its_own_gallery(index: Index) -> None:
     assert [[hit.path for hit in hits] for hits in found] == [["d"], [], ["c"]]
 
 
-def test_a_search_sees_writes_and_deletions_at_once(index: Index) -> None:
+def test_a_search_sees_writes_and_deletions_at_once(index: MilvusIndex) -> None:
     for round_ in range(3):
         index.upsert([row(f"{round_}")])
         assert paths_of(index) == [f"{round_}"]
@@ -81,14 +83,14 @@ def test_a_search_sees_writes_and_deletions_at_once(index: Index) -> None:
         assert index.count() == 0
 
 
-def test_upsert_replaces_and_the_last_of_equal_ids_wins(index: Index) -> None:
+def test_upsert_replaces_and_the_last_of_equal_ids_wins(index: MilvusIndex) -> None:
     index.upsert([row("a", metadata={"year": 1}), row("a", metadata={"year": 2})])
     assert index.count() == 1
     index.upsert([row("a", metadata={"year": 3})])
     assert [record.metadata for record in index.iterate()] == [{"year": 3}]
 
 
-def test_metadata_comes_back_as_it_was(index: Index) -> None:
+def test_metadata_comes_back_as_it_was(index: MilvusIndex) -> None:
     metadata = {
         "colour": 'line\nbreak \\ "quote" \' é 😀',
         "year": -(2**62),
@@ -122,13 +124,13 @@ def test_metadata_comes_back_as_it_was(index: Index) -> None:
         (Row(dataclasses.replace(row("a").record, content_hash="../x"), unit(1.0)), "32 hex"),
     ],
 )
-def test_an_unsound_row_stops_the_whole_write(index: Index, bad: Row, message: str) -> None:
+def test_an_unsound_row_stops_the_whole_write(index: MilvusIndex, bad: Row, message: str) -> None:
     with pytest.raises(StoreError, match=message):
         index.upsert([row("good"), bad])
     assert index.count() == 0
 
 
-def test_a_search_refuses_what_it_cannot_do(index: Index) -> None:
+def test_a_search_refuses_what_it_cannot_do(index: MilvusIndex) -> None:
     for limit in (0, 16_385):
         with pytest.raises(UsageError, match="1 to 16384"):
             index.search_vectors(QUERY, limit)
@@ -139,7 +141,7 @@ def test_a_search_refuses_what_it_cannot_do(index: Index) -> None:
     assert index.search_vectors(np.empty((0, DIM), dtype=np.float32), 5) == []
 
 
-def test_more_rows_than_one_answer_holds(shared_index: Index, store: Store) -> None:
+def test_more_rows_than_one_answer_holds(shared_index: MilvusIndex, store: MilvusStore) -> None:
     index = store.create(
         "large", encoder="e", fingerprint="f", precision="exact", dim=DIM, exact=True
     )
@@ -158,13 +160,13 @@ def test_more_rows_than_one_answer_holds(shared_index: Index, store: Store) -> N
     store.drop("large")
 
 
-def test_copies_of_a_file_are_found_by_content(index: Index) -> None:
+def test_copies_of_a_file_are_found_by_content(index: MilvusIndex) -> None:
     index.upsert([row("a"), row("copy", content_of="a"), row("b")])
     assert index.ids_with_content(content("a")) == sorted([image_id("a"), image_id("copy")])
     assert index.ids_with_content(content("none")) == []
 
 
-def test_thumbnails_stay_until_nothing_needs_them(index: Index) -> None:
+def test_thumbnails_stay_until_nothing_needs_them(index: MilvusIndex) -> None:
     index.upsert([row("a", thumbnail=b"A"), row("b", thumbnail=b"B"), row("c")])
     ids = [image_id(name) for name in ("a", "b", "c", "unknown")]
     assert index.thumbnails(ids) == {ids[0]: b"A", ids[1]: b"B"}
@@ -179,7 +181,9 @@ def test_thumbnails_stay_until_nothing_needs_them(index: Index) -> None:
     assert index.thumbnails([renamed]) == {}
 
 
-def test_many_copies_of_a_file_keep_their_thumbnail_and_leave_others_theirs(index: Index) -> None:
+def test_many_copies_of_a_file_keep_their_thumbnail_and_leave_others_theirs(
+    index: MilvusIndex,
+) -> None:
     copies = [f"copy {number}" for number in range(450)]
     index.upsert([row(name, content_of="a", thumbnail=b"A") for name in copies])
     index.upsert([row("b", thumbnail=b"B"), row("c")])
@@ -188,7 +192,7 @@ def test_many_copies_of_a_file_keep_their_thumbnail_and_leave_others_theirs(inde
     assert index.thumbnails(ids) == {ids[0]: b"A", ids[1]: b"B"}
 
 
-def test_metadata_can_change_without_encoding_again(index: Index) -> None:
+def test_metadata_can_change_without_encoding_again(index: MilvusIndex) -> None:
     index.upsert([row("a", unit(1.0, 0.5), thumbnail=b"A"), row("b")])
     ids = [image_id("b"), image_id("a")]
     rows = index.rows(ids)
@@ -205,14 +209,14 @@ def test_metadata_can_change_without_encoding_again(index: Index) -> None:
         index.vectors([image_id("unknown")])
 
 
-def test_deleting_takes_keys_only(index: Index) -> None:
+def test_deleting_takes_keys_only(index: MilvusIndex) -> None:
     with pytest.raises(ValueError, match="32 hex digits"):
         index.delete(["x') OR ('a'='a"])
     index.delete([])
     index.delete([image_id("unknown")])
 
 
-def test_facts_in_the_registry_change(index: Index, store: Store) -> None:
+def test_facts_in_the_registry_change(index: MilvusIndex, store: MilvusStore) -> None:
     index.update(state="ready", count=3, source="/somewhere \udcff")
     info = store.open(index.info.name).info
     assert (info.state, info.count, info.source) == ("ready", 3, "/somewhere \udcff")
@@ -221,7 +225,9 @@ def test_facts_in_the_registry_change(index: Index, store: Store) -> None:
         index.update(name="x", dim=3)
 
 
-def test_unknown_names_are_answered_with_the_known_ones(index: Index, store: Store) -> None:
+def test_unknown_names_are_answered_with_the_known_ones(
+    index: MilvusIndex, store: MilvusStore
+) -> None:
     for call in (store.open, store.drop):
         with pytest.raises(UnknownIndexError, match=r'There are: .*"shared"'):
             call("nope")
@@ -230,12 +236,12 @@ def test_unknown_names_are_answered_with_the_known_ones(index: Index, store: Sto
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "shared"])
-def test_impossible_names_are_refused(index: Index, store: Store, name: str) -> None:
+def test_impossible_names_are_refused(index: MilvusIndex, store: MilvusStore, name: str) -> None:
     with pytest.raises(UsageError):
         store.create(name, encoder="e", fingerprint="f", precision="exact", dim=DIM)
 
 
-def test_numbers_compare_whatever_their_spelling(index: Index) -> None:
+def test_numbers_compare_whatever_their_spelling(index: MilvusIndex) -> None:
     values = {"int": 3, "float": 3.0, "more": 3.5, "less": -7, "tiny": 5e-324, "huge": 1e308}
     index.upsert([row(name, metadata={"price": value}) for name, value in values.items()])
 
@@ -250,7 +256,7 @@ def test_numbers_compare_whatever_their_spelling(index: Index) -> None:
     assert found("price<=1e-300") == ["less", "tiny"]
 
 
-def test_rows_without_a_value_differ_from_every_value(index: Index) -> None:
+def test_rows_without_a_value_differ_from_every_value(index: MilvusIndex) -> None:
     rows = {"red": {"colour": "Red", "new": True, "year": 2**62 + 1}, "none": {}}
     index.upsert([row(path, metadata=metadata) for path, metadata in rows.items()])
 

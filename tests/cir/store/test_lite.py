@@ -14,23 +14,23 @@ from pathlib import Path
 import pytest
 
 from cir.errors import StoreBusyError, StoreError, UsageError
-from cir.store import Index, Store, image_id
+from cir.store import MilvusIndex, MilvusStore, image_id
 from tests.cir.store.samples import DIM, row, unit
 
 PREPARE = """
 import sys, time
 from pathlib import Path
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.cir.store.samples import DIM, row
 FACTS = {"encoder": "e", "fingerprint": "f", "precision": "exact", "dim": DIM}
 def make(path, **options):
-    return Store(path, data_dir=Path(path).parent, **options)
+    return MilvusStore(path, data_dir=Path(path).parent, **options)
 """
 
 
-def make_store(folder: Path, idle_seconds: float = 3.0, wait_seconds: float = 15.0) -> Store:
+def make_store(folder: Path, idle_seconds: float = 3.0, wait_seconds: float = 15.0) -> MilvusStore:
     """A store on a file in the folder."""
-    return Store(
+    return MilvusStore(
         str(folder / "test.db"),
         data_dir=folder,
         idle_seconds=idle_seconds,
@@ -38,7 +38,7 @@ def make_store(folder: Path, idle_seconds: float = 3.0, wait_seconds: float = 15
     )
 
 
-def make_index(store: Store, name: str = "one") -> Index:
+def make_index(store: MilvusStore, name: str = "one") -> MilvusIndex:
     """An empty index."""
     return store.create(name, encoder="e", fingerprint="f", precision="exact", dim=DIM)
 
@@ -234,17 +234,17 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["my index.db", "x" * 37, "naïve.db"])
 def test_impossible_file_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="36"):
-        Store(str(tmp_path / name), data_dir=tmp_path)
+        MilvusStore(str(tmp_path / name), data_dir=tmp_path)
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "new" / "folder" / "file"), data_dir=tmp_path)
+    store = MilvusStore(str(tmp_path / "new" / "folder" / "file"), data_dir=tmp_path)
     assert store.list() == [] and store.is_lite and store.backend == "Milvus Lite"
 
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is a folder"):
-        Store(str(tmp_path), data_dir=tmp_path).list()
+        MilvusStore(str(tmp_path), data_dir=tmp_path).list()
 
 
 def test_a_missing_milvus_lite_is_explained(

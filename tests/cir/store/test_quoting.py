@@ -6,7 +6,7 @@ import random
 import pytest
 
 from cir.errors import UsageError
-from cir.store import Index, Store, image_id
+from cir.store import MilvusIndex, MilvusStore, image_id
 from cir.store.filters import Condition, parse_where
 from tests.cir.store.samples import row, unit
 
@@ -37,7 +37,7 @@ def texts(seed: int) -> list[str]:
     return [*sorted(found), "x" * 20_000, "\\" * 5_000, '"' * 5_000, "日" * 5_000, "😀\n" * 2_000]
 
 
-def test_every_text_finds_its_own_row_and_no_other(index: Index) -> None:
+def test_every_text_finds_its_own_row_and_no_other(index: MilvusIndex) -> None:
     values = texts(seed=0)
     index.upsert([row(f"{n}", metadata={"colour": text}) for n, text in enumerate(values)])
     for n, text in enumerate(values):
@@ -49,7 +49,7 @@ def test_every_text_finds_its_own_row_and_no_other(index: Index) -> None:
         assert len(index.search_vectors(unit(1.0)[None], 1000, where=where)[0]) == len(values) - 1
 
 
-def test_every_text_can_name_a_column(index: Index, store: Store) -> None:
+def test_every_text_can_name_a_column(index: MilvusIndex, store: MilvusStore) -> None:
     names = [name for name in texts(seed=1) if len(name) < 100][::4]
     before = index.info.columns
     index.update(columns=dict.fromkeys(names, "string"))
@@ -64,7 +64,7 @@ def test_every_text_can_name_a_column(index: Index, store: Store) -> None:
         index.update(columns=before)
 
 
-def test_typed_conditions_survive_any_value(index: Index) -> None:
+def test_typed_conditions_survive_any_value(index: MilvusIndex) -> None:
     """What a person types is one condition, whatever it holds."""
     values = [text for text in texts(seed=2) if text.strip() and text[0] != "=" and len(text) < 100]
     index.upsert([row("other", metadata={"colour": "other"})])

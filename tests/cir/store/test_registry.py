@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cir.errors import StoreError, UnknownIndexError, UsageError
-from cir.store import Index, IndexInfo, Store
+from cir.store import IndexInfo, MilvusIndex, MilvusStore
 from cir.store import registry as registry_module
 from cir.store.registry import Registry
 from tests.cir.store.samples import DIM, row, unit
@@ -18,7 +18,7 @@ GONE = "cir_0123456789ab"
 
 
 @pytest.fixture
-def registry(store: Store) -> Registry:
+def registry(store: MilvusStore) -> Registry:
     """The registry behind the store."""
     return store._registry
 
@@ -31,7 +31,7 @@ def left_behind(registry: Registry, template: IndexInfo, phase: str, age: timede
     return info
 
 
-def test_an_index_lives_from_create_to_drop(shared_index: Index, store: Store) -> None:
+def test_an_index_lives_from_create_to_drop(shared_index: MilvusIndex, store: MilvusStore) -> None:
     name = 'Sommer \'25 "😀" \\ \n'
     index = store.create(name, kind="gallery", exact=True, **FACTS)
     assert index.info.state == "building" and index.info.exact
@@ -49,7 +49,7 @@ def test_an_index_lives_from_create_to_drop(shared_index: Index, store: Store) -
         index.count()
 
 
-def test_collections_of_others_are_not_ours(shared_index: Index, store: Store) -> None:
+def test_collections_of_others_are_not_ours(shared_index: MilvusIndex, store: MilvusStore) -> None:
     with store._connection.session() as client:
         client.create_collection("cir_somebodyelse", dimension=4)
     store.list()
@@ -63,7 +63,7 @@ def test_collections_of_others_are_not_ours(shared_index: Index, store: Store) -
 
 @pytest.mark.parametrize("phase", ["creating", "dropping"])
 def test_half_made_and_half_dropped_indexes_are_no_indexes(
-    shared_index: Index, store: Store, registry: Registry, phase: str
+    shared_index: MilvusIndex, store: MilvusStore, registry: Registry, phase: str
 ) -> None:
     left_behind(registry, shared_index.info, phase, age=timedelta(minutes=11))
     assert [info.name for info in store.list()] == ["shared"]
@@ -74,7 +74,10 @@ def test_half_made_and_half_dropped_indexes_are_no_indexes(
 
 
 def test_a_name_whose_maker_died_is_free_again(
-    shared_index: Index, store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    shared_index: MilvusIndex,
+    store: MilvusStore,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(registry_module, "_TWIN_SECONDS", 0.6)
     left_behind(registry, shared_index.info, "creating", age=timedelta(seconds=5))
@@ -84,7 +87,10 @@ def test_a_name_whose_maker_died_is_free_again(
 
 
 def test_a_name_that_is_being_made_is_taken_once_it_is_made(
-    shared_index: Index, store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    shared_index: MilvusIndex,
+    store: MilvusStore,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = left_behind(registry, shared_index.info, "creating", age=timedelta(seconds=5))
     monkeypatch.setattr(registry_module, "_making", {other.collection})
@@ -99,7 +105,7 @@ def test_a_name_that_is_being_made_is_taken_once_it_is_made(
 
 
 def test_a_failed_creation_leaves_nothing(
-    shared_index: Index, store: Store, registry: Registry
+    shared_index: MilvusIndex, store: MilvusStore, registry: Registry
 ) -> None:
     def fail(collection: str) -> None:
         raise KeyboardInterrupt
@@ -110,7 +116,7 @@ def test_a_failed_creation_leaves_nothing(
 
 
 def test_an_index_whose_collection_is_gone_can_be_dropped(
-    shared_index: Index, store: Store, registry: Registry
+    shared_index: MilvusIndex, store: MilvusStore, registry: Registry
 ) -> None:
     left_behind(registry, shared_index.info, "live", age=timedelta(0))
     index = store.open("half")
@@ -120,7 +126,9 @@ def test_an_index_whose_collection_is_gone_can_be_dropped(
     assert [info.name for info in store.list()] == ["shared"]
 
 
-def test_an_index_that_somebody_unloaded_is_loaded_again(shared_index: Index, store: Store) -> None:
+def test_an_index_that_somebody_unloaded_is_loaded_again(
+    shared_index: MilvusIndex, store: MilvusStore
+) -> None:
     if store.is_lite:
         return  # a Lite file belongs to one process: nobody else unloads
     shared_index.count()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cir.errors import StoreError, UsageError
-from cir.store import Store, connection
+from cir.store import MilvusStore, connection
 from tests.milvus_server import MilvusServer
 
 SECRET = "hunter2-secret"
@@ -26,7 +26,9 @@ def free_port() -> int:
 @pytest.mark.parametrize("scheme", ["http", "https", "tcp"])
 def test_a_server_that_is_away_is_named_without_secrets(tmp_path: Path, scheme: str) -> None:
     port = free_port()
-    store = Store(f"{scheme}://me:{SECRET}@127.0.0.1:{port}", f"you:{SECRET}", data_dir=tmp_path)
+    store = MilvusStore(
+        f"{scheme}://me:{SECRET}@127.0.0.1:{port}", f"you:{SECRET}", data_dir=tmp_path
+    )
     begun = time.monotonic()
     with pytest.raises(
         StoreError, match=f"{scheme}://127.0.0.1:{port} cannot be reached"
@@ -43,7 +45,7 @@ def test_a_server_that_never_answers_is_given_up(
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        store = Store(f"http://127.0.0.1:{silent.getsockname()[1]}", data_dir=tmp_path)
+        store = MilvusStore(f"http://127.0.0.1:{silent.getsockname()[1]}", data_dir=tmp_path)
         begun = time.monotonic()
         with pytest.raises(StoreError, match="did not answer in time"):
             store.list()
@@ -53,13 +55,13 @@ def test_a_server_that_never_answers_is_given_up(
 @pytest.mark.parametrize("uri", ["http://", "ftp://x", "http://h:99999", f"http://me:{SECRET}@h:x"])
 def test_an_impossible_uri_is_refused_at_once(tmp_path: Path, uri: str) -> None:
     with pytest.raises(UsageError, match="CIR_MILVUS_URI") as caught:
-        Store(uri, data_dir=tmp_path)
+        MilvusStore(uri, data_dir=tmp_path)
     assert SECRET not in str(caught.value) and caught.value.__cause__ is None
 
 
 def test_an_empty_uri_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="empty"):
-        Store(" ", data_dir=tmp_path)
+        MilvusStore(" ", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -70,17 +72,17 @@ def test_an_empty_uri_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_backends_have_names(tmp_path: Path, uri: str, backend: str) -> None:
-    store = Store(uri, data_dir=tmp_path)
+    store = MilvusStore(uri, data_dir=tmp_path)
     assert store.backend == backend and not store.is_lite and uri in store.place
 
 
 def test_a_wrong_token_is_told_from_an_absent_server(tmp_path: Path, server: MilvusServer) -> None:
-    assert Store(server.uri, server.token, data_dir=tmp_path).list("gallery") == []
+    assert MilvusStore(server.uri, server.token, data_dir=tmp_path).list("gallery") == []
     with_password = server.uri.replace("://", f"://{server.token}@")
-    assert Store(with_password, data_dir=tmp_path).list("gallery") == []
+    assert MilvusStore(with_password, data_dir=tmp_path).list("gallery") == []
     for token in (None, f"root:{SECRET}", SECRET):
         with pytest.raises(StoreError, match="refused the token") as caught:
-            Store(server.uri, token, data_dir=tmp_path).list()
+            MilvusStore(server.uri, token, data_dir=tmp_path).list()
         assert SECRET not in f"{caught.value} {caught.value.__cause__}"
 
 
@@ -94,8 +96,8 @@ def test_processes_may_make_the_registry_at_once(tmp_path: Path, server: MilvusS
 import sys
 from pathlib import Path
 from cir.errors import UsageError
-from cir.store import Store, connection
-store = Store(sys.argv[1], input(), data_dir=Path(sys.argv[2]))
+from cir.store import MilvusStore, connection
+store = MilvusStore(sys.argv[1], input(), data_dir=Path(sys.argv[2]))
 facts = dict(encoder="e", fingerprint="f", precision="exact", dim=4)
 store.create(sys.argv[3], **facts)
 try:
@@ -120,7 +122,7 @@ except UsageError:
         print(server.token, file=maker.stdin, flush=True)
     results = [maker.communicate(timeout=60) for maker in makers]
     assert [maker.returncode for maker in makers] == [0, 0], results
-    store = Store(f"{server.uri}/race", server.token, data_dir=tmp_path)
+    store = MilvusStore(f"{server.uri}/race", server.token, data_dir=tmp_path)
     names = [info.name for info in store.list()]
     assert names.count("same") == [output for output, _ in results].count("made\n") <= 1
     assert set(names) - {"same"} == {"index 0", "index 1"}

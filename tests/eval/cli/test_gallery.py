@@ -12,7 +12,7 @@ from cir.encoders.protocol import Embeddings
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of, rankings
 
 
@@ -88,7 +88,7 @@ def test_an_index_is_searched_with_its_own_encoder(
     evaluate: Evaluate, labelled: Path, own_gallery: Path, data_dir: Path
 ) -> None:
     settings = load_settings()
-    store = Store(settings.index_uri, settings.milvus_token, data_dir=data_dir)
+    store = MilvusStore(settings.index_uri, settings.milvus_token, data_dir=data_dir)
     ingest(store, own_gallery, "my photos", load_encoder("compact"))
     arguments = ("--set", labelled, "--index", "my photos", "--json")
     document = document_of(evaluate(*arguments))

@@ -149,6 +149,15 @@ def test_a_clear_difference_is_called_so(tmp_path: Path) -> None:
     assert "same recall@1 on every query" in compared.words("recall@1")[0]
 
 
+def test_a_comparison_is_taken_away_as_a_table(tmp_path: Path) -> None:
+    both = contenders(
+        *(put_run(tmp_path / name, {"composed": [rank, 1]}) for name, rank in (("a", 2), ("b", 1)))
+    )
+    header, line, *_ = compare(both).csv().splitlines()
+    assert header == "run,against,measure,delta,low,high,p,p_holm,better,worse,same"
+    assert line == "b,a,recall@1,0.5,0.0,1.0,1.0,1.0,1,0,1"
+
+
 def test_a_small_difference_may_be_chance(tmp_path: Path) -> None:
     first = put_run(tmp_path / "first", {"composed": [1, 20, 1, 20, 1, 20]})
     second = put_run(tmp_path / "second", {"composed": [1, 1, 1, 20, 1, 20]})

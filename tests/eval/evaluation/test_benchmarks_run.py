@@ -223,3 +223,38 @@ def test_a_run_reaches_no_deeper_than_it_is_written(invoke: Invoke, tmp_path: Pa
     for flag in ("--keep-reference", "--remove-reference"):
         run = document_of(invoke(*arguments, flag))["run"]
         assert {len(each) for each in ranked(run, "composed").values()} == {DEPTH}
+
+
+def test_a_run_reaches_as_deep_as_the_largest_cutoff(invoke: Invoke, tmp_path: Path) -> None:
+    images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(DEPTH + 9)])
+    root = write_circo(tmp_path / "annotations")
+    arguments = ("run", "--set", "circo", "--root", root, "--gallery", images, "--json")
+    asked = ("--measure", "recall@109", "--measure", "map@104", "--min", "recall@200=1")
+    document = document_of(invoke(*arguments, *asked))
+    names = list(document["metrics"])
+    assert names[-3:] == ["recall@109", "map@104", "recall@200"]
+    assert document["metrics"]["recall@109"] == document["metrics"]["recall@200"] == 1.0
+    (note,) = document["notes"]
+    assert "The gallery holds 109 images, so recall@200 look at all" in note
+    assert {len(each) for each in ranked(document["run"], "composed").values()} == {DEPTH + 9}
+    run = Path(document["run"])
+    assert json.loads((run / "run.json").read_text())["settings"]["depth"] == 200
+    table = rank_table(open_run(run, run.parent))
+    assert table is not None
+    assert table.figures(names)["composed"] == pytest.approx(
+        document["metrics"] | table.figures()["composed"]
+    )
+    deepest = invoke(*arguments, "--measure", "recall@16384")
+    assert deepest.exit_code == 2
+    assert "at most 16383 images" in deepest.stderr
+
+
+def test_a_measure_of_candidates_is_for_sets_that_have_them(invoke: Invoke, tmp_path: Path) -> None:
+    images = draw_all(tmp_path / "images", [f"{name}.jpg" for name in CIRR_IMAGES])
+    cirr = ("--set", "cirr", "--root", write_cirr(tmp_path / "annotations"))
+    gallery = ("--gallery", images, "--measure", "recall_subset@5", "--json")
+    assert document_of(invoke("run", *cirr, *gallery))["metrics"]["recall_subset@5"] == 1.0
+    circo = ("--set", "circo", "--root", write_circo(tmp_path / "others"))
+    refused = invoke("run", *circo, *gallery)
+    assert refused.exit_code == 2
+    assert "the queries of circo have none" in json.loads(refused.stdout)["error"]

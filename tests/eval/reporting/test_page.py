@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cir.errors import UsageError
 from cir.settings import load_settings
 from eval.cli.app import app
 from eval.reporting.curve_svg import curves_svg
@@ -105,6 +106,20 @@ def test_an_upload_opens_nothing_that_it_names(data_dir: Path, labelled: Path) -
     page, lacks = report_page(run, load_settings())
     assert "does not say where its labelled set is" in lacks[0]
     assert "<img" not in page
+
+
+def test_the_report_speaks_of_the_measure_that_is_asked_for(data_dir: Path) -> None:
+    run = open_upload("x.zip", zipped({"run.json": document(), "queries.csv": TABLE}))
+    usual = Page(report_page(run, load_settings())[0])
+    assert "By group: recall@10" in usual.words
+    assert "MRR: the mean of one over the rank of the first target." in usual.words
+    page = Page(report_page(run, load_settings(), measure="recall@3")[0])
+    assert "By group: recall@3" in page.words
+    assert "+0.0 points of recall@3" in page.words
+    with pytest.raises(UsageError, match=r"map@3 was not measured\. Run the set again"):
+        report_page(run, load_settings(), measure="map@3")
+    with pytest.raises(UsageError, match="no table of queries to work recall@3 out of"):
+        report_page(open_upload("x.json", document()), load_settings(), measure="recall@3")
 
 
 def test_the_file_must_be_a_page(tmp_path: Path, evaluate: Evaluate) -> None:

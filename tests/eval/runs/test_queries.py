@@ -11,7 +11,7 @@ from cir.indexing.folder import ingest
 from cir.settings import Settings, load_settings
 from cir.store import image_id, index_store
 from eval.runs.pictures import Pictures, indexed_reference, queries_of
-from eval.runs.queries import query_rows, ranked_paths, ranks_by_id
+from eval.runs.queries import queries_csv, query_rows, ranked_paths, ranks_by_id
 from eval.runs.ranks import RankTable
 from eval.runs.reading import Run, open_run
 from eval.sets.labelled import LabelledQuery
@@ -53,6 +53,15 @@ def test_queries_are_found_by_group_and_words() -> None:
     assert ids(text="RED") == ["q4", "q1"]
     assert ids(text="q3") == ["q3"]
     assert ids(text="nothing like it") == []
+
+
+def test_queries_are_taken_away_as_a_table() -> None:
+    rows = query_rows(TABLE, ASKED, before=ranks_by_id(TABLE, "sum"))
+    assert queries_csv(rows).splitlines() == [
+        "id,group,instruction,rank,before,change",
+        *("q2,,in blue,,5,-96", "q4,b,in red too,40,41,1"),
+        *("q1,a,in Red,3,1,-2", "q3,a|b,striped,1,,100"),
+    ]
 
 
 @pytest.fixture

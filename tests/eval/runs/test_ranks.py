@@ -6,9 +6,11 @@ import pytest
 
 from cir.errors import UsageError
 from eval.measures import judge, mean, parse_measure, score
-from eval.runs.ranks import RankTable, composition_gain, recall_curve
+from eval.runs.ranks import RankTable, composition_gain, figures_csv, recall_curve
+from eval.runs.reading import open_upload, rank_table
+from tests.eval.uploads import TABLE, document, zipped
 
-TABLE = RankTable(
+RANKS = RankTable(
     (("colour",), (), ("colour",), ("type", "colour")),
     {"composed": (1, 3, None, 20), "image": (2, None, None, 80)},
     {"composed": {"map@10": (1.0, 0.5, 0.0, 0.1)}},
@@ -35,32 +37,44 @@ def test_no_rank_counts_zero_and_no_query_too() -> None:
 
 
 def test_a_curve_meets_the_figures() -> None:
-    curve, figures = TABLE.curves()["composed"], TABLE.figures()["composed"]
+    curve, figures = RANKS.curves()["composed"], RANKS.figures()["composed"]
     for k in (1, 5, 10, 50):
         assert curve[k - 1] == figures[f"recall@{k}"]
 
 
 def test_a_table_tells_of_every_measure_that_ranks_decide_and_of_those_in_it() -> None:
-    figures = TABLE.figures(["recall@3", "recall@200", "map@5", "no such measure"])
+    figures = RANKS.figures(["recall@3", "recall@200", "map@5", "no such measure"])
     assert figures["composed"]["recall@3"] == 0.5
     assert "map@10" in figures["composed"]
     # Deeper than the rankings, and measured nowhere.
     assert not {"recall@200", "map@5"} & set(figures["composed"])
-    deeper = replace(TABLE, depth=200)
+    deeper = replace(RANKS, depth=200)
     assert deeper.figures(["recall@200"])["composed"]["recall@200"] == 0.75
     assert deeper.of_group("type").tells(parse_measure("recall@200"))
     with pytest.raises(UsageError, match="looks deeper"):
-        TABLE.values_of(parse_measure("recall@200"))
+        RANKS.values_of(parse_measure("recall@200"))
 
 
 def test_groups_of_a_table() -> None:
-    assert TABLE.group_names == ("colour", "(none)", "type")
-    part = TABLE.of_group("colour")
+    assert RANKS.group_names == ("colour", "(none)", "type")
+    part = RANKS.of_group("colour")
     assert part.ranks == {"composed": (1, None, 20), "image": (2, None, 80)}
     assert part.figures()["composed"]["map@10"] == pytest.approx(1.1 / 3)
     assert "map@10" not in part.figures()["image"]
-    assert TABLE.of_group("(none)").ranks["composed"] == (3,)
+    assert RANKS.of_group("(none)").ranks["composed"] == (3,)
     assert RankTable(((), ()), {}).group_names == ()
+
+
+def test_figures_are_taken_away_as_a_table() -> None:
+    table = TABLE.replace("a,colour", "a,all")
+    run = open_upload("x.zip", zipped({"run.json": document(), "queries.csv": table}))
+    header, *lines = figures_csv(run, rank_table(run)).splitlines()
+    assert header == "run,queries,mode,recall@1,recall@5,recall@10,recall@50,mrr"
+    assert [line.split(",")[1:3] for line in lines] == [
+        [group, mode] for group in ("all", "all", "type") for mode in ("composed", "sum")
+    ]
+    assert lines[0] == "x,all,composed,0.5,0.5,1.0,1.0,0.6"
+    assert lines[2] == "x,all,composed,1.0,1.0,1.0,1.0,1.0"
 
 
 def test_the_gain_is_over_the_best_of_the_others() -> None:

@@ -12,7 +12,7 @@ from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS
 from cir.progress import Progress
 from cir.settings import load_settings
-from cir.store import Store
+from cir.store import MilvusStore
 from tests.drawn import draw_album
 from tests.needs import needs
 from tests.pages.indexes.test_page import SECONDS, by_label, click, finish, names, open_page
@@ -50,7 +50,7 @@ def index(album: Path) -> None:
         NAME, GOLDEN / "tiny-base.pth", GOLDEN / "tiny-base-tokenizer", device="cpu"
     )
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     ingest(store, album, "tiny", encoder)
     store.close()
 
@@ -150,7 +150,7 @@ def test_another_precision_is_noted(album: Path) -> None:
     index(album)
     assert not search("tok200").info
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     store.open("tiny").update(precision="fp16")  # as a GPU would have made it
     store.close()
     note = search("tok200").info[0].value
@@ -160,7 +160,7 @@ def test_another_precision_is_noted(album: Path) -> None:
 def test_weights_that_are_gone_are_a_sentence(album: Path) -> None:
     index(album)
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     store.open("tiny").update(weights=str(album / "gone.pth"))
     store.close()
     error = search("tok200").error[0].value.replace("\\", "")

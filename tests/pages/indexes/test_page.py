@@ -14,7 +14,7 @@ from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS, Job, JobCancelled
 from cir.progress import INDEXING, Progress
 from cir.settings import load_settings
-from cir.store import Store
+from cir.store import MilvusStore
 from pages.parts.shell.session import UNLOCKED_KEY
 from tests.drawn import content, draw_album, solid
 from tests.places import REPOSITORY
@@ -34,7 +34,7 @@ def album(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.fixture
 def index(album: Path) -> str:
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     ingest(store, album, "colours", load_encoder("compact"))
     store.close()
     return "colours"
@@ -178,7 +178,7 @@ def test_a_cancelled_build_is_continued(album: Path, monkeypatch: pytest.MonkeyP
 def test_a_running_job_is_shown_and_holds_the_buttons(index: str, album: Path) -> None:
     app = open_page()
     settings = load_settings()
-    place = Store(settings.index_uri, data_dir=settings.data_dir).place
+    place = MilvusStore(settings.index_uri, data_dir=settings.data_dir).place
 
     def work(job: Job) -> None:
         job.failures.append(("a.png", "is broken"))

@@ -1,5 +1,6 @@
 """Published benchmarks on the metrics page: registered, run, looked at, submitted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,15 @@ from streamlit.testing.v1 import AppTest
 import eval as bench
 from cir.settings import load_settings
 from eval.sets.catalogue import Place, register
-from tests.eval.layouts import CIRR_IMAGES, circo_records, draw_all, write_circo, write_cirr
+from tests.eval.layouts import (
+    CIRR_IMAGES,
+    DRESSES,
+    circo_records,
+    draw_all,
+    write_circo,
+    write_cirr,
+    write_fashioniq,
+)
 from tests.pages.metrics.test_page import open_page, wait_for_job, words
 from tests.pages.metrics.test_queries import images, listed
 
@@ -40,6 +49,23 @@ def test_a_registered_set_is_run_over_its_images_and_submitted(cirr: Place) -> N
     assert any(alt.startswith("Reference image: dev/dev-") for alt in images(app))
     app.toggle(key="metrics_submission").set_value(True).run()
     assert {"cirr-recall.json", "cirr-recall_subset.json"} <= set(labels(app))
+
+
+def test_a_format_has_options_of_its_own(data_dir: Path, tmp_path: Path) -> None:
+    root = write_fashioniq(tmp_path / "annotations")
+    pictures = draw_all(tmp_path / "images", [f"{name}.jpg" for name in DRESSES])
+    data_dir.mkdir()
+    register(Place("fashioniq-dress", "fashioniq-dress", root, pictures), load_settings())
+    app = open_page()
+    assert "Average both orders of the two captions" not in [each.label for each in app.checkbox]
+    app.selectbox(key="metrics_set").set_value("registered/fashioniq-dress").run()
+    assert "Average both orders of the two captions" in [each.label for each in app.checkbox]
+    app.checkbox(key="metrics_option_small_gallery").check().run()
+    app.button(key="metrics_run").click().run()
+    wait_for_job(app)
+    (document,) = (data_dir / "runs").glob("*/run.json")
+    settings = json.loads(document.read_text())["settings"]
+    assert (settings["small_gallery"], settings["both_orders"]) == (True, False)
 
 
 def test_a_split_without_targets_has_rankings_and_no_figures(

@@ -14,7 +14,7 @@ from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS, Job
 from cir.progress import Progress
 from cir.settings import load_settings
-from cir.store import Store
+from cir.store import MilvusStore
 from pages.parts.metrics.progress import KEY
 from tests.eval.uploads import FIGURES, TABLE, document, zipped
 from tests.places import REPOSITORY
@@ -262,7 +262,7 @@ def test_an_uploaded_set_is_run_over_an_index_and_offered_again(
 ) -> None:
     labelled, pictures = labelled_folder(tmp_path)
     settings = load_settings()
-    store = Store(settings.index_uri, data_dir=settings.data_dir)
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
     ingest(store, pictures, "colours", load_encoder("compact"))
     store.close()
     app = open_page()
