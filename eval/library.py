@@ -13,7 +13,7 @@ from cir.errors import UsageError
 from cir.library import Index
 from cir.progress import OnProgress
 from cir.sample.building import draw_sample, sample_labelled_set
-from cir.search import Mode
+from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
 from eval.comparison import paired
 from eval.evaluation import running, scoring
@@ -74,6 +74,7 @@ def run(
     keep_reference: bool | None = None,
     allow_missing: bool = False,
     measures: Sequence[str | Measure] = (),
+    options: SearchOptions = USUAL,
     out: AnyPath | None = None,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
@@ -95,6 +96,7 @@ def run(
         allow_missing: whether images that the gallery lacks count as never found; else they are an
             error.
         measures: what to report beside the measures of the set's protocol, such as "recall@20".
+        options: how each query is searched; its `limit` and `where` do not matter.
         out: folder of the run, new or empty; None makes one among the runs of the data folder.
         settings: where galleries and runs are kept; None takes the environment's.
         on_progress: told how far the encoding of the gallery and then the queries are; what it
@@ -119,6 +121,7 @@ def run(
         keep_reference=keep_reference,
         allow_missing=allow_missing,
         measures=_measures(measures),
+        options=options,
         out=None if out is None else Path(out),
     )
     document = running.run(labelled, request, settings, on_progress)

@@ -101,8 +101,8 @@ def judge(
 class Measure:
     """Gives each query a value from 0 to 1; `str()` gives its name.
 
-    A class of this kind defines `of_ranks` where the rank of the first target alone decides the
-    value, and `__call__` else.
+    A class defines `of_ranks` if the rank of the first target alone decides the value; otherwise
+    it defines `__call__`.
 
     Attributes:
         family: its name, without `@k`.

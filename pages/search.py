@@ -1,11 +1,12 @@
 """Search: a reference image, an instruction, and the images nearest to the two."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import streamlit as st
 
 from cir.encoders.protocol import precision_note
-from cir.search import Query, SearchOptions, search
+from cir.search import Query, search
 from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, MilvusIndex
 from pages.parts.search.mark import mark, offer_marking
@@ -66,8 +67,8 @@ def _answer(index: MilvusIndex, asked: Asked) -> None:
         instruction=asked.instruction,
         content_hash=reference.content_hash if reference else None,
     )
-    hits = search(index, encoder, query, SearchOptions(asked.limit, asked.where))
-    _asked(reference, query.text, asked.where)
+    hits = search(index, encoder, query, asked.options)
+    _asked(reference, query.text, asked.options.where)
     if query.text and encoder.truncates([query.text])[0]:
         st.warning("The instruction is too long; its end was not read.")
     note = precision_note(encoder, index.info)
@@ -75,13 +76,13 @@ def _answer(index: MilvusIndex, asked: Asked) -> None:
         st.info(plain(note))
     if hits:
         _grid(index, hits, scored=True, marking=offer_marking(index, asked, hits))
-    elif asked.where:
+    elif asked.options.where:
         st.info("No image meets the filters. Take one of them away.", icon=":material/filter_alt:")
     else:
         st.info("This index has no other image.")
 
 
-def _asked(reference: Reference | None, text: str, where: tuple[str, ...]) -> None:
+def _asked(reference: Reference | None, text: str, where: Sequence[str]) -> None:
     """What was asked, in view above the results."""
     st.html(STICKY)
     row = st.container(key="asked", horizontal=True, vertical_alignment="center", gap="medium")

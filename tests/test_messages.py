@@ -17,16 +17,13 @@ from tests.places import REPOSITORY
 FACES = {"cli", "training", "__main__.py"}
 """Command lines, which know flags."""
 
-LEFT = {"encoders", "sample"}
-"""Rooms whose messages still speak of flags."""
-
 FLAG = re.compile(r"--[a-z]{2,}|python -m")
 
 
 def library_files() -> Iterator[Path]:
     for package in ("cir", "eval"):
         for path in sorted((REPOSITORY / package).rglob("*.py")):
-            if not (FACES | LEFT) & set(path.relative_to(REPOSITORY / package).parts):
+            if not FACES & set(path.relative_to(REPOSITORY / package).parts):
                 yield path
 
 

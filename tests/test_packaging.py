@@ -79,7 +79,11 @@ def test_files_build_on_each_other() -> None:
 def test_the_commands_are_named_as_they_are_called(installed: Path, tmp_path: Path) -> None:
     for name in ("recompose", "recompose-eval"):
         done = subprocess.run(
-            [installed / name, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+            [str(installed / name), "--help"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert f"Usage: {name} [OPTIONS] COMMAND" in done.stdout
 

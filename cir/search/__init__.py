@@ -3,13 +3,23 @@
 from typing import TYPE_CHECKING
 
 from cir.late import late_names
-from cir.search.options import SearchOptions
+from cir.search.options import USUAL, SearchOptions, bench_options
 
 if TYPE_CHECKING:
     from cir.search.composed import MODES, Mode, Query, embed, search, search_batch
 
-__all__ = ["MODES", "Mode", "Query", "SearchOptions", "embed", "search", "search_batch"]
+__all__ = [
+    "MODES",
+    "USUAL",
+    "Mode",
+    "Query",
+    "SearchOptions",
+    "bench_options",
+    "embed",
+    "search",
+    "search_batch",
+]
 
 __getattr__ = late_names(
-    __name__, {name: "cir.search.composed" for name in __all__ if name != "SearchOptions"}
+    __name__, {name: "cir.search.composed" for name in __all__ if name not in globals()}
 )

@@ -10,13 +10,11 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.errors import UsageError
-from cir.search.options import SearchOptions
+from cir.search.options import USUAL, SearchOptions
 from cir.store import Hit, MilvusIndex
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-
-USUAL = SearchOptions()
 
 Timed = Callable[[str], AbstractContextManager[None]]
 """Gives a context that covers a stage, "encoding" or "search"."""

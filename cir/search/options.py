@@ -1,7 +1,7 @@
 """What a search can be told beside its query; imports nothing heavy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 
@@ -32,3 +32,15 @@ class SearchOptions:
     def __post_init__(self) -> None:
         given = (self.where,) if isinstance(self.where, str) else tuple(self.where)
         object.__setattr__(self, "where", given)
+
+
+def bench_options() -> list[Field[Any]]:
+    """The fields of `SearchOptions` that change what is found first: a run is told and keeps them.
+
+    The others choose among what is found (`limit`, `where`), which is the labelled set's business.
+    """
+    return [each for each in fields(SearchOptions) if each.metadata.get("bench", True)]
+
+
+USUAL = SearchOptions()
+"""The options where nobody says any."""

@@ -22,7 +22,9 @@ from cir.cli.console import (
     print_document,
     progress_bar,
     read_token,
+    takes,
 )
+from cir.search import SearchOptions, bench_options
 from cir.settings import load_settings
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
@@ -52,6 +54,7 @@ app = typer.Typer(
 
 @app.command("run")
 @with_format_options
+@takes(SearchOptions, of=lambda each: each in bench_options())
 def run_command(
     labelled_set: SetName,
     root: Root = None,
@@ -70,6 +73,7 @@ def run_command(
     *,
     reading: Mapping[str, bool],
     allow_missing: AllowMissing = False,
+    options: SearchOptions,
     measure: Measured = None,
     minimum: Minimum = None,
     out: Annotated[
@@ -104,6 +108,7 @@ def run_command(
             weights=weights,
             tokenizer=tokenizer,
             precision=precision,
+            options=options,
         )
         labelled = load_place(place, split, reading)
         with progress_bar() as on_progress:

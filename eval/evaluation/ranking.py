@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cir.images import open_image
 from cir.parallel import batched
 from cir.progress import OnProgress, ProgressTeller
-from cir.search import Mode, Query, SearchOptions, search_batch
+from cir.search import USUAL, Mode, Query, SearchOptions, search_batch
 from cir.store import Hit, image_id
 from eval.evaluation.gallery import Gallery
 from eval.measures import DEPTH, first_target_rank
@@ -80,6 +80,7 @@ def evaluate(
     modes: Sequence[Mode] = COMPOSED,
     keep_reference: bool = False,
     depth: int = DEPTH,
+    options: SearchOptions = USUAL,
     on_progress: OnProgress | None = None,
 ) -> Mapping[Mode, Ranked]:
     """Run every query and write its rankings.
@@ -93,6 +94,7 @@ def evaluate(
         keep_reference: whether the reference image stays in the written rankings. It is removed
             by its path alone: a copy of the same bytes may be a target.
         depth: length of the written rankings, 1 to 16,383.
+        options: how each query is searched; its `limit` does not matter.
         on_progress: told after each ranking of how many queries are done.
 
     Returns:
@@ -109,7 +111,7 @@ def evaluate(
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
     teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
-    for ranking in rank(askable, gallery, modes, watch, depth):
+    for ranking in rank(askable, gallery, modes, watch, depth, options):
         query, mode = ranking.query, ranking.mode
         found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
         kept = [
@@ -132,6 +134,7 @@ def rank(
     modes: Sequence[Mode],
     watch: Stopwatch,
     depth: int = DEPTH,
+    options: SearchOptions = USUAL,
 ) -> Iterator[Ranking]:
     """Rankings of queries, batch by batch, within a batch mode by mode.
 
@@ -165,7 +168,7 @@ def rank(
                 gallery.index,
                 gallery.encoder,
                 [asked[query.id] for query in [*able, *choosy]],
-                SearchOptions(limit),
+                replace(options, limit=limit),
                 only_ids=[None] * len(able) + [among[query.id] for query in choosy],
                 mode=mode,
                 timed=watch.measure,

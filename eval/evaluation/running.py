@@ -13,7 +13,7 @@ from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.library import Index
 from cir.progress import OnProgress
-from cir.search import MODES
+from cir.search import MODES, USUAL, SearchOptions, bench_options
 from cir.settings import Settings
 from cir.store import gallery_store, index_store
 from eval.errors import BenchWayOut
@@ -49,6 +49,8 @@ class Request:
         weights, tokenizer: where the files of a named encoder are; None where they were, or are
             found.
         precision: a named encoder's arithmetic; "auto" is the index's own.
+        options: how each query is searched: those of `cir.search.SearchOptions` that are the
+            bench's.
     """
 
     gallery: Path | None = None
@@ -63,6 +65,7 @@ class Request:
     weights: str | None = None
     tokenizer: str | None = None
     precision: str = "auto"
+    options: SearchOptions = USUAL
 
 
 def run(
@@ -113,6 +116,7 @@ def run(
                 modes=modes,
                 keep_reference=keep,
                 depth=depth,
+                options=request.options,
                 on_progress=on_progress,
             )
 
@@ -264,6 +268,7 @@ def _provenance(
             "keep_reference": request.keep_reference,
             "allow_missing": request.allow_missing,
             "depth": request.depth,
+            **{each.name: getattr(request.options, each.name) for each in bench_options()},
         },
         "encoder_fingerprint": encoder.fingerprint,
         "precision": encoder.precision,

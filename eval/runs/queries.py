@@ -90,7 +90,7 @@ def query_rows(
         group: the one group to show; None for all.
         text: part of the instruction or of the id, in any case.
     """
-    # Ranks are subtracted, also of a target that neither ranking holds.
+    # A target that a ranking lacks counts as one rank below all that are ranked.
     lost = 1 + max(table.depth, *((rank or 0) for rank in (before or {}).values()), 0)
     rows = []
     for place, query_id in enumerate(table.ids):

@@ -7,6 +7,7 @@ import streamlit as st
 
 from cir.images import SUFFIXES
 from cir.search.facets import suggested_conditions
+from cir.search.options import SearchOptions
 from cir.search.references import Reference, indexed_reference, uploaded_reference
 from cir.store import MilvusIndex
 from pages.parts.shell.session import is_local, people_errors, plain, session_settings
@@ -25,8 +26,7 @@ class Asked:
 
     reference: Reference | None
     instruction: str
-    where: tuple[str, ...]
-    limit: int
+    options: SearchOptions
 
     @property
     def is_empty(self) -> bool:
@@ -43,8 +43,8 @@ def ask(index: MilvusIndex) -> Asked | None:
         usable = True
     with right:
         instruction = _instruction()
-        where, limit = _narrow(index)
-    return Asked(reference, instruction, where, limit) if usable else None
+        options = _narrow(index)
+    return Asked(reference, instruction, options) if usable else None
 
 
 def use_as_reference(key: str) -> None:
@@ -99,7 +99,7 @@ def _take_example(example: str) -> None:
     st.session_state["instruction"] = example
 
 
-def _narrow(index: MilvusIndex) -> tuple[tuple[str, ...], int]:
+def _narrow(index: MilvusIndex) -> SearchOptions:
     """Filters and number of results, folded away until they are needed."""
     chosen = bool(st.session_state.get("where")) or "where" in st.query_params
     with st.expander("Filters and number of results", expanded=chosen, icon=":material/tune:"):
@@ -117,7 +117,7 @@ def _narrow(index: MilvusIndex) -> tuple[tuple[str, ...], int]:
         limit = st.segmented_control(
             "Results", LIMITS, default=LIMITS[1], required=True, key="limit", bind="query-params"
         )
-    return tuple(where), limit or LIMITS[1]
+    return SearchOptions(limit or LIMITS[1], tuple(where))
 
 
 def _offers(index: MilvusIndex) -> list[str]:
