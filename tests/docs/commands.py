@@ -89,7 +89,7 @@ def _option(given: Any) -> Option:
 
 def _table(found: Sequence[Option]) -> str:
     rows = [each.row for each in found]
-    return "\n".join(["| | |", "|---|---|", *rows, ""]) if rows else ""
+    return "\n".join(["| option | what it does |", "|---|---|", *rows, ""]) if rows else ""
 
 
 def with_tables(text: str) -> str:
