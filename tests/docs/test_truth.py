@@ -1,6 +1,5 @@
 """README and docs leave out no command, option, setting or public name, and invent none."""
 
-import importlib
 import inspect
 import re
 import shlex
@@ -15,11 +14,12 @@ import cir
 import cir.settings
 import eval as bench
 from cir.training.__main__ import app as training_app
+from eval.measures import FAMILIES
+from eval.sets.formats import format_names
 from tests.docs.commands import CALLS, PAGE, all_options, options, with_tables
 from tests.docs.pages import PAGES, Page, page
 from tests.places import REPOSITORY
 
-EVERYWHERE = "\n".join(code for each in PAGES for code in each.code)
 OF_OTHERS = ("--server.",)
 """Options of other programs, by how they begin."""
 
@@ -141,7 +141,11 @@ def members(given: type) -> Iterator[tuple[str, Any]]:
                     yield name, value
 
 
-def test_measures_and_encoders_are_told() -> None:
+def test_encoders_formats_and_measures_are_told() -> None:
     for name in cir.encoder_specs():
         assert f"| `{name}` |" in page("docs/encoders.md").text
-    importlib.import_module("eval.measures")
+    evaluation = page("docs/evaluation.md").text
+    for family in FAMILIES:
+        assert family in evaluation.lower()
+    for name in format_names():
+        assert name.split("-")[-1] in evaluation
