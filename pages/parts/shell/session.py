@@ -102,7 +102,7 @@ def pick_index() -> None:
         st.session_state[INDEX_KEY] = asked if asked in names else names[0]
     # Not bound to the URL by Streamlit, which leaves a default out: a link must name its index,
     # whichever comes first when it is opened.
-    chosen = st.sidebar.selectbox("MilvusIndex", names, key=INDEX_KEY)
+    chosen = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
     if st.query_params.get(INDEX_KEY) != chosen:
         st.query_params[INDEX_KEY] = chosen
 

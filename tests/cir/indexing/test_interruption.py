@@ -23,7 +23,7 @@ from cir.cli.app import app
 DYING = """
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.store.collection import ImageCollection
-from cir.store.index import Index
+from cir.store.index import MilvusIndex
 from cir.store.registry import Registry
 
 def dies(owner, name, at, after):
@@ -38,7 +38,7 @@ def dies(owner, name, at, after):
         return result
     setattr(owner, name, call)
 
-owners = (Index, CompactEncoder, ImageCollection, Registry)
+owners = (MilvusIndex, CompactEncoder, ImageCollection, Registry)
 owner = dict(zip(("Index", "Encoder", "Rows", "Registry"), owners))[sys.argv.pop(1)]
 dies(owner, sys.argv.pop(1), int(sys.argv.pop(1)), sys.argv.pop(1) == "after")
 """
