@@ -88,7 +88,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _show_progress(progress: cir.Progress) -> None:
-    print(f"{progress.stage}: {progress.done}")
+    print(progress)  # such as "Indexing: 96 of 145"
 
 
 def _grid(query: Image.Image, text: str, results: Sequence[Image.Image]) -> Image.Image:
