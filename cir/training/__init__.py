@@ -1,1 +1,1 @@
-"""Composed-triplet training. Needs torch and timm; nothing else in the project imports this."""
+"""Composed-triplet training of the compact encoder. Needs torch and timm; no page imports this."""
