@@ -16,6 +16,7 @@ from cir.encoders.registry import (
 from cir.encoders.weights import missing_sentence
 from cir.errors import EncoderError, UnknownIndexError
 from cir.store import IndexInfo, MilvusStore
+from cir.words import size
 
 
 def encoder_to_index(
@@ -66,14 +67,14 @@ def _held(store: MilvusStore, index: str) -> IndexInfo | None:
 def _fetch(choice: EncoderChoice, *, download: bool) -> None:
     """Fetch what is missing, if that is wanted."""
     spec = encoder_spec(choice.name)
-    size = "the tokenizer" if choice.weights else f"{spec.download_bytes / 1e6:,.0f} MB"
+    what = "the tokenizer" if choice.weights else size(spec.download_bytes)
     if not download:
         if not sys.stdin.isatty():
             why = "It is not on this machine; --download fetches it."
             raise EncoderError(missing_sentence(spec, choice, why))
-        question = f"The encoder {spec.name} is not on this machine. Download {size}?"
+        question = f"The encoder {spec.name} is not on this machine. Download {what}?"
         if not typer.confirm(question, err=True):
             raise EncoderError(missing_sentence(spec, choice, "It was not downloaded."))
-    typer.echo(f"Downloading the encoder {spec.name}: {size} from {spec.source}.", err=True)
+    typer.echo(f"Downloading the encoder {spec.name}: {what} from {spec.source}.", err=True)
     with progress_bar() as on_progress:
         fetch(choice, on_progress)

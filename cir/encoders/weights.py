@@ -9,6 +9,7 @@ from typing import Any, Literal
 from cir.encoders.protocol import EncoderChoice, EncoderSpec, HubFiles
 from cir.errors import EncoderError, WayOut
 from cir.progress import OnProgress, ProgressTeller
+from cir.words import size
 
 Readiness = Literal["ready", "download", "not installed"]
 TOKENIZER_MARK = "tokenizer_config.json"
@@ -98,7 +99,7 @@ def missing_sentence(spec: EncoderSpec, choice: EncoderChoice, why: str) -> str:
         f"Put them into {choice.weights_dir / spec.name}, or use" if choice.weights_dir else "Use"
     )
     return (
-        f"The encoder {spec.name} needs {hub.file} ({_size(spec.download_bytes)}) from "
+        f"The encoder {spec.name} needs {hub.file} ({size(spec.download_bytes)}) from "
         f"huggingface.co/{hub.repository} and the tokenizer files of {hub.tokenizer}. {why} "
         f"{by_hand} the encoder compact, which needs no download."
     )
@@ -181,10 +182,6 @@ def _told_to(on_progress: OnProgress | None, stage: str) -> Any:
             self._told = done
 
     return Told
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 @contextmanager
