@@ -1,6 +1,8 @@
 """The report behind a model card, as one document: every figure is that of a run."""
 
-from collections.abc import Mapping, Sequence
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +11,7 @@ from typing import Any
 from cir.encoders.protocol import Encoder
 from cir.encoders.registry import choose, load_encoder
 from cir.errors import UsageError
+from cir.images import open_image
 from cir.settings import Settings
 from cir.store import gallery_store
 from cir.store.collection import MAX_LIMIT
@@ -23,7 +26,6 @@ from eval.model_card.attributes import (
 )
 from eval.model_card.robustness import robustness
 from eval.model_card.sheet import contact_sheet
-from eval.model_card.speed import speed
 from eval.runs.queries import query_rows, ranked_paths
 from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run, open_run, rank_table
@@ -176,3 +178,37 @@ def _write_sheet(plain: Run, gallery: Path, queries: Sequence[LabelledQuery], fi
         picture.save(file, quality=85)
     except (OSError, ValueError) as error:  # a folder that is not there, an unknown ending
         raise UsageError(f"The picture {file} cannot be written: {error}.") from error
+
+
+ROUNDS, BATCH = 24, 32
+
+
+def speed(encoder: Encoder, files: Sequence[Path], labelled: LabelledSet) -> Mapping[str, float]:
+    """Medians: a composed query on an image not seen before, a new instruction on the same image,
+    and an image in a batch; images are open already."""
+    some = [open_image(file) for file in files[:BATCH]]
+    texts = [query.instruction for query in labelled.queries]
+    encoder.encode_images(some[:1])
+    shifted = [image.rotate(180) for image in some]  # not among the remembered ones
+    return {
+        "ms a composed query": _median(
+            lambda turn: encoder.encode_composed(
+                [shifted[turn % len(shifted)]], [texts[turn % len(texts)]]
+            )
+        ),
+        "ms a new instruction": _median(
+            lambda turn: encoder.encode_composed([some[0]], [texts[turn % len(texts)]])
+        ),
+        "ms an image in a batch": round(
+            _median(lambda turn: encoder.encode_images(some), rounds=5) / len(some), 2
+        ),
+    }
+
+
+def _median(work: Callable[[int], object], rounds: int = ROUNDS) -> float:
+    seconds = []
+    for turn in range(rounds):
+        started = time.perf_counter()
+        work(turn)
+        seconds.append(time.perf_counter() - started)
+    return round(statistics.median(seconds) * 1000, 2)

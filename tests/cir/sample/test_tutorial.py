@@ -8,9 +8,8 @@ import pytest
 
 from cir.encoders.registry import load_encoder
 from cir.errors import UsageError
-from cir.sample import tutorial
-from cir.sample.building import TUTORIAL_NAME, build_tutorial
-from cir.sample.tutorial import ADDRESS, unpack_tutorial
+from cir.sample import building
+from cir.sample.building import ADDRESS, TUTORIAL_NAME, build_tutorial, unpack_tutorial
 from cir.settings import load_settings
 from cir.store import index_store
 from tests.cir.command_line import CommandLine
@@ -67,7 +66,7 @@ def test_another_archive_is_one_sentence_and_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tutorial, "MAX_UNPACKED", 2**20)
+    monkeypatch.setattr(building, "MAX_UNPACKED", 2**20)
     archive = packed(tmp_path / "photos.tar.gz", *members)
     with pytest.raises(UsageError, match=message):
         unpack_tutorial(archive, tmp_path / "data" / "photos")
