@@ -78,7 +78,7 @@ def test_a_file_that_is_none_is_one_sentence(archive: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="damaged"):
         unpack_tutorial(archive, tmp_path / "photos")
     with archive.open("wb") as file:
-        file.truncate(tutorial.MAX_BYTES + 1)
+        file.truncate(building.MAX_BYTES + 1)
     with pytest.raises(UsageError, match="larger than"):
         unpack_tutorial(archive, tmp_path / "photos")
     assert [path.name for path in tmp_path.iterdir()] == ["photos.tar.gz"]
