@@ -21,7 +21,8 @@ def test_training_hides_whole_channels_of_a_picture_and_use_hides_none() -> None
     assert torch.allclose(cells, cells[:1].expand_as(cells), atol=1e-5)
     assert not torch.allclose(seen[0], seen[1], atol=1e-2)
     tokens.eval()
-    assert torch.equal(tokens(same)[0], tokens(same)[1])
+    # Not to the bit: rows of a matrix product may be summed in another order each.
+    torch.testing.assert_close(tokens(same)[0], tokens(same)[1])
 
 
 def test_the_optimiser_gets_each_parameter_once_and_none_that_reads_pictures() -> None:
