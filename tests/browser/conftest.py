@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.app import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.browser.app import CHROMIUM_FLAGS, chromium_path, running_app, settle
 from tests.places import REPOSITORY
 
 COLOURS = ("red", "green", "blue", "black", "orange", "purple")
@@ -78,5 +78,7 @@ def page(browser: Browser, app: str) -> Iterator[Page]:
     tab.set_default_timeout(30_000)
     expect.set_options(timeout=20_000)
     tab.goto(f"{app}/?index=shirts")
+    expect(tab.get_by_role("heading", name="Search")).to_be_visible()
+    settle(tab)  # a file that is chosen before is forgotten
     yield tab
     context.close()

@@ -176,7 +176,7 @@ def test_a_build_is_seen_in_two_tabs_cancelled_and_continued(
 
     tab.get_by_test_id("stMain").get_by_role("button", name="Continue").first.click()
     summary = tab.get_by_text(", in ").filter(has_text="“many”: ")
-    expect(summary).to_be_visible()
+    expect(summary).to_be_visible(timeout=120_000)  # a busy machine encodes slowly
     text = summary.inner_text()
     numbers = [int(word) for word in text.replace(",", "").split() if word.isdigit()]
     assert "unchanged" in text or numbers[0] == MANY
