@@ -140,6 +140,8 @@ def build(
     try:
         with torch.device("meta"):
             network = make()
+    except ImportError:  # a package is broken, not the checkpoint
+        raise
     except Exception as error:  # libraries raise whatever their parts raise
         raise EncoderError(
             f"The sizes that the checkpoint {path} tells, or a config.json beside it, do not fit "

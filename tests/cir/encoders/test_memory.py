@@ -51,7 +51,7 @@ print("figures", peak("VmHWM:") - before, size)
 """
 
 
-def test_loading_peaks_below_a_third_more_than_the_weights(tmp_path: Path) -> None:
+def test_loading_peaks_below_a_quarter_more_than_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
     subprocess.run([sys.executable, "-c", WRITE, CHECKPOINT, path], check=True)
     done = subprocess.run(
@@ -61,5 +61,5 @@ def test_loading_peaks_below_a_third_more_than_the_weights(tmp_path: Path) -> No
     assert found is not None
     peak, size = int(found[1]), int(found[2])
     assert size > 200e6
-    assert peak < 1.3 * size, f"{peak / size:.2f} times the weights"
+    assert peak < 1.25 * size, f"{peak / size:.2f} times the weights"
     assert peak > 0.9 * size, "what was measured is not the loading"
