@@ -88,11 +88,12 @@ def search_batch(
         timed: entered around the encoding of the queries, then around their search.
     """
     require_same_encoder(encoder, index.info)
+    where = index.conditions(options.where)  # first: what is wrong needs no encoding
     with timed("encoding"):
         vectors = embed(encoder, queries, mode)
     with timed("search"):
         return index.search_vectors(
-            vectors, options.limit, options.where, exclude_ids=exclude_ids, only_ids=only_ids
+            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
         )
 
 

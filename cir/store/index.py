@@ -126,10 +126,7 @@ class MilvusIndex:
         """
         queries = self._checked(vectors, limit)
         strong = self._info.kind == "gallery" or len(queries) > 1
-        conditions = [
-            filters.parse_where(each, self._info.columns) if isinstance(each, str) else each
-            for each in where
-        ]
+        conditions = self.conditions(where)
         search = Search(self._images, filters.expression(conditions), strong=strong)
         if only_ids is None:
             return search.excluding(queries, limit, exclude_ids)
@@ -139,6 +136,17 @@ class MilvusIndex:
         return [
             next(hits) if only is None else search.among(query, limit, set(only) - set(out))
             for query, only, out in zip(queries, only_ids, excluded, strict=True)
+        ]
+
+    def conditions(self, where: Sequence[str | Condition]) -> list[Condition]:
+        """The conditions that texts such as "year>=2011" state.
+
+        Raises:
+            UsageError: one is wrong, see `cir.store.filters.parse_where`.
+        """
+        columns = self._info.columns
+        return [
+            filters.parse_where(each, columns) if isinstance(each, str) else each for each in where
         ]
 
     def get(self, ids: Sequence[str]) -> list[ImageRecord]:
