@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from cir.jobs.background import JOBS
+from tests.pages.anew import start_anew
 from tests.places import REPOSITORY
 
 SECONDS = 60
@@ -19,13 +19,13 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The data folder of an app that starts anew, without an index; its jobs end with the test."""
     monkeypatch.chdir(REPOSITORY)
     monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
-    st.cache_resource.clear()
+    start_anew()
     yield tmp_path / "data"
     for job in JOBS.all():
         job.cancel()
         job.wait(SECONDS)
         JOBS.forget(job.key)
-    st.cache_resource.clear()
+    start_anew()
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """What a newcomer sees while there is no index."""
 
+import functools
 from dataclasses import replace
 
 import streamlit as st
@@ -44,7 +45,7 @@ def _jobs() -> IndexJobs | None:
     return _server_jobs()
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def _server_jobs() -> IndexJobs:
     own = replace(settings(), read_only=False)
     return IndexJobs(own, index_store(own), local=True)

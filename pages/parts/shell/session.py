@@ -1,5 +1,6 @@
 """What the pages share: the store, the encoders, the chosen index, errors for people."""
 
+import functools
 import logging
 import re
 from collections.abc import Iterator
@@ -8,11 +9,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from cir.access import Gate
+from cir.access import GATE
 from cir.encoders.protocol import Encoder
 from cir.errors import RecomposeError, Words
 from cir.settings import Settings, load_settings
 from cir.store import IndexInfo, MilvusIndex, MilvusStore, gallery_store, index_store
+from cir.words import duration
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
@@ -20,16 +22,14 @@ UNLOCKED_KEY = "unlocked"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
-@st.cache_resource(show_spinner=False)
+# What all sessions share is no matter of Streamlit's caches: anybody may empty those by a message
+# over the websocket, and the stores would be closed under the searches of others.
+
+
+@functools.cache
 def settings() -> Settings:
     """The settings of this server."""
     return load_settings()
-
-
-@st.cache_resource(show_spinner=False)
-def gate() -> Gate:
-    """The check of the admin password, one for all sessions."""
-    return Gate(settings().admin_password)
 
 
 def session_settings() -> Settings:
@@ -61,12 +61,12 @@ def store() -> MilvusStore:
     return _store(session_settings())
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
+@functools.cache
 def _store(now: Settings) -> MilvusStore:
     return index_store(now)
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
+@functools.cache
 def galleries() -> MilvusStore:
     """The store of evaluation galleries, to look at."""
     return gallery_store(replace(settings(), read_only=True))
@@ -84,12 +84,21 @@ def offer_unlock() -> None:
     with st.sidebar.expander("Manage", icon=":material/lock_open:"), st.form("unlock"):
         attempt = st.text_input("Admin password", type="password")
         if st.form_submit_button("Unlock"):
-            if gate().opens(attempt):
-                st.session_state[UNLOCKED_KEY] = True
-                st.rerun()
-            wait = gate().wait_seconds
-            later = f" Try again in {wait / 60:.0f} min." if wait else ""
-            st.error(f"This is not the password.{later}")
+            _unlock(attempt)
+
+
+def _unlock(attempt: str) -> None:
+    address = st.context.ip_address
+    early = GATE.wait_seconds(address)
+    if GATE.opens(attempt, settings().admin_password, address):
+        st.session_state[UNLOCKED_KEY] = True
+        st.rerun()
+    wait = GATE.wait_seconds(address)
+    later = f" Try again in {duration(wait)}." if wait else ""
+    if early:
+        st.error(f"This try was not looked at: too many passwords were wrong.{later}")
+    else:
+        st.error(f"This is not the password.{later}")
 
 
 def pick_index() -> None:

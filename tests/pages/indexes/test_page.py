@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
@@ -17,6 +16,7 @@ from cir.settings import load_settings
 from cir.store import MilvusStore
 from pages.parts.shell.session import UNLOCKED_KEY
 from tests.drawn import content, draw_album, solid
+from tests.pages.anew import start_anew
 from tests.places import REPOSITORY
 
 SECONDS = 60
@@ -199,7 +199,7 @@ def test_a_running_job_is_shown_and_holds_the_buttons(index: str, album: Path) -
 
 def test_read_only_shows_the_list_alone(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIR_READ_ONLY", "1")
-    st.cache_resource.clear()
+    start_anew()
     app = open_page()
     assert names(app) == [index]
     assert app.dataframe[0].value["Source"].tolist() == ["album"], "not the server's folders"
@@ -212,7 +212,7 @@ def test_without_the_admin_password_the_page_is_locked(
     index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CIR_ADMIN_PASSWORD", "sesame")
-    st.cache_resource.clear()
+    start_anew()
     app = open_page()
     assert names(app) == [index]
     assert "unlock this page" in app.caption[0].value

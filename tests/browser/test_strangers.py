@@ -1,0 +1,56 @@
+"""What a stranger may do over the websocket of a public host, without a browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+from cir.access import FREE_TRIES
+from tests.browser.app import running_app
+from tests.browser.stranger import Stranger, stranger
+
+PASSWORD = "sesame"
+
+
+@pytest.fixture
+def locked_app(data_dir: Path, tmp_path: Path) -> Iterator[str]:
+    """A server with an admin password."""
+    with running_app(data_dir, tmp_path / "log", {"CIR_ADMIN_PASSWORD": PASSWORD}) as address:
+        yield address
+
+
+def unlock(session: Stranger, attempt: str) -> str:
+    """Type a password; gives what the sidebar says: an error, or "" where it has opened."""
+    session.run()
+    field = session.widget("text_input", "Admin password")
+    button = session.widget("button", "Unlock")
+    session.run(
+        WidgetState(id=field.id, string_value=attempt),
+        WidgetState(id=button.id, trigger_value=True),
+    )
+    said = [text for text in session.texts() if "password" in text]
+    return said[0] if said else ""
+
+
+def test_emptied_caches_and_new_sessions_give_no_new_tries(locked_app: str) -> None:
+    for _ in range(FREE_TRIES):
+        with stranger(locked_app) as session:
+            assert unlock(session, "wrong").startswith("This is not the password")
+            session.clear_caches()
+    with stranger(locked_app) as session:
+        assert "not looked at" in unlock(session, "wrong")
+        session.clear_caches()
+        assert "not looked at" in unlock(session, PASSWORD)
+
+
+def test_the_owner_comes_in_while_a_stranger_tries_from_elsewhere(locked_app: str) -> None:
+    # As a proxy on this machine forwards it: the server takes that header from no other machine.
+    elsewhere = {"X-Forwarded-For": "203.0.113.7"}
+    with stranger(locked_app, elsewhere) as session:
+        for _ in range(FREE_TRIES):
+            assert unlock(session, "wrong").startswith("This is not the password")
+        assert "not looked at" in unlock(session, PASSWORD)
+    with stranger(locked_app) as session:
+        assert unlock(session, PASSWORD) == ""
+        session.widget("button", "Lock")
