@@ -1,12 +1,29 @@
 """Fixtures for every part: nothing of the person who runs the tests reaches them."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from cir.encoders.compact.encoder import CompactEncoder
 from tests.wheel import build_wheel, install_wheel
+
+_STARTED = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for machines whose time is bounded."""
+    parser.addoption(
+        "--minutes", type=float, metavar="N", help="skip the tests that N minutes leave no time for"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no test when the time is over."""
+    minutes = item.config.getoption("--minutes")
+    if minutes is not None and time.monotonic() - _STARTED > 60 * minutes:
+        pytest.skip(f"the {minutes:g} minutes for these tests are over")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -109,3 +110,35 @@ def choose(page: Page, box: str, option: str) -> None:
         except PlaywrightTimeout:
             page.keyboard.press("Escape")
     pytest.fail(f"no option {option!r} under {box!r}")
+
+
+def memory_mb(address: str) -> float:
+    """MB of memory that the server at this address and its children have."""
+    return sum(map(_memory_mb, _tree(_server(address))))
+
+
+def _server(address: str) -> int:
+    """The process that was started for this address."""
+    port = str(urlsplit(address).port)
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if "streamlit" in words and port in words:
+            return int(folder.name)
+    raise AssertionError(f"no server on port {port}")
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def _memory_mb(pid: int) -> float:
+    """Proportional set size: what the process has for itself, and its share of the rest."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

@@ -12,7 +12,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Stranger:
@@ -28,10 +28,13 @@ class Stranger:
         self.session_id = ""
         self.elements: list[Any] = []
 
-    def run(self, *states: WidgetState, page: str = "") -> None:
-        """Run the script with these states of widgets; returns when it has ended."""
+    def run(self, *states: WidgetState, page: str = "", query: str = "") -> None:
+        """Run the script with these states of widgets, at an address with this query string.
+
+        Returns when it has ended.
+        """
         self.elements.clear()
-        state = ClientState(page_name=page)
+        state = ClientState(page_name=page, query_string=query)
         state.widget_states.widgets.extend(states)
         self.send(BackMsg(rerun_script=state))
         end = time.monotonic() + SECONDS

@@ -46,22 +46,24 @@ def go_to(tab: Page, name: str) -> None:
     expect(tab.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
 
-def draw(folder: Path, seed: int) -> tuple[Path, Path]:
+def draw(
+    folder: Path, seed: int, images: int = PICTURES, queries: int = QUERIES
+) -> tuple[Path, Path]:
     """A labelled set and its pictures, of colours that the seed decides."""
     dice = random.Random(seed)
     pictures, labelled = folder / "pictures", folder / "tiny set"
     pictures.mkdir()
-    for number in range(PICTURES):
+    for number in range(images):
         colour = (dice.randrange(256), dice.randrange(256), dice.randrange(256))
         Image.new("RGB", (40, 60), colour).save(pictures / f"{number}.png")
     (labelled / "qrels").mkdir(parents=True)
-    queries, lines = [], ["query-id\tcorpus-id\tscore"]
-    for number in range(QUERIES):
+    records, lines = [], ["query-id\tcorpus-id\tscore"]
+    for number in range(queries):
         group = "first" if number % 2 else "second"
         query = {"_id": f"q{number}", "image": f"{number}.png", "text": "in red", "group": group}
-        queries.append(json.dumps(query))
-        lines.append(f"q{number}\t{number + QUERIES}.png\t1")
-    (labelled / "queries.jsonl").write_text("\n".join(queries))
+        records.append(json.dumps(query))
+        lines.append(f"q{number}\t{number + queries}.png\t1")
+    (labelled / "queries.jsonl").write_text("\n".join(records))
     (labelled / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n")
     return labelled, pictures
 

@@ -38,4 +38,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_slow(config: pytest.Config) -> bool:
-    return config.option.markexpr == "slow"
+    return bool(config.option.markexpr == "slow")

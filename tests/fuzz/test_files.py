@@ -6,6 +6,7 @@ import string
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def archives() -> list[bytes]:
         made.append(buffer.getvalue())
     for mode in ("w", "w:gz"):
         buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=buffer, mode=mode) as tar:
             for name, data in files.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
@@ -159,7 +160,8 @@ def test_any_ranking_is_read_or_refused(
 def test_any_run_is_read_or_refused(whole: Any, modes: Any, groups: Any) -> None:
     made = {"set": "s", "encoder": "e", "queries": 1, "modes": modes, "groups": groups}
     for document in (whole, made):
-        _reads(lambda document=document: open_upload("run.json", json.dumps(document).encode()))
+        data = json.dumps(document).encode()
+        _reads(partial(open_upload, "run.json", data))
 
 
 @given(st.lists(JSON, min_size=1, max_size=3), LINES)
@@ -178,15 +180,17 @@ def test_any_native_set_is_read_or_refused(
     _reads(lambda: load_set("native", root))
 
 
-CIRR = {
+Record = dict[str, Any]
+
+CIRR: Record = {
     "pairid": 1, "reference": "a", "target_hard": "b", "caption": "x",
     "img_set": {"members": ["a", "b"]},
 }  # fmt: skip
-CIRCO = {
+CIRCO: Record = {
     "id": 1, "reference_img_id": 2, "target_img_id": 3, "gt_img_ids": [3], "shared_concept": "x",
     "relative_caption": "y", "semantic_aspects": [],
 }  # fmt: skip
-FASHIONIQ = {"candidate": "a", "target": "b", "captions": ["x", "y"]}
+FASHIONIQ: Record = {"candidate": "a", "target": "b", "captions": ["x", "y"]}
 
 
 @given(JSON, JSON, st.data())
@@ -194,7 +198,7 @@ def test_any_benchmark_file_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, whole: Any, value: Any, data: st.DataObject
 ) -> None:
     root = tmp_path_factory.getbasetemp() / "benchmarks"
-    record, captions, images = data.draw(
+    chosen: tuple[Record, str, str] = data.draw(
         st.sampled_from(
             [
                 (CIRR, "cirr/captions/cap.rc2.val.json", "cirr/image_splits/split.rc2.val.json"),
@@ -207,6 +211,7 @@ def test_any_benchmark_file_is_read_or_refused(
             ]
         )
     )
+    record, captions, images = chosen
     name = captions.split("/", maxsplit=1)[0]
     changed = {**record, data.draw(st.sampled_from(sorted(record))): value}
     listed = data.draw(st.sampled_from([{"a": "./a.png", "b": "./b.png"}, ["a", "b"], whole]))

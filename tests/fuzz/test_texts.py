@@ -41,8 +41,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> MilvusIndex:
     """An index with every type of column."""
     folder = tmp_path_factory.mktemp("fuzz")
     store = MilvusStore(str(folder / "recompose.db"), data_dir=folder)
-    made = {"encoder": "test", "fingerprint": "0", "precision": "exact", "dim": DIM}
-    return store.create("fuzz", columns=COLUMNS, **made)
+    return store.create(
+        "fuzz", encoder="test", fingerprint="0", precision="exact", dim=DIM, columns=COLUMNS
+    )
 
 
 @given(ANY | ODD)
