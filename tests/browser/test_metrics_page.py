@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import choose, running_app
+from tests.browser.app import choose, running_app, settle
 
 PICTURES = 400  # enough that a run takes some seconds
 QUERIES = 40
@@ -71,6 +71,10 @@ def draw(
 def start(tab: Page, labelled: Path, pictures: Path) -> None:
     tab.get_by_text("New run", exact=True).click()
     choose(tab, "Labelled set", "A folder on the server")
+    settle(tab)
+    place = tab.get_by_text("A folder of images", exact=True)
+    if place.count():  # where there are indexes, one of them is offered first
+        place.click()
     for label, folder in (
         ("Folder of the labelled set", labelled),
         ("Folder of the images", pictures),
