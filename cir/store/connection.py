@@ -67,6 +67,10 @@ class Connection(ABC):
     @abstractmethod
     def _client(self) -> contextlib.AbstractContextManager[Any]: ...
 
+    def loaded(self, collection: str, seconds: float) -> None:
+        """Note that a collection is loaded, which took so long."""
+        self.ready.add(collection)
+
     def may_hold_anything(self) -> bool:
         """False where it is known without connecting that nothing is kept here."""
         return True

@@ -278,6 +278,7 @@ def _provenance(
             "folder": str(gallery.folder),
             "images": len(gallery.paths),
             "index_type": info.index_type,
+            "recall": asdict(info.recall) if info.recall else None,
             "fingerprint": gallery.fingerprint,
         },
         "set_fingerprint": labelled.fingerprint,
