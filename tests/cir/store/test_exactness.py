@@ -13,21 +13,15 @@ from numpy.typing import NDArray
 
 from benchmarks.exact_search import photo_like
 from cir.errors import ReadOnlyError
-from cir.store import MilvusIndex, MilvusStore, Row, exactness, image_id
+from cir.store import MilvusStore, Row, exactness, image_id
 from cir.store.exactness import index_type_for
 from cir.store.records import Recall
-from cir.store.registry import Registry, _entry
+from cir.store.registry import _entry
 from cir.store.wire import fields_of
-from tests.cir.store.samples import DIM, row
+from tests.cir.store.samples import DIM, as_made_before, row
 from tests.cir.store.test_lite import make_index, make_store, python
 
 LARGE, LARGE_DIM = 100_000, 16
-
-
-def as_made_before(index: MilvusIndex) -> None:
-    """Give an index the type that earlier versions gave it."""
-    index._images.index_anew("AUTOINDEX")
-    index._info = Registry(index._connection).update(index.info, {"index_type": "AUTOINDEX"})
 
 
 def rows_of(vectors: NDArray[np.float32]) -> list[Row]:

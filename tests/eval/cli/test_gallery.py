@@ -1,5 +1,6 @@
 """What `python -m eval run` searches: a changing folder, damaged and absent images, an index."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
 from cir.store import MilvusStore
+from tests.cir.store.samples import as_made_before
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of, rankings
 
 
@@ -95,6 +97,14 @@ def test_an_index_is_searched_with_its_own_encoder(
     assert (document["encoder"], document["metrics"]["recall@50"]) == ("compact", 1.0)
     kept = json.loads((Path(document["run"]) / "run.json").read_text())
     assert (kept["gallery"]["kind"], kept["gallery"]["name"]) == ("index", "my photos")
+    assert (kept["gallery"]["index_type"], kept["gallery"]["recall"]) == ("FLAT", None)
+    index = store.open("my photos")
+    as_made_before(index)
+    measured = index.measure_recall()
+    assert measured is not None
+    kept = json.loads((Path(document_of(evaluate(*arguments))["run"]) / "run.json").read_text())
+    assert kept["gallery"]["index_type"] == "AUTOINDEX"
+    assert kept["gallery"]["recall"] == dataclasses.asdict(measured)
     other = evaluate(*arguments, "--encoder", "bge-other")
     assert (other.exit_code, list(json.loads(other.stdout))) == (2, ["error"])
     assert "'compact'" in other.stderr
