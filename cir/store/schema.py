@@ -1,5 +1,6 @@
 """The two kinds of Milvus collections: images of an index, and the registry."""
 
+import threading
 import time
 from typing import Any
 
@@ -63,6 +64,12 @@ def ensure_loaded(connection: Connection, collection: str, index_name: str = "")
     """Load a collection for searches, once a connection; a server may have unloaded it."""
     if collection in connection.ready:
         return
+    with _lock_of(collection):
+        if collection not in connection.ready:
+            _load(connection, collection, index_name)
+
+
+def _load(connection: Connection, collection: str, index_name: str) -> None:
     started = time.monotonic()
     with connection.session(index_name) as client:
         if not client.list_indexes(collection):
@@ -78,7 +85,7 @@ def index_anew(connection: Connection, collection: str, index_type: IndexType) -
 
     Whoever dies in the middle leaves a collection without one, which `ensure_loaded` mends.
     """
-    with connection.session() as client:
+    with _lock_of(collection), connection.session() as client:
         connection.ready.discard(collection)
         names = client.list_indexes(collection)
         types = {client.describe_index(collection, name)["index_type"] for name in names}
@@ -88,7 +95,15 @@ def index_anew(connection: Connection, collection: str, index_type: IndexType) -
                 client.drop_index(collection, name, timeout=WORK_SECONDS)
             params = _vector_index(index_type, "COSINE")
             client.create_index(collection, params, timeout=_BUILD_SECONDS)
-    ensure_loaded(connection, collection)
+        ensure_loaded(connection, collection)
+
+
+_locks: dict[str, threading.RLock] = {}
+"""By collection: threads that search one wait while another loads it or replaces its index."""
+
+
+def _lock_of(collection: str) -> threading.RLock:
+    return _locks.setdefault(collection, threading.RLock())
 
 
 def _create_registry(client: Any) -> None:

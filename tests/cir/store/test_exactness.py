@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.exact_search import photo_like
-from cir.errors import ReadOnlyError
+from cir.errors import ReadOnlyError, StoreError
 from cir.store import MilvusStore, Row, exactness, image_id
 from cir.store.exactness import index_type_for
 from cir.store.records import Recall
@@ -187,6 +188,36 @@ def test_a_rebuild_that_is_killed_leaves_a_whole_index(tmp_path: Path, seconds: 
     assert measured is not None and measured.worst == 1
     index.rebuild()
     assert store.open("one").info.exact and store.open("one").count() == 2_000
+
+
+def test_others_may_search_while_an_index_is_rebuilt(tmp_path: Path) -> None:
+    store, other = make_store(tmp_path), make_store(tmp_path)
+    index = make_index(store)
+    as_made_before(index)
+    vectors = np.random.default_rng(0).normal(size=(3_000, DIM)).astype(np.float32)
+    index.upsert(rows_of(vectors))
+    over = threading.Event()
+    found: list[str] = []
+
+    def search() -> None:
+        mine = other.open("one")
+        while not over.is_set():
+            try:
+                found.append(mine.search_vectors(vectors[7:8], 1)[0][0].path)
+            except StoreError as error:
+                found.append(str(error))
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    index.rebuild()
+    over.set()
+    for thread in threads:
+        thread.join()
+    # A search that was under way may be told to try again; none finds anything else.
+    print(len(found), set(found))
+    assert found.count("7") >= len(found) - len(threads)
+    assert index.search_vectors(vectors[7:8], 1)[0][0].path == "7"
 
 
 def test_a_read_only_store_rebuilds_nothing(tmp_path: Path) -> None:
