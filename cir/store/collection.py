@@ -20,7 +20,7 @@ MAX_LIMIT = 16_384
 """Most rows or hits that Milvus gives in one answer."""
 
 READ_ROWS = 2_000
-_UPSERT_BYTES = 8 * 2**20
+_UPSERT_BYTES = 2**20
 _PAGE_ROWS = 12_000
 _PAGE_BYTES = 2**20  # of embeddings: Milvus Lite takes four times as long for two times as much
 _HEX = "0123456789abcdef"
@@ -139,7 +139,7 @@ class ImageCollection:
         return used
 
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows in groups of about 8 MB."""
+        """Write rows in groups of about 1 MB."""
         for group in batches(rows, _UPSERT_BYTES):
             with self.session() as client:
                 client.upsert(self._collection, group, timeout=WORK_SECONDS)

@@ -80,7 +80,7 @@ class MilvusIndex:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write images, replacing those of the same id; of rows that share an id, the last.
 
-        Nothing is written unless every row is sound; each group of about 8 MB is durable when the
+        Nothing is written unless every row is sound; each group of about 1 MB is durable when the
         next begins. Thumbnails are stored before their rows.
 
         Raises:
