@@ -85,7 +85,7 @@ class Store(MilvusStore):
     """The indexes of one Milvus: a Lite file, a server, or Zilliz Cloud.
 
     Cheap to make and safe to share between threads: it connects at the first call, and releases a
-    Lite file when nobody has used it for some seconds, so that other processes get their turn.
+    Lite file that it does not use when another process asks for it, or after a while.
 
     Attributes:
         settings: where data and weights are, on which device encoders compute.

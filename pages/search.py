@@ -31,10 +31,19 @@ def show() -> None:
     if index is None:
         welcome()
         return
+    if not index.loaded:
+        with st.spinner("Loading the index"):
+            index.load()
     if index.info.state != "ready":
         st.warning(
             "This index is incomplete: images are still being added, or adding them stopped.",
             icon=":material/hourglass_top:",
+        )
+    if index.is_behind():
+        st.warning(
+            "Searches of this index miss some of the nearest images until it is rebuilt, which "
+            "takes seconds: see Indexes.",
+            icon=":material/build:",
         )
     asked = ask(index)
     if asked is None:

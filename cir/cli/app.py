@@ -183,6 +183,8 @@ def search_command(
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, options)
+        if index.is_behind():
+            report.warn_behind(index.info)
     if as_json:
         asked = {
             "image": None if image is None else str(image),
@@ -205,7 +207,28 @@ def indexes_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fals
     if as_json:
         print_document({"indexes": [report.index_document(info) for info in infos]})
     else:
-        report.print_indexes(infos)
+        report.print_indexes(infos, store.backend)
+
+
+@app.command("rebuild")
+def rebuild_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an index's searches as exact as they can be; nothing is encoded again."""
+    from cir.cli import output as report
+
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
+        _, store = _open(uri, token)
+        index = store.open(name)
+        index.rebuild()
+    document = report.exactness_document(index.info)
+    if as_json:
+        print_document({"index": name, **document})
+    else:
+        report.print_rebuilt(index.info, store.backend)
 
 
 @app.command("drop")

@@ -1,5 +1,6 @@
 """What the command line prints: JSON documents, tables, warnings."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from cir.encoders.registry import choose, encoder_specs, readiness
 from cir.search import Query
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo
+from cir.store.exactness import exactness
 from cir.words import printable, size
 
 if TYPE_CHECKING:
@@ -56,7 +58,16 @@ def search_document(
 def index_document(info: IndexInfo) -> dict[str, Any]:
     """What `indexes --json` says of one index."""
     kept = ("name", "encoder", "precision", "dim", "source", "state", "count", "created", "updated")
-    return {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
+    columns = {"columns": dict(info.columns)}
+    return {key: getattr(info, key) for key in kept} | columns | exactness_document(info)
+
+
+def exactness_document(info: IndexInfo) -> dict[str, Any]:
+    """How exact an index's searches are: recall null where it was not measured."""
+    measured = info.recall
+    kept = ("at", "mean", "worst", "sample")
+    recall = {key: getattr(measured, key) for key in kept} if measured else None
+    return {"index_type": info.index_type, "recall": recall}
 
 
 def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
@@ -94,7 +105,13 @@ def print_hits(hits: Sequence[Hit]) -> None:
         typer.echo(f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip())
 
 
-def print_indexes(infos: Sequence[IndexInfo]) -> None:
+def print_rebuilt(info: IndexInfo, backend: str) -> None:
+    """Say how exact the searches of an index are now."""
+    found = exactness(info, backend, info.count)
+    typer.echo(f"Rebuilt the index {info.name!r}. Its searches: {found}.")
+
+
+def print_indexes(infos: Sequence[IndexInfo], backend: str) -> None:
     """A table of indexes."""
     if not infos:
         typer.echo("There is no index yet. Make one: python -m cir index FOLDER --name NAME")
@@ -104,12 +121,13 @@ def print_indexes(infos: Sequence[IndexInfo]) -> None:
             info.name,
             str(info.count) if info.state == "ready" else f"{info.count} (incomplete)",
             info.encoder,
+            exactness(info, backend, info.count),
             info.source or "",
             info.updated,
         )
         for info in infos
     ]
-    _print_table(("name", "images", "encoder", "source", "updated"), rows)
+    _print_table(("name", "images", "encoder", "searches", "source", "updated"), rows)
 
 
 def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
@@ -148,6 +166,15 @@ def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
         typer.echo(f"Note: {note}", err=True)
     if query.text and encoder.truncates([query.text])[0]:
         typer.echo("Note: the instruction is too long; its end was not read.", err=True)
+
+
+def warn_behind(info: IndexInfo) -> None:
+    """Say on standard error that results are missing."""
+    typer.echo(
+        f"Note: the index {info.name!r} was made in a way that misses some of the nearest images. "
+        f"Mend it in seconds, without encoding: rebuild {shlex.quote(info.name)}",
+        err=True,
+    )
 
 
 def _print_table(

@@ -32,6 +32,7 @@ from cir.store import (
     Row,
     image_id,
 )
+from cir.store.exactness import EXACT_IMAGES, index_type_for
 from cir.store.wire import check_rows
 
 PLAN_FILES = 512  # compared with the index in one request
@@ -266,12 +267,6 @@ def _is_gone(path: Path) -> bool:
         return False
 
 
-# Up to here a server compares with every image quickly enough, while its AUTOINDEX, as measured
-# (Milvus 2.3.5, 17,000 random vectors), found half of the ten nearest and lost hits under a filter.
-# Zilliz Cloud offers AUTOINDEX alone.
-EXACT_IMAGES = 100_000
-
-
 def ingest(
     store: MilvusStore,
     folder: Path,
@@ -291,8 +286,7 @@ def ingest(
     Args:
         metadata: a table of values for the images; by default `metadata.csv` in the folder.
         prune: remove images whose file is gone.
-        exact: create the index for exact search (FLAT). An index of at most `EXACT_IMAGES` on a
-            Milvus server is exact in any case.
+        exact: create the index for exact search (FLAT), which others get by backend and size.
         only: relative paths of the images to take; None takes all. What the index holds beside
             them stays, also when pruning.
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
@@ -331,6 +325,7 @@ def ingest(
     if table is not None:
         report.unmatched_rows = table.unmatched_rows
     index.update(state="ready", count=index.count())
+    index.settle()
     report.seconds = time.monotonic() - started
     return report
 
@@ -381,7 +376,7 @@ def _open_or_create(
             dim=encoder.spec.dim,
             source=str(folder),
             columns=columns,
-            exact=exact or (store.backend == "Milvus server" and _is_small(walk)),
+            exact=exact or index_type_for(store.backend, lambda: _is_small(walk)) == "FLAT",
         )
     info = index.info
     require_same_encoder(encoder, info)

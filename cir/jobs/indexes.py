@@ -32,6 +32,7 @@ from cir.progress import Progress
 from cir.sample.building import SAMPLE_NAME, build_sample
 from cir.settings import Settings
 from cir.store import IndexInfo, MilvusStore
+from cir.store.exactness import exactness, is_behind
 from cir.store.registry import MAX_NAME
 
 
@@ -41,6 +42,13 @@ class Indexed:
 
     report: IngestReport
     received: Received | None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """How exact an index's searches are after a rebuild, for people."""
+
+    exactness: str
 
 
 @dataclass(frozen=True)
@@ -211,6 +219,26 @@ class IndexJobs:
             return self._ingest(job, info.name, folder, info, received=received)
 
         return self._start(info.name, f"Adding to “{info.name}”", work)
+
+    def is_behind(self, info: IndexInfo) -> bool:
+        """Whether an index's searches miss images until it is rebuilt."""
+        return is_behind(info, self.store.backend, self.count(info))
+
+    def rebuild(self, info: IndexInfo) -> Job:
+        """Make an index's searches as exact as they can be; nothing is encoded again.
+
+        Raises:
+            ReadOnlyError: this Recompose is read-only.
+        """
+        refuse_change(self.settings.read_only)
+
+        def work(job: Job) -> Rebuilt:
+            job.tell(Progress("Rebuilding what searches use"))
+            index = self.store.open(info.name)
+            index.rebuild()
+            return Rebuilt(exactness(index.info, self.store.backend, self.count(index.info)))
+
+        return self._start(info.name, f"Rebuilding “{info.name}”", work)
 
     def drop(self, info: IndexInfo) -> Job:
         """Remove an index, with its uploaded files; images in other folders stay.

@@ -1,8 +1,10 @@
 """The images of one index as rows of a Milvus collection: query, iterate, write, delete."""
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,17 @@ from numpy.typing import NDArray
 
 from cir.store import filters
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
-from cir.store.records import Hit, IndexInfo
-from cir.store.schema import ensure_loaded
+from cir.store.records import Hit, IndexInfo, IndexType
+from cir.store.schema import ensure_loaded, index_anew
 from cir.store.wire import batches, decode_metadata, decode_text
 
 MAX_LIMIT = 16_384
 """Most rows or hits that Milvus gives in one answer."""
 
 READ_ROWS = 2_000
-_UPSERT_BYTES = 8 * 2**20
+_UPSERT_BYTES = 2**20
 _PAGE_ROWS = 12_000
+_PAGE_BYTES = 2**20  # of embeddings: Milvus Lite takes four times as long for two times as much
 _HEX = "0123456789abcdef"
 _AFTER_HEX = "g"
 
@@ -34,8 +37,21 @@ class ImageCollection:
 
     def session(self) -> AbstractContextManager[Any]:
         """A client for calls on the loaded collection."""
-        ensure_loaded(self._connection, self._collection, self._name)
+        self.load()
         return self._connection.session(self._name)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the collection is known to be loaded."""
+        return self._collection in self._connection.ready
+
+    def load(self) -> None:
+        """Load the collection."""
+        ensure_loaded(self._connection, self._collection, self._name)
+
+    def index_anew(self, index_type: IndexType) -> None:
+        """Replace the vector index; the rows stay as they are."""
+        index_anew(self._connection, self._collection, index_type)
 
     def exists(self) -> bool:
         """Whether Milvus still holds the collection."""
@@ -94,6 +110,21 @@ class ImageCollection:
         for number in range(16**width):
             yield from self._page(f"{number:0{width}x}" if width else "", fields)
 
+    def vector_pages(self, dim: int, total: int) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Ids and embeddings `(n, dim)` of every row, a page after the other, by id.
+
+        `total` is a count of now; as in `iterate`, pages are ranges of ids.
+        """
+        pages = math.ceil(total * dim * 4 / _PAGE_BYTES)
+        starts = [f"{page * 16**8 // pages:08x}" for page in range(pages)]
+        for low, high in pairwise([*starts, _AFTER_HEX]):
+            rows = self.query(
+                filters.key_range(low, high), ["id", "vector"], MAX_LIMIT, level="Bounded"
+            )
+            rows.sort(key=lambda row: str(row["id"]))
+            vectors = np.array([row["vector"] for row in rows], np.float32).reshape(-1, dim)
+            yield [row["id"] for row in rows], vectors
+
     def used_content(self, content_hashes: Collection[str]) -> set[str]:
         """Those of the content hashes that some row has."""
         used: set[str] = set()
@@ -108,7 +139,7 @@ class ImageCollection:
         return used
 
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows in groups of about 8 MB."""
+        """Write rows in groups of about 1 MB."""
         for group in batches(rows, _UPSERT_BYTES):
             with self.session() as client:
                 client.upsert(self._collection, group, timeout=WORK_SECONDS)

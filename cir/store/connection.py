@@ -25,7 +25,7 @@ _PROBLEMS = {
     ("unimplemented", "failed parsing http"): (
         "does not answer as Milvus does. Check CIR_MILVUS_URI."
     ),
-    ("not loaded", "notloaded"): "had unloaded the index. Try again.",
+    ("not loaded", "notloaded", "no index found"): "had unloaded the index. Try again.",
     ("deadline",): "did not answer in time. Try again, or look at the server's load.",
     ("unavailable",): "cannot be reached. Check CIR_MILVUS_URI, and that the server runs.",
     ("timeout",): "did not answer in time. Try again, or look at the server's load.",
@@ -66,6 +66,10 @@ class Connection(ABC):
 
     @abstractmethod
     def _client(self) -> contextlib.AbstractContextManager[Any]: ...
+
+    def loaded(self, collection: str, seconds: float) -> None:
+        """Note that a collection is loaded, which took so long."""
+        self.ready.add(collection)
 
     def may_hold_anything(self) -> bool:
         """False where it is known without connecting that nothing is kept here."""

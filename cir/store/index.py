@@ -11,8 +11,15 @@ from cir.errors import StoreError, UsageError
 from cir.store import filters
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.connection import Connection
+from cir.store.exactness import (
+    EXACT_IMAGES,
+    index_type_for,
+    is_behind,
+    is_measured,
+    measure_recall,
+)
 from cir.store.filters import Condition
-from cir.store.records import Hit, ImageRecord, IndexInfo, Row
+from cir.store.records import Hit, ImageRecord, IndexInfo, Recall, Row
 from cir.store.registry import Registry
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
@@ -73,7 +80,7 @@ class MilvusIndex:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write images, replacing those of the same id; of rows that share an id, the last.
 
-        Nothing is written unless every row is sound; each group of about 8 MB is durable when the
+        Nothing is written unless every row is sound; each group of about 1 MB is durable when the
         next begins. Thumbnails are stored before their rows.
 
         Raises:
@@ -137,6 +144,66 @@ class MilvusIndex:
             next(hits) if only is None else search.among(query, limit, set(only) - set(out))
             for query, only, out in zip(queries, only_ids, excluded, strict=True)
         ]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether Milvus holds the index in memory: a first search must load it."""
+        return self._images.loaded
+
+    def load(self) -> None:
+        """Load the index into Milvus's memory, as a first search does by itself."""
+        self._images.load()
+
+    def is_behind(self) -> bool:
+        """Whether searches may miss images that they find after a `rebuild`.
+
+        So it is with large indexes in a Lite file that an earlier version made.
+        """
+        if self._info.exact:
+            return False
+        # Strong counts cost a server some 0.2 s; the registry's is that of the last ingest.
+        images = self.count() if self._connection.is_lite else self._info.count
+        return is_behind(self._info, self._connection.backend, images)
+
+    def rebuild(self) -> None:
+        """Make what Milvus searches with anew, of the type that suits the number of images now.
+
+        Embeddings stay as they are, nothing is encoded. Where the new type is not exact, recall is
+        measured. A call that was cut short is repeated; until then searches work all the same.
+        """
+        refuse_change(self._read_only)
+        images = self.count()
+        chosen = index_type_for(self._connection.backend, lambda: images <= EXACT_IMAGES)
+        if self._info.kind == "gallery":
+            chosen = "FLAT"
+        self._images.index_anew(chosen)
+        self._info = Registry(self._connection).update(
+            self._info, {"index_type": chosen, "recall": None}
+        )
+        if not self._info.exact:
+            self.measure_recall()
+
+    def measure_recall(self) -> Recall | None:
+        """Measure recall@20 of 50 images against exact search, and keep it with the index.
+
+        Reads every embedding once. None of an index with fewer than 2 images.
+        """
+        refuse_change(self._read_only)
+        found = measure_recall(self._images, self._info.dim, self.search_vectors)
+        self._info = Registry(self._connection).update(self._info, {"recall": found})
+        return found
+
+    def settle(self) -> None:
+        """Look at the index again after images came or went.
+
+        In a Lite file an index that outgrew what it finds exactly is rebuilt, in seconds; elsewhere
+        recall is measured again where the number of images changed by a quarter.
+        """
+        images = self.count()
+        if self._connection.is_lite and is_behind(self._info, self._connection.backend, images):
+            self.rebuild()
+        elif not self._connection.is_lite and not is_measured(self._info, images):
+            self.measure_recall()
 
     def conditions(self, where: Sequence[str | Condition]) -> list[Condition]:
         """The conditions that texts such as "year>=2011" state.

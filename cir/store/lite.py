@@ -126,11 +126,14 @@ class Locks:
 
     `.NAME.lock` is milvus-lite's own: the server ends when this process lets go of it, also by
     dying. `.NAME.held` is inherited by the server, so that a file whose owner was killed stays
-    closed to others until the owner's server has ended as well.
+    closed to others until the owner's server has ended as well. `.NAME.wanted` is there while
+    another process waits; who has waited takes it away, and so does who gets the file, so that one
+    left behind by a process that died costs its reader no more than one release.
     """
 
     def __init__(self, path: Path) -> None:
         self.lite_path = path.parent / f".{path.name}.lock"
+        self._wanted = _wanted(path)
         self._held: IO[bytes] = _open_lock(path.parent / f".{path.name}.held")
         self._lite: IO[bytes] | None = None
 
@@ -154,6 +157,16 @@ class Locks:
             raise StoreError(no_access(self.lite_path, error)) from error
         return True
 
+    def ask(self) -> None:
+        """Ask the process that has the file to let go of it when it is idle."""
+        with contextlib.suppress(OSError):  # then it does so in its own time
+            self._wanted.touch()
+
+    def ask_no_more(self) -> None:
+        """Take the request back; others who wait repeat theirs."""
+        with contextlib.suppress(OSError):
+            self._wanted.unlink()
+
     def signal_end(self) -> None:
         """Tell the server to end."""
         self._drop_lite()
@@ -170,6 +183,10 @@ class Locks:
         if self._lite is not None:
             self._lite.close()
             self._lite = None
+
+
+def _wanted(path: Path) -> Path:
+    return path.parent / f".{path.name}.wanted"
 
 
 def _open_lock(path: Path) -> IO[bytes]:
@@ -208,6 +225,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
 _SQLITE = b"SQLite format 3\0"
 _META_TABLE = "collection_meta"
 _POLL_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
+_LOADS = 200
+_MOST_SECONDS = 3_600.0
 
 
 class LiteConnection(Connection):
@@ -254,19 +274,29 @@ class LiteConnection(Connection):
         """Whether there is a file: a newcomer's first page must not wait for a server to start."""
         return self.path.exists()
 
+    def loaded(self, collection: str, seconds: float) -> None:
+        """Note that a collection is loaded, and what loading it again would cost."""
+        _shared(self.path).loaded(collection, seconds)
+
     def _lost(self) -> bool:
         return not _shared(self.path).alive
 
 
 class _LiteFile:
-    """One Milvus Lite file of this process: who uses it, and when to let it go."""
+    """One Milvus Lite file of this process: who uses it, and when to let it go.
+
+    An idle file is let go when another process asks for it, and in any case after 200 times as long
+    as loading took, at most an hour: 7 minutes where it took 2 s.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ready: set[str] = set()
         self._condition = threading.Condition()
         self._users = 0
-        self._release_at = 0.0
+        self._left_at = 0.0
+        self._idle_seconds = 0.0
+        self._load_seconds = 0.0
         self._reaper: threading.Thread | None = None
         self._server: LiteServer | None = None
 
@@ -282,13 +312,21 @@ class _LiteFile:
                 self._close()
             if self._server is None:
                 self._server = _open(self.path, wait_seconds)
+                self._load_seconds = 0.0
             self._users += 1
             return self._server.client
 
+    def loaded(self, collection: str, seconds: float) -> None:
+        with self._condition:
+            self.ready.add(collection)
+            self._load_seconds += seconds
+
     def leave(self, idle_seconds: float) -> None:
+        """`idle_seconds`: how long to keep it from others who ask for it."""
         with self._condition:
             self._users -= 1
-            self._release_at = time.monotonic() + idle_seconds
+            self._left_at = time.monotonic()
+            self._idle_seconds = idle_seconds
             if self._users == 0 and self._reaper is None:
                 self._reaper = threading.Thread(
                     target=self._reap, name=f"release {self.path.name}", daemon=True
@@ -304,13 +342,18 @@ class _LiteFile:
     def _reap(self) -> None:
         with self._condition:
             while self._server is not None:
-                left = self._release_at - time.monotonic()
-                if self._users == 0 and left <= 0:
+                if self._users == 0 and self._is_over(time.monotonic() - self._left_at):
                     self._close()
                 else:
-                    # A busy file is looked at again a moment after its deadline.
-                    self._condition.wait(max(left, 0.05))
+                    self._condition.wait(max(0.05, min(_LOOK_SECONDS, self._idle_seconds)))
             self._reaper = None
+
+    def _is_over(self, idle: float) -> bool:
+        """Whether a file that has been idle for so many seconds is let go."""
+        if idle < self._idle_seconds:
+            return False
+        kept = min(_LOADS * self._load_seconds, _MOST_SECONDS)
+        return idle >= kept or _wanted(self.path).exists()
 
     def _close(self) -> None:
         server, self._server = self._server, None
@@ -352,20 +395,22 @@ def _open(path: Path, wait_seconds: float) -> LiteServer:
     _check_file(path)
     locks = Locks(path)
     deadline = time.monotonic() + wait_seconds
-    while not locks.take():
-        if time.monotonic() >= deadline:
-            locks.release()
-            raise StoreBusyError(
-                f"Another process holds the Milvus Lite file {path}. Wait until it is done or "
-                "end it; to share indexes between processes, run a Milvus server and set "
-                "CIR_MILVUS_URI to it."
-            )
-        time.sleep(_POLL_SECONDS)
     try:
+        while not locks.take():
+            if time.monotonic() >= deadline:
+                raise StoreBusyError(
+                    f"Another process holds the Milvus Lite file {path}. Wait until it is done or "
+                    "end it; to share indexes between processes, run a Milvus server and set "
+                    "CIR_MILVUS_URI to it."
+                )
+            locks.ask()
+            time.sleep(_POLL_SECONDS)
         _check_tables(path)
     except BaseException:
         locks.release()
         raise
+    finally:
+        locks.ask_no_more()
     return LiteServer(path, locks)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 ColumnType = Literal["string", "integer", "number", "boolean"]
 IndexKind = Literal["index", "gallery"]
 IndexState = Literal["building", "ready"]
+IndexType = Literal["FLAT", "AUTOINDEX"]
 Metadata = Mapping[str, Any]
 
 
@@ -20,6 +21,24 @@ def image_id(path: str) -> str:
     Bytes of a file name that are not UTF-8 count as themselves (`os.fsdecode`'s convention).
     """
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Recall of an index's searches against exact search, measured on its own images.
+
+    Attributes:
+        at: number of nearest images that count.
+        mean, worst: share of them that a search finds, over the sample, 0 to 1.
+        sample: images that were searched for.
+        images: images in the index then.
+    """
+
+    at: int
+    mean: float
+    worst: float
+    sample: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,7 @@ class IndexInfo:
         state: "building" until an ingest has come to its end, then "ready".
         count: images at the last end of an ingest.
         index_type: "FLAT" (exact) or "AUTOINDEX".
+        recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
     """
 
@@ -53,10 +73,11 @@ class IndexInfo:
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     state: IndexState = "building"
     count: int = 0
-    index_type: str = "AUTOINDEX"
+    index_type: IndexType = "AUTOINDEX"
     created: str = ""
     updated: str = ""
     tokenizer: str | None = None
+    recall: Recall | None = None
 
     @property
     def exact(self) -> bool:

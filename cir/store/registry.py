@@ -18,7 +18,7 @@ from typing import Any
 from cir.errors import StoreError, UnknownIndexError, UsageError
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.filters import not_empty
-from cir.store.records import IndexInfo
+from cir.store.records import IndexInfo, Recall
 from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
 
 MAX_NAME = 100
@@ -214,8 +214,9 @@ def _entry(collection: str, body: str) -> _Entry:
     try:
         fields = json.loads(body)
         phase = fields.pop("phase")
-        known = {field.name for field in dataclasses.fields(IndexInfo)}
-        info = IndexInfo(**{name: value for name, value in fields.items() if name in known})
+        if fields.get("recall") is not None:
+            fields["recall"] = Recall(**_known(Recall, fields["recall"]))
+        info = IndexInfo(**_known(IndexInfo, fields))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
             f"The row {collection} of {REGISTRY} cannot be read; another version of Recompose may "
@@ -227,6 +228,12 @@ def _entry(collection: str, body: str) -> _Entry:
             "Update Recompose, or delete that row."
         )
     return _Entry(info, phase)
+
+
+def _known(record: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the fields that this version knows; later ones may write more."""
+    known = {field.name for field in dataclasses.fields(record)}
+    return {name: value for name, value in fields.items() if name in known}
 
 
 def _check_name(name: str) -> None:

@@ -1,16 +1,20 @@
 """The two kinds of Milvus collections: images of an index, and the registry."""
 
+import threading
+import time
 from typing import Any
 
 from cir.errors import StoreError
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
+from cir.store.records import IndexType
 from cir.store.wire import MAX_PATH_BYTES
 
 REGISTRY = "cir_indexes"
 MAX_VARCHAR = 65_535
+_BUILD_SECONDS = 3_600.0  # a server takes minutes for a million rows
 
 
-def create_images(connection: Connection, collection: str, dim: int, index_type: str) -> None:
+def create_images(connection: Connection, collection: str, dim: int, index_type: IndexType) -> None:
     """Make an empty collection of images that is ready for searches."""
     from pymilvus import DataType, MilvusClient
 
@@ -60,14 +64,46 @@ def ensure_loaded(connection: Connection, collection: str, index_name: str = "")
     """Load a collection for searches, once a connection; a server may have unloaded it."""
     if collection in connection.ready:
         return
-    if not connection.is_lite:
-        with connection.session(index_name) as client:
-            if not client.list_indexes(collection):
-                # Its maker died between making and indexing it.
-                params = _vector_index("FLAT", "L2" if collection == REGISTRY else "COSINE")
-                client.create_index(collection, params, timeout=WORK_SECONDS)
-            client.load_collection(collection, timeout=WORK_SECONDS)
-    connection.ready.add(collection)
+    with _lock_of(collection):
+        if collection not in connection.ready:
+            _load(connection, collection, index_name)
+
+
+def _load(connection: Connection, collection: str, index_name: str) -> None:
+    started = time.monotonic()
+    with connection.session(index_name) as client:
+        if not client.list_indexes(collection):
+            # Somebody died between making and indexing it, or while indexing it anew.
+            params = _vector_index("FLAT", "L2" if collection == REGISTRY else "COSINE")
+            client.create_index(collection, params, timeout=_BUILD_SECONDS)
+        client.load_collection(collection, timeout=WORK_SECONDS)
+    connection.loaded(collection, time.monotonic() - started)
+
+
+def index_anew(connection: Connection, collection: str, index_type: IndexType) -> None:
+    """Replace the vector index of a collection of images; the rows stay as they are.
+
+    Whoever dies in the middle leaves a collection without one, which `ensure_loaded` mends.
+    """
+    with _lock_of(collection), connection.session() as client:
+        connection.ready.discard(collection)
+        names = client.list_indexes(collection)
+        types = {client.describe_index(collection, name)["index_type"] for name in names}
+        if types != {index_type}:
+            client.release_collection(collection, timeout=WORK_SECONDS)
+            for name in names:
+                client.drop_index(collection, name, timeout=WORK_SECONDS)
+            params = _vector_index(index_type, "COSINE")
+            client.create_index(collection, params, timeout=_BUILD_SECONDS)
+        ensure_loaded(connection, collection)
+
+
+_locks: dict[str, threading.RLock] = {}
+"""By collection: threads that search one wait while another loads it or replaces its index."""
+
+
+def _lock_of(collection: str) -> threading.RLock:
+    return _locks.setdefault(collection, threading.RLock())
 
 
 def _create_registry(client: Any) -> None:

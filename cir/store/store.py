@@ -8,6 +8,7 @@ from cir.errors import UsageError
 from cir.settings import Settings
 from cir.store.collection import ImageCollection
 from cir.store.connection import Connection, ServerConnection, is_server_uri
+from cir.store.exactness import index_type_for
 from cir.store.index import MilvusIndex
 from cir.store.lite import LiteConnection
 from cir.store.records import ColumnType, IndexInfo, IndexKind
@@ -25,7 +26,7 @@ class MilvusStore:
     """Indexes in a Milvus Lite file, on a Milvus server or in Zilliz Cloud.
 
     Cheap to make and safe to share between threads: it connects at the first call, and releases a
-    Lite file when nobody has used it for a while, so that other processes get their turn.
+    Lite file that it does not use when another process asks for it, or after a while.
 
     Attributes:
         is_lite: whether the indexes are in a Milvus Lite file.
@@ -49,7 +50,8 @@ class MilvusStore:
             uri: `http://`, `https://`, `tcp://` or `unix:` of a server, else a Lite file's path.
             token: an API key or `user:password`; appears in no message.
             data_dir: folder of the thumbnails that belong to a Lite file.
-            idle_seconds: how long an unused Lite file stays open.
+            idle_seconds: how long an unused Lite file stays open though another process asks for
+                it; without one, longer the more it takes to load again, at most an hour.
             wait_seconds: how long to wait for another process to release a Lite file.
             read_only: refuse every change with ReadOnlyError.
 
@@ -94,7 +96,8 @@ class MilvusStore:
     ) -> MilvusIndex:
         """Make an empty index in state "building".
 
-        `exact` compares each query with every image; otherwise Milvus picks the index type.
+        `exact` compares each query with every image. In a Lite file that is so in any case;
+        elsewhere Milvus otherwise picks which images to compare with.
 
         Raises:
             UsageError: the name is taken, empty or too long, or `dim` is not 2 to 32,768.
@@ -115,7 +118,7 @@ class MilvusStore:
             dim=dim,
             source=source,
             columns=dict(columns or {}),
-            index_type="FLAT" if exact else "AUTOINDEX",
+            index_type="FLAT" if exact else index_type_for(self.backend, lambda: False),
         )
         return self._index(
             self._registry.add(

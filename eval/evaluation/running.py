@@ -15,7 +15,7 @@ from cir.library import Index
 from cir.progress import OnProgress
 from cir.search import MODES, USUAL, SearchOptions, bench_options
 from cir.settings import Settings
-from cir.store import gallery_store, index_store
+from cir.store import MilvusIndex, gallery_store, index_store
 from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
 from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
@@ -139,7 +139,11 @@ def run(
             },
             "absent": absent_counts(absent),
             "failed": [asdict(failure) for failure in gallery.failed],
-            "notes": [*labelled.notes, *depth_notes(measures, len(gallery.paths))],
+            "notes": [
+                *labelled.notes,
+                *depth_notes(measures, len(gallery.paths)),
+                *_exactness_notes(gallery.index),
+            ],
             "seconds": watch.seconds(),
             "run": str(writer.folder),
         }
@@ -249,6 +253,18 @@ def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
         )
 
 
+def _exactness_notes(index: MilvusIndex) -> list[str]:
+    recall = index.info.recall
+    if index.is_behind():
+        return ["Searches of this index miss some of the nearest images until it is rebuilt."]
+    if recall is None or recall.worst == 1:
+        return []
+    return [
+        f"Searches of this index are not exact: their recall@{recall.at} was {recall.mean:.2f} on "
+        f"average and {recall.worst:.2f} at worst, of {recall.sample} of its images."
+    ]
+
+
 def _provenance(
     request: Request, labelled: LabelledSet, gallery: Gallery, started: datetime
 ) -> dict[str, Any]:
@@ -278,6 +294,7 @@ def _provenance(
             "folder": str(gallery.folder),
             "images": len(gallery.paths),
             "index_type": info.index_type,
+            "recall": asdict(info.recall) if info.recall else None,
             "fingerprint": gallery.fingerprint,
         },
         "set_fingerprint": labelled.fingerprint,

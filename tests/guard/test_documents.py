@@ -53,9 +53,10 @@ KEYS: dict[str, dict[str, str]] = {
     "cir indexes": {
         "": "indexes",
         "indexes[]": "name, encoder, precision, dim, source, state, count, created, updated, "
-        "columns",
+        "columns, index_type, recall",
         "indexes[].columns": COLUMNS,
     },
+    "cir rebuild": {"": "index, index_type, recall"},
     "cir encoders": {
         "": "encoders",
         "encoders[]": "name, title, recommended_for, dim, parameters, download_bytes, licence, "
@@ -170,6 +171,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["cir search"] = ask("cir", "search", INDEX, *question)
     found["cir indexes"] = ask("cir", "indexes")
     found["cir encoders"] = ask("cir", "encoders")
+    found["cir rebuild"] = ask("cir", "rebuild", INDEX)
     found["cir drop"] = ask("cir", "drop", INDEX)
 
     asked = ("--set", folder / "set", "--gallery", pictures)

@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
-from cir.store import MilvusStore
+from cir.store import MilvusStore, index_store
 from tests.places import REPOSITORY
 
 SECONDS = 60
@@ -55,6 +57,28 @@ def test_a_text_finds_images(index: str) -> None:
     assert not app.error
     shown = " ".join(each.value for each in app.markdown)
     assert all(f"{colour}\\.png" in shown for colour in ("red", "green", "blue"))
+
+
+def test_the_page_says_that_the_index_loads_and_only_then(
+    index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    spinner = st.spinner
+
+    def telling(text: str, **options: Any) -> Any:
+        told.append(text)
+        return spinner(text, **options)
+
+    monkeypatch.setattr(st, "spinner", telling)
+    app = open_app()
+    assert told == ["Loading the index"]
+    app.text_input[0].set_value("a red one").run()
+    app.text_input[0].set_value("a blue one").run()
+    assert told.count("Loading the index") == 1
+    index_store(load_settings()).close()
+    app.text_input[0].set_value("a green one").run()
+    assert not app.exception
+    assert told.count("Loading the index") == 2
 
 
 def test_an_uploaded_image_leaves_its_own_copy_out(index: str, tmp_path: Path) -> None:

@@ -10,10 +10,15 @@ import streamlit as st
 from cir.indexing.uploads import upload_folder
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
+from cir.store.exactness import exactness
 from cir.words import size
 from pages.parts.shell.session import may_change, plain
 
 DATE = "D MMM YYYY, HH:mm"
+_SEARCHES_HELP = (
+    "Exact: a search compares the query with every image. Recall: the share of the 20 nearest that "
+    "searches for images of the index found, on average and at worst."
+)
 NAME_WIDTH = 150  # pixels: most names, and on a phone a second column beside it
 
 
@@ -29,6 +34,7 @@ def show_list(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
         column_config={
             "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
             "Images": st.column_config.NumberColumn(format="localized"),
+            "Searches": st.column_config.TextColumn(help=_SEARCHES_HELP),
             "Created": st.column_config.DatetimeColumn(format=DATE, timezone=zone),
             "Updated": st.column_config.DatetimeColumn(format=DATE, timezone=zone),
         },
@@ -56,10 +62,12 @@ def state_of(info: IndexInfo, jobs: IndexJobs) -> str:
 
 
 def _row(info: IndexInfo, jobs: IndexJobs) -> dict[str, Any]:
+    images = jobs.count(info)
     return {
         "Name": info.name,
-        "Images": jobs.count(info),
+        "Images": images,
         "State": state_of(info, jobs),
+        "Searches": exactness(info, jobs.store.backend, images),
         "Encoder": info.encoder,
         "Source": source_of(info, jobs),
         "Updated": datetime.fromisoformat(info.updated),

@@ -27,6 +27,8 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
     with st.container(border=True):
         facts = f"{jobs.count(info):,} images, {state_of(info, jobs)}, from "
         st.markdown(facts + plain(source_of(info, jobs)))
+        if jobs.is_behind(info) and not busy:
+            _offer_rebuild(info, jobs)
         if uploaded:
             show_add(info, jobs, disabled=busy)
         elif info.source is not None:
@@ -37,6 +39,17 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
     dropping = by_name.get(st.session_state.get(DROPPING_KEY, ""))
     if dropping is not None:
         _confirm(dropping, jobs)
+
+
+def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
+    st.warning(
+        "Searches of this index miss some of the nearest images. Rebuilding it mends that within "
+        "seconds; nothing is encoded again.",
+        icon=":material/build:",
+    )
+    if st.button("Rebuild", key="rebuild", type="primary", icon=":material/build:"):
+        jobs.rebuild(info)
+        st.rerun()
 
 
 def _keep() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cir.jobs.background import Job
-from cir.jobs.indexes import Indexed, IndexJobs
+from cir.jobs.indexes import Indexed, IndexJobs, Rebuilt
 from cir.progress import INDEXING, Progress
 from cir.words import duration
 from pages.parts.shell.navigation import SEARCH_FILE
@@ -88,7 +88,7 @@ def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
 def _continue(name: str, job: Job, jobs: IndexJobs) -> None:
     """A way on: to search what is done, or to go on with what is not."""
     if job.state == "done":
-        if isinstance(job.result, Indexed):
+        if isinstance(job.result, Indexed | Rebuilt):
             _search_button(name)
         return
     info = next((each for each in jobs.store.list() if each.name == name), None)
@@ -109,6 +109,8 @@ def _search_button(name: str) -> None:
 
 
 def _summary(name: str, job: Job) -> str:
+    if isinstance(job.result, Rebuilt):
+        return f"Rebuilt “{name}”. Its searches: {job.result.exactness}."
     if not isinstance(job.result, Indexed):
         return f"Dropped “{name}”."
     report, received = job.result.report, job.result.received

@@ -10,8 +10,10 @@ import typer
 
 from cir.cli.app import app
 from cir.images import content_hash
-from cir.store import image_id
+from cir.settings import load_settings
+from cir.store import image_id, index_store
 from tests.cir.command_line import CommandLine
+from tests.cir.store.samples import as_made_before
 from tests.drawn import BAD_FILES, COLOURS, draw_album, spoil_album
 
 ODD_NAME = 'index "quotes" ü 名 😀'
@@ -126,6 +128,29 @@ def test_indexes_are_listed(cir: CommandLine, album: Path, first: dict[str, Any]
     assert ODD_NAME in shown and "12" in shown and "compact" in shown
 
 
+def test_an_index_that_misses_images_is_told_and_rebuilt(
+    command_line: CommandLine, album: Path
+) -> None:
+    command_line.document("index", album, "--name", "my album")
+    store = index_store(load_settings(data_dir=command_line.data_dir))
+    as_made_before(store.open("my album"))
+    store.close()
+    # So small an index misses nothing; the bound is low for this.
+    low = "from cir.store import exactness; exactness.LITE_AUTO_IMAGES = 5; "
+    code = low + "from cir.__main__ import main; main()"
+    found = command_line.run("search", "my album", "--text", "red", code=code)
+    assert "rebuild 'my album'" in found.stderr and ".png" in found.stdout
+    assert "misses images" in command_line.run("indexes", code=code).stdout
+    (listed,) = command_line.document("indexes", code=code)["indexes"]
+    assert (listed["index_type"], listed["recall"]) == ("AUTOINDEX", None)
+    rebuilt = command_line.document("rebuild", "my album", code=code)
+    assert rebuilt == {"index": "my album", "index_type": "FLAT", "recall": None}
+    assert command_line.run("search", "my album", "--text", "red", code=code).stderr == ""
+    assert "exact" in command_line.run("rebuild", "my album").stdout
+    unknown = command_line.document("rebuild", "lost", exit_code=2)
+    assert 'There is no index "lost"' in unknown["error"]
+
+
 def test_encoders_are_listed(cir: CommandLine) -> None:
     encoders = {each["name"]: each for each in cir.document("encoders")["encoders"]}
     assert encoders["compact"]["state"] == "ready"
@@ -175,7 +200,7 @@ def test_every_option_has_help(parameter: Any) -> None:
     assert parameter.help and parameter.help.strip()[0].isupper() and "." in parameter.help
 
 
-@pytest.mark.parametrize("command", ["index", "search", "indexes", "drop", "encoders"])
+@pytest.mark.parametrize("command", ["index", "search", "indexes", "rebuild", "drop", "encoders"])
 def test_every_command_has_help(command: str) -> None:
     group: Any = typer.main.get_command(app)
     assert group.commands[command].help.strip().endswith(".")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.store import ColumnType, ImageRecord, Metadata, Row, image_id
+from cir.store import ColumnType, ImageRecord, Metadata, MilvusIndex, Row, image_id
+from cir.store.registry import Registry
 
 DIM = 4
 COLUMNS: dict[str, ColumnType] = {
@@ -72,3 +73,10 @@ def row(
 def fan(paths: Sequence[str]) -> list[Row]:
     """Rows whose similarity to `unit(1)` falls from the first to the last."""
     return [row(path, unit(1.0, 0.1 * number)) for number, path in enumerate(paths)]
+
+
+def as_made_before(index: MilvusIndex) -> None:
+    """Give an index the type that earlier versions gave it, and no recall."""
+    index._images.index_anew("AUTOINDEX")
+    facts = {"index_type": "AUTOINDEX", "recall": None}
+    index._info = Registry(index._connection).update(index.info, facts)

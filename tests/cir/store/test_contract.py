@@ -7,7 +7,7 @@ import pytest
 
 from cir.errors import StoreError, UnknownIndexError, UsageError
 from cir.store import MilvusIndex, MilvusStore, Row, image_id
-from tests.cir.store.samples import COLUMNS, DIM, ODD_NAMES, content, fan, row, unit
+from tests.cir.store.samples import COLUMNS, DIM, ODD_NAMES, as_made_before, content, fan, row, unit
 
 QUERY = unit(1.0)[None]
 
@@ -268,3 +268,35 @@ def test_rows_without_a_value_differ_from_every_value(index: MilvusIndex) -> Non
     assert found(f"year={2**62}") == found("colour=red") == found("new=no") == []
     assert found("colour>=Re", "colour<Rf", "year>0") == ["red"]
     assert found(f"year>={-(2**63) + 1}") == found(f"year<={2**63 - 1}") == ["red"]
+
+
+def test_recall_is_measured_and_kept_and_a_rebuild_is_exact(
+    index: MilvusIndex, store: MilvusStore
+) -> None:
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(400, DIM)).astype(np.float32)
+    index.upsert([row(f"{n}.jpg", vector) for n, vector in enumerate(vectors)])
+    measured = index.measure_recall()
+    assert measured is not None and (measured.at, measured.sample, measured.images) == (20, 50, 400)
+    assert 0 <= measured.worst <= measured.mean <= 1
+    assert store.open(index.info.name).info.recall == measured
+    index.rebuild()
+    assert store.open(index.info.name).info.exact and not index.is_behind()
+    again = index.measure_recall()
+    assert again is not None and again.worst == 1
+    assert len(index.search_vectors(vectors[:1], 400)[0]) == 400
+
+
+def test_an_index_is_looked_at_again_when_it_has_grown(
+    index: MilvusIndex, store: MilvusStore
+) -> None:
+    if store.is_lite:
+        return  # exact in any case: tests of Lite's own say when it is rebuilt
+    as_made_before(index)
+    for total, measured in ((40, 40), (45, 40), (60, 60)):
+        index.upsert(fan([f"{number}" for number in range(total)]))
+        index.settle()
+        kept = store.open(index.info.name).info.recall
+        assert kept is not None and kept.images == measured
+    index.rebuild()
+    assert index.info.exact

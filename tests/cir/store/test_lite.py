@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cir.errors import StoreBusyError, StoreError, UsageError
-from cir.store import MilvusIndex, MilvusStore, image_id
+from cir.store import MilvusIndex, MilvusStore, image_id, lite
+from cir.store.wire import fields_of
+from tests.cir.command_line import CommandLine
 from tests.cir.store.samples import DIM, row, unit
 
 PREPARE = """
@@ -70,6 +73,110 @@ def test_other_processes_get_their_turn_when_this_one_is_idle(tmp_path: Path) ->
     assert (output, other.returncode) == ("2\n", 0), errors
     # And back again, with the same objects.
     assert {record.path for record in store.open("one").iterate()} == {"here", "there"}
+    store.close()
+
+
+def alive(store: MilvusStore) -> bool:
+    """Whether this process holds the store's file."""
+    return not store._connection._lost()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_an_idle_file_that_was_dear_to_load_stays_open(tmp_path: Path) -> None:
+    store = make_store(tmp_path, idle_seconds=0.1)
+    index = make_index(store)
+    for start in range(0, 10_000, 1_000):
+        index._images.upsert(fields_of(row(str(number))) for number in range(start, start + 1_000))
+    store.close()
+    assert not index.loaded
+    index.search_vectors(unit(1.0)[None], 1)
+    time.sleep(1.0)
+    assert index.loaded and alive(store)
+    store.close()
+
+
+def test_an_idle_file_is_let_go_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lite, "_LOADS", 2)
+    store = make_store(tmp_path, idle_seconds=0.1)
+    make_index(store)
+    store._connection.loaded("another", 0.5)
+    time.sleep(0.5)
+    assert alive(store)
+    assert eventually(lambda: not alive(store))
+
+
+def test_a_dear_file_goes_to_the_process_that_asks_for_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path, idle_seconds=0.5)
+    make_index(store).upsert([row("here")])
+    store._connection.loaded("another", 1_000.0)
+    time.sleep(1.5)
+    assert alive(store)
+    begun = time.monotonic()
+    other = python("print(make(sys.argv[1]).open('one').count())", tmp_path / "test.db")
+    output, errors = other.communicate(timeout=30)
+    assert (output, other.returncode) == ("1\n", 0), errors
+    assert time.monotonic() - begun < 10
+    assert not (tmp_path / ".test.db.wanted").exists()
+    assert store.open("one").count() == 1
+    store.close()
+
+
+def test_the_command_line_gets_the_file_while_the_app_is_idle(tmp_path: Path) -> None:
+    """With the seconds that people have; the holder is a process of its own, as an app is."""
+    holder = python(
+        "store = make(sys.argv[1]); index = store.create('one', **FACTS); "
+        "store._connection.loaded('another', 1_000.0); print('open', flush=True); input(); "
+        "print(index.count(), flush=True)",
+        tmp_path / "recompose.db",
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "open\n"
+        time.sleep(5.0)  # beyond the time for which an app keeps the file from others
+        with pytest.raises(StoreBusyError):
+            MilvusStore(str(tmp_path / "recompose.db"), data_dir=tmp_path, wait_seconds=0.0).list()
+        begun = time.monotonic()
+        done = CommandLine(tmp_path).run("indexes")
+        assert done.returncode == 0 and "one" in done.stdout, done.stderr
+        assert time.monotonic() - begun < 15
+        output, _ = holder.communicate("\n", timeout=30)  # and it takes the file up again
+        assert output == "0\n"
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_request_of_a_process_that_died_costs_one_release_at_most(tmp_path: Path) -> None:
+    wanted = tmp_path / ".test.db.wanted"
+    wanted.touch()
+    store = make_store(tmp_path, idle_seconds=0.1)
+    index = make_index(store)
+    assert not wanted.exists()
+    store._connection.loaded("another", 1_000.0)
+    time.sleep(0.8)
+    assert alive(store)
+    wanted.touch()
+    assert eventually(lambda: not alive(store))
+    assert index.count() == 0 and not wanted.exists()
+    store._connection.loaded("another", 1_000.0)
+    time.sleep(0.8)
+    assert alive(store)
+    store.close()
+
+
+def test_a_request_that_cannot_be_taken_back_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / ".test.db.wanted").mkdir()
+    store = make_store(tmp_path, idle_seconds=0.1)
+    index = make_index(store)
+    index.upsert([row("a")])
+    assert eventually(lambda: not alive(store))
+    assert index.count() == 1
     store.close()
 
 

@@ -1,5 +1,6 @@
 """What `python -m eval run` searches: a changing folder, damaged and absent images, an index."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from cir.encoders.protocol import Embeddings
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.settings import load_settings
-from cir.store import MilvusStore
+from cir.store import MilvusStore, exactness
+from tests.cir.store.samples import as_made_before
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of, rankings
 
 
@@ -85,7 +87,11 @@ def test_absent_images_stop_the_run_unless_allowed(
 
 
 def test_an_index_is_searched_with_its_own_encoder(
-    evaluate: Evaluate, labelled: Path, own_gallery: Path, data_dir: Path
+    evaluate: Evaluate,
+    labelled: Path,
+    own_gallery: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = load_settings()
     store = MilvusStore(settings.index_uri, settings.milvus_token, data_dir=data_dir)
@@ -95,6 +101,22 @@ def test_an_index_is_searched_with_its_own_encoder(
     assert (document["encoder"], document["metrics"]["recall@50"]) == ("compact", 1.0)
     kept = json.loads((Path(document["run"]) / "run.json").read_text())
     assert (kept["gallery"]["kind"], kept["gallery"]["name"]) == ("index", "my photos")
+    assert (kept["gallery"]["index_type"], kept["gallery"]["recall"]) == ("FLAT", None)
+    index = store.open("my photos")
+    as_made_before(index)
+    measured = index.measure_recall()
+    assert measured is not None
+    kept = json.loads((Path(document_of(evaluate(*arguments))["run"]) / "run.json").read_text())
+    assert kept["gallery"]["index_type"] == "AUTOINDEX"
+    assert kept["gallery"]["recall"] == dataclasses.asdict(measured)
+    assert not any("exact" in note for note in kept["notes"])
+    store._registry.update(
+        index.info, {"recall": dataclasses.replace(measured, mean=0.9, worst=0.5)}
+    )
+    notes = " ".join(document_of(evaluate(*arguments))["notes"])
+    assert "recall@20 was 0.90 on average and 0.50 at worst" in notes
+    monkeypatch.setattr(exactness, "LITE_AUTO_IMAGES", 1)
+    assert "until it is rebuilt" in " ".join(document_of(evaluate(*arguments))["notes"])
     other = evaluate(*arguments, "--encoder", "bge-other")
     assert (other.exit_code, list(json.loads(other.stdout))) == (2, ["error"])
     assert "'compact'" in other.stderr

@@ -13,8 +13,9 @@ from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS, Job, JobCancelled
 from cir.progress import INDEXING, Progress
 from cir.settings import load_settings
-from cir.store import MilvusStore
+from cir.store import MilvusStore, exactness, index_store
 from pages.parts.shell.session import UNLOCKED_KEY
+from tests.cir.store.samples import as_made_before
 from tests.drawn import content, draw_album, solid
 from tests.pages.anew import start_anew
 from tests.places import REPOSITORY
@@ -73,6 +74,34 @@ def ask(app: AppTest, name: str, folder: Path | str) -> AppTest:
     by_label(app.text_input, "Name of the index").set_value(name)
     by_label(app.text_input, "Folder on the server").set_value(str(folder))
     return click(app, "Build the index")
+
+
+def searches(app: AppTest) -> list[str]:
+    """What the list says of the searches of each index."""
+    return list(app.dataframe[0].value["Searches"])
+
+
+def test_an_index_that_misses_images_is_rebuilt_by_a_button(
+    index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page()
+    assert searches(app) == ["exact"]
+    assert "Rebuild" not in [button.label for button in app.button]
+    store = index_store(load_settings())
+    as_made_before(store.open(index))
+    store.close()
+    app.run()
+    assert searches(app) == ["exact"], "so small an index misses nothing"
+    monkeypatch.setattr(exactness, "LITE_AUTO_IMAGES", 5)
+    app.run()
+    assert searches(app) == ["misses images"]
+    search = app.switch_page("pages/search.py").run()
+    assert "miss some of the nearest images" in search.warning[0].value
+    app = finish(click(app.switch_page("pages/indexes.py").run(), "Rebuild"))
+    assert "Rebuilt “colours”" in app.success[0].value and "exact" in app.success[0].value
+    assert searches(app) == ["exact"]
+    assert "Rebuild" not in [button.label for button in app.button]
+    assert index_store(load_settings()).open(index).info.exact
 
 
 def test_a_folder_becomes_an_index(album: Path) -> None:
