@@ -1,5 +1,6 @@
 """What the command line prints: JSON documents, tables, warnings."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from cir.store import Hit, IndexInfo
 from cir.words import printable, size
 
 if TYPE_CHECKING:
+    from cir.indexing.backup import Transfer
     from cir.indexing.folder import IngestReport
 
 FAILURES_SHOWN = 20
@@ -59,6 +61,11 @@ def index_document(info: IndexInfo) -> dict[str, Any]:
     return {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
 
 
+def transfer_document(done: "Transfer") -> dict[str, Any]:
+    """The `--json` document of `export` and `import`."""
+    return asdict(done) | {"file": str(done.file), "seconds": round(done.seconds, 3)}
+
+
 def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
     """What `encoders --json` says, an entry an encoder."""
     return [
@@ -83,6 +90,35 @@ def print_ingest(report: "IngestReport") -> None:
         typer.echo(f"  {failed.path!r}: {printable(failed.reason)}")
     if len(report.failed) > FAILURES_SHOWN:
         typer.echo(f"  and {len(report.failed) - FAILURES_SHOWN} more; --json lists all")
+
+
+def print_export(done: "Transfer") -> None:
+    """Say what an export wrote."""
+    typer.echo(
+        f"Exported the index {done.index!r} ({done.encoder}), {done.images} images, to "
+        f"{printable(str(done.file))}, {size(done.bytes)}, in {done.seconds:.1f} s."
+    )
+    _say_incomplete(done)
+
+
+def print_import(done: "Transfer") -> None:
+    """Say what an import made, and how the images themselves come back."""
+    typer.echo(
+        f"Imported {done.images} images into the index {done.index!r} ({done.encoder}), "
+        f"in {done.seconds:.1f} s."
+    )
+    _say_incomplete(done)
+    typer.echo(
+        "To show the images in full and to update from their folder, index it again, which finds "
+        f"them unchanged: python -m cir index FOLDER --name {shlex.quote(printable(done.index))}"
+    )
+    if done.source:
+        typer.echo(f"Where it was exported, the folder was {printable(done.source)}")
+
+
+def _say_incomplete(done: "Transfer") -> None:
+    if done.state != "ready":
+        typer.echo("Note: the index was incomplete when it was exported.")
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

@@ -39,6 +39,7 @@ class IndexInfo:
         count: images at the last end of an ingest.
         index_type: "FLAT" (exact) or "AUTOINDEX".
         created, updated: ISO 8601, UTC.
+        import_of: id of the export of which not all rows are in yet, "" for none.
     """
 
     name: str
@@ -57,6 +58,7 @@ class IndexInfo:
     created: str = ""
     updated: str = ""
     tokenizer: str | None = None
+    import_of: str = ""
 
     @property
     def exact(self) -> bool:

@@ -91,6 +91,7 @@ class MilvusStore:
         source: str | None = None,
         columns: Mapping[str, ColumnType] | None = None,
         exact: bool = False,
+        import_of: str = "",
     ) -> MilvusIndex:
         """Make an empty index in state "building".
 
@@ -116,6 +117,7 @@ class MilvusStore:
             source=source,
             columns=dict(columns or {}),
             index_type="FLAT" if exact else "AUTOINDEX",
+            import_of=import_of,
         )
         return self._index(
             self._registry.add(
