@@ -19,6 +19,7 @@ MAX_PIXELS = 100_000_000
 WORKING_SIDE = 1024
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 85
+MAX_THUMBNAIL_BYTES = 256 * 2**10
 
 # Modes that Pillow shrinks well as they are; the others are flattened first, at full size.
 _SHRINKABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
@@ -150,6 +151,19 @@ def thumbnail(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
     return buffer.getvalue()
+
+
+def is_thumbnail(data: bytes) -> bool:
+    """Whether this begins as a JPEG file does, of at most `MAX_THUMBNAIL_BYTES` and `WORKING_SIDE`
+    pixels a side; nothing is decoded.
+    """
+    if len(data) > MAX_THUMBNAIL_BYTES:
+        return False
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            return max(image.size) <= WORKING_SIDE
+    except Exception:  # as in `decode`
+        return False
 
 
 def _picture(image: Image.Image) -> Picture:

@@ -13,6 +13,7 @@ from PIL import Image
 from cir.encoders.protocol import Encoder
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UnknownIndexError
+from cir.indexing.backup import export_index, import_index
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.progress import OnProgress
 from cir.search import SearchOptions, search
@@ -79,6 +80,30 @@ class Index(MilvusIndex):
         told = SearchOptions(**options)
         query = query_of(self, image, text, self._settings)
         return search(self, self.encoder, query, told, exclude_ids=exclude_ids)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        replace: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Write the index with its embeddings and thumbnails into one Parquet file.
+
+        `Store.import_index` makes an index of it, in any Milvus. Where the encoder's weights are is
+        not in it.
+
+        Args:
+            replace: whether a file of this name may be replaced.
+            on_progress: called after each group of images, in this thread; what it raises ends the
+                call, which then leaves no file.
+
+        Raises:
+            UsageError: there is such a file, or it cannot have this name.
+            StoreError: Milvus failed, or the index was changed meanwhile.
+            RecomposeError: the disk refuses.
+        """
+        export_index(self, Path(path), replace=replace, on_progress=on_progress)
 
 
 class Store(MilvusStore):
@@ -179,6 +204,33 @@ class Store(MilvusStore):
         index = self.open(name, encoder=loaded)
         index.report = report
         return index
+
+    def import_index(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Index:
+        """Make an index of a file that `Index.export` wrote; nothing is encoded.
+
+        A call that was cut short continues when it is repeated; until then the index is not ready.
+        It has no source folder: `Store.index` with its name and the folder gives it one, and finds
+        what is unchanged.
+
+        Args:
+            name: of the index; None takes the one it had.
+            on_progress: called after each group of images, in this thread; what it raises ends the
+                call.
+
+        Raises:
+            UsageError: this is no such file, it is damaged, or the name is taken. Nothing is left
+                then.
+            ReadOnlyError: this Recompose changes nothing.
+            StoreError: Milvus failed; the same call later continues.
+        """
+        done = import_index(self, Path(path), name, on_progress=on_progress)
+        return self.open(done.index)
 
     def open(
         self, name: str, kind: IndexKind = "index", *, encoder: Encoder | None = None

@@ -248,6 +248,71 @@ def drop_command(
         typer.echo(f"Dropped the index {name!r}.")
 
 
+@app.command("export")
+def export_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="File to write. Default: the name and .parquet, in the working folder.",
+            show_default=False,
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the file where it is there.")
+    ] = False,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an index with embeddings and thumbnails into one Parquet file: a backup."""
+    from cir.cli import output as report
+
+    with command(as_json, "Interrupted. No file was written."):
+        from cir.indexing.backup import export_index, usual_file
+
+        _, store = _open(uri, token)
+        index = store.open(name)
+        with progress_bar() as on_progress:
+            done = export_index(
+                index, file or usual_file(name), replace=replace, on_progress=on_progress
+            )
+    if as_json:
+        print_document(report.transfer_document(done))
+    else:
+        report.print_export(done)
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="File that `export` wrote.")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            help="Name of the index, a new one. Default: the one it had.",
+            show_default=False,
+        ),
+    ] = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an index of such a file, without encoding; a call cut short continues when repeated."""
+    from cir.cli import output as report
+
+    with command(as_json, "Interrupted. Repeat the same command to continue."):
+        from cir.indexing.backup import import_index
+
+        _, store = _open(uri, token)
+        with progress_bar() as on_progress:
+            done = import_index(store, file, name, on_progress=on_progress)
+    if as_json:
+        print_document(report.transfer_document(done))
+    else:
+        report.print_import(done)
+
+
 @app.command("encoders")
 def encoders_command(uri: Uri = None, token: Token = None, as_json: AsJson = False) -> None:
     """List the encoders: which are ready, which would be downloaded and how big they are."""

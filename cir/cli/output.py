@@ -16,6 +16,7 @@ from cir.store.exactness import exactness
 from cir.words import printable, size
 
 if TYPE_CHECKING:
+    from cir.indexing.backup import Transfer
     from cir.indexing.folder import IngestReport
 
 FAILURES_SHOWN = 20
@@ -70,6 +71,11 @@ def exactness_document(info: IndexInfo) -> dict[str, Any]:
     return {"index_type": info.index_type, "recall": recall}
 
 
+def transfer_document(done: "Transfer") -> dict[str, Any]:
+    """The `--json` document of `export` and `import`."""
+    return asdict(done) | {"file": str(done.file), "seconds": round(done.seconds, 3)}
+
+
 def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
     """What `encoders --json` says, an entry an encoder."""
     return [
@@ -94,6 +100,35 @@ def print_ingest(report: "IngestReport") -> None:
         typer.echo(f"  {failed.path!r}: {printable(failed.reason)}")
     if len(report.failed) > FAILURES_SHOWN:
         typer.echo(f"  and {len(report.failed) - FAILURES_SHOWN} more; --json lists all")
+
+
+def print_export(done: "Transfer") -> None:
+    """Say what an export wrote."""
+    typer.echo(
+        f"Exported the index {done.index!r} ({done.encoder}), {done.images} images, to "
+        f"{printable(str(done.file))}, {size(done.bytes)}, in {done.seconds:.1f} s."
+    )
+    _say_incomplete(done)
+
+
+def print_import(done: "Transfer") -> None:
+    """Say what an import made, and how the images themselves come back."""
+    typer.echo(
+        f"Imported {done.images} images into the index {done.index!r} ({done.encoder}), "
+        f"in {done.seconds:.1f} s."
+    )
+    _say_incomplete(done)
+    typer.echo(
+        "To show the images in full and to update from their folder, index it again, which finds "
+        f"them unchanged: python -m cir index FOLDER --name {shlex.quote(printable(done.index))}"
+    )
+    if done.source:
+        typer.echo(f"Where it was exported, the folder was {printable(done.source)}")
+
+
+def _say_incomplete(done: "Transfer") -> None:
+    if done.state != "ready":
+        typer.echo("Note: the index was incomplete when it was exported.")
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

@@ -97,18 +97,21 @@ class ImageCollection:
         """Number of rows now."""
         return int(self.query("", ["count(*)"])[0]["count(*)"])
 
-    def iterate(self, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def iterate(self, fields: Sequence[str], rows: int = _PAGE_ROWS) -> Iterator[dict[str, Any]]:
         """Every row once, by id, in bounded memory; `fields` must name `id`.
 
         Pages are ranges of ids, which are digests and so spread evenly: this asks for no order of
-        answers and survives writes between pages.
+        answers and survives writes between pages. One has about `rows` rows at most.
         """
         total = self.count()
+        if not total:
+            return  # of an empty collection Lite gives no vectors, not even none
+        limit = min(2 * rows, MAX_LIMIT)
         width = 0
-        while total > _PAGE_ROWS * 16**width:
+        while total > rows * 16**width:
             width += 1
         for number in range(16**width):
-            yield from self._page(f"{number:0{width}x}" if width else "", fields)
+            yield from self._page(f"{number:0{width}x}" if width else "", fields, limit)
 
     def vector_pages(self, dim: int, total: int) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         """Ids and embeddings `(n, dim)` of every row, a page after the other, by id.
@@ -182,15 +185,15 @@ class ImageCollection:
         self._connection.caught_up.add(self._collection)
         return answers
 
-    def _page(self, prefix: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _page(self, prefix: str, fields: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
         expression = filters.key_range(prefix, prefix + _AFTER_HEX)
         # The count before was Strong; what it saw, the pages see.
-        rows = self.query(expression, fields, MAX_LIMIT, level="Bounded")
-        if len(rows) < MAX_LIMIT:
+        rows = self.query(expression, fields, limit, level="Bounded")
+        if len(rows) < limit:
             yield from sorted(rows, key=lambda row: str(row["id"]))
             return
         for digit in _HEX:
-            yield from self._page(prefix + digit, fields)
+            yield from self._page(prefix + digit, fields, limit)
 
 
 def parts(items: Sequence[str], step: int) -> Iterator[list[str]]:

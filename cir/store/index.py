@@ -1,6 +1,7 @@
 """One index: write, read and search its images."""
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from cir.store.registry import Registry
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
+_GROUP_ROWS = 1_000
+_GROUP_BYTES = 4 * 2**20
 _CHANGEABLE = frozenset(
     (
         "encoder",
@@ -35,6 +38,7 @@ _CHANGEABLE = frozenset(
         "columns",
         "state",
         "count",
+        "import_of",
     )
 )
 
@@ -77,11 +81,23 @@ class MilvusIndex:
             raise UsageError(f"These facts of an index cannot be changed: {', '.join(wrong)}.")
         self._info = Registry(self._connection).update(self._info, changes)
 
-    def upsert(self, rows: Sequence[Row]) -> None:
+    def reread(self) -> IndexInfo:
+        """The index's registry row as it is now; `info` stays as it was.
+
+        Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
+        """
+        return Registry(self._connection).reread(self._info)
+
+    def upsert(self, rows: Sequence[Row], *, replace_thumbnails: bool = True) -> None:
         """Write images, replacing those of the same id; of rows that share an id, the last.
 
         Nothing is written unless every row is sound; each group of about 1 MB is durable when the
         next begins. Thumbnails are stored before their rows.
+
+        Args:
+            replace_thumbnails: whether these thumbnails take the place of those that another index
+                beside a Lite file has for the same content.
 
         Raises:
             StoreError: an embedding is not finite or of another length, a metadata value does not
@@ -90,7 +106,7 @@ class MilvusIndex:
         refuse_change(self._read_only)
         check_rows(rows, self._info.dim, self._info.columns)
         unique = list({row.record.id: row for row in rows}.values())
-        with self._thumbnails.stored(self._images, unique) as fields:
+        with self._thumbnails.stored(self._images, unique, replace=replace_thumbnails) as fields:
             self._images.upsert(fields_of(row) | extra for row, extra in fields)
 
     def delete(self, ids: Collection[str]) -> None:
@@ -248,6 +264,21 @@ class MilvusIndex:
     def iterate(self) -> Iterator[ImageRecord]:
         """Every record once, by id, in bounded memory."""
         return (record_of(fields) for fields in self._images.iterate(RECORD_FIELDS))
+
+    def iterate_rows(self) -> Iterator[list[Row]]:
+        """Every row once, with embedding and thumbnail, by id, in groups of some megabytes."""
+        size = max(1, min(_GROUP_ROWS, _GROUP_BYTES // (4 * self._info.dim)))
+        found = self._images.iterate([*RECORD_FIELDS, "vector"], size)
+        while group := list(islice(found, size)):
+            jpegs = self.thumbnails([fields["id"] for fields in group])
+            yield [
+                Row(
+                    record_of(fields),
+                    np.asarray(fields["vector"], dtype=np.float32),
+                    jpegs.get(fields["id"]),
+                )
+                for fields in group
+            ]
 
     def some(self, limit: int) -> list[ImageRecord]:
         """At most `limit` records, 1 to 16,384, in no order."""

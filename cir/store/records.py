@@ -59,6 +59,7 @@ class IndexInfo:
         index_type: "FLAT" (exact) or "AUTOINDEX".
         recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
+        import_of: id of the export of which not all rows are in yet, "" for none.
     """
 
     name: str
@@ -78,6 +79,7 @@ class IndexInfo:
     updated: str = ""
     tokenizer: str | None = None
     recall: Recall | None = None
+    import_of: str = ""
 
     @property
     def exact(self) -> bool:

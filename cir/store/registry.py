@@ -100,12 +100,20 @@ class Registry:
         Raises:
             UnknownIndexError: the index has been dropped meanwhile.
         """
+        changed = dataclasses.replace(self.reread(info), **changes, updated=_now())
+        self._write(changed, "live")
+        return changed
+
+    def reread(self, info: IndexInfo) -> IndexInfo:
+        """An index's row as it is now.
+
+        Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
+        """
         entries = [entry for entry in self._entries() if entry.info.collection == info.collection]
         if not entries or entries[0].phase != "live":
             raise UnknownIndexError(f'The index "{info.name}" has been dropped meanwhile.')
-        changed = dataclasses.replace(entries[0].info, **changes, updated=_now())
-        self._write(changed, "live")
-        return changed
+        return entries[0].info
 
     def remove(self, info: IndexInfo) -> None:
         """Drop an index's collection, then its row."""

@@ -93,6 +93,7 @@ class MilvusStore:
         source: str | None = None,
         columns: Mapping[str, ColumnType] | None = None,
         exact: bool = False,
+        import_of: str = "",
     ) -> MilvusIndex:
         """Make an empty index in state "building".
 
@@ -119,6 +120,7 @@ class MilvusStore:
             source=source,
             columns=dict(columns or {}),
             index_type="FLAT" if exact else index_type_for(self.backend, lambda: False),
+            import_of=import_of,
         )
         return self._index(
             self._registry.add(

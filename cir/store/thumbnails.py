@@ -28,9 +28,12 @@ class Thumbnails(ABC):
 
     @abstractmethod
     def stored(
-        self, images: ImageCollection, rows: Sequence[Row]
+        self, images: ImageCollection, rows: Sequence[Row], *, replace: bool = True
     ) -> contextlib.AbstractContextManager[Iterator[tuple[Row, Fields]]]:
-        """Each row with the fields that its thumbnail adds; write the rows inside."""
+        """Each row with the fields that its thumbnail adds; write the rows inside.
+
+        `replace`: whether a thumbnail takes the place of one that other indexes have in common.
+        """
 
     @abstractmethod
     def released(
@@ -48,7 +51,7 @@ class FieldThumbnails(Thumbnails):
 
     @contextlib.contextmanager
     def stored(
-        self, images: ImageCollection, rows: Sequence[Row]
+        self, images: ImageCollection, rows: Sequence[Row], *, replace: bool = True
     ) -> Iterator[Iterator[tuple[Row, Fields]]]:
         """Each row with its `thumbnail` field, read back by content where the row brings none."""
         missing = {row.record.content_hash for row in rows if row.thumbnail is None}
@@ -85,7 +88,7 @@ class FileThumbnails(Thumbnails):
 
     @contextlib.contextmanager
     def stored(
-        self, images: ImageCollection, rows: Sequence[Row]
+        self, images: ImageCollection, rows: Sequence[Row], *, replace: bool = True
     ) -> Iterator[Iterator[tuple[Row, Fields]]]:
         """Write the files; afterwards remove those whose images changed."""
         new = {row.record.content_hash for row in rows}
@@ -93,7 +96,8 @@ class FileThumbnails(Thumbnails):
             ids = [row.record.id for row in rows]
             replaced = _content(images, ids) - new
             for row in rows:
-                if row.thumbnail is not None:
+                held = not replace and self._path(row.record.content_hash).exists()
+                if row.thumbnail is not None and not held:
                     self._write(row.record.content_hash, row.thumbnail)
             yield ((row, {}) for row in rows)
             self._remove_unused(replaced)

@@ -51,7 +51,7 @@ def check_rows(rows: Sequence[Row], dim: int, columns: Mapping[str, ColumnType])
         problem = _record_problem(row.record) or _vector_problem(row.vector, dim)
         problem = problem or _metadata_problem(row.record.metadata, columns)
         if problem:
-            raise StoreError(f"{row.record.path!r} cannot be stored: {problem}.")
+            raise StoreError(f"{row.record.path!r:.300} cannot be stored: {problem}.")
 
 
 def fields_of(row: Row) -> dict[str, Any]:

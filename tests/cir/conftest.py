@@ -1,6 +1,7 @@
-"""Albums, stores and command lines."""
+"""Albums, stores, a server and command lines."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cir.store import MilvusStore
 from tests.cir.album import Album, CountingEncoder
 from tests.cir.command_line import CommandLine
 from tests.drawn import draw_album
+from tests.milvus_server import MilvusServer, milvus_server
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +20,13 @@ def local_store(tmp_path_factory: pytest.TempPathFactory) -> MilvusStore:
     """One Milvus Lite file for all tests of this process."""
     folder: Path = tmp_path_factory.mktemp("local")
     return MilvusStore(str(folder / "recompose.db"), data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[MilvusServer]:
+    """A running Milvus server that wants a token."""
+    with milvus_server(authorize=True) as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,20 +1,12 @@
 """The two backends that every contract test runs against: a Lite file and a real server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cir.store import MilvusIndex, MilvusStore
 from tests.cir.store.samples import COLUMNS, DIM
-from tests.milvus_server import MilvusServer, milvus_server
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[MilvusServer]:
-    """A running Milvus server that wants a token."""
-    with milvus_server(authorize=True) as running:
-        yield running
+from tests.milvus_server import MilvusServer
 
 
 @pytest.fixture(scope="session", params=["lite", "server"])
