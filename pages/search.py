@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import streamlit as st
 
 from cir.encoders.protocol import precision_note
+from cir.images import is_thumbnail
 from cir.search import Query, search
 from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, MilvusIndex
@@ -108,7 +109,7 @@ def _grid(index: MilvusIndex, hits: list[Hit], *, scored: bool, marking: str | N
 
 def _card(rank: int, hit: Hit, jpeg: bytes | None, *, scored: bool) -> None:
     what = f"Result {rank}" if scored else f"Image {rank}"
-    if jpeg is None:
+    if jpeg is None or not is_thumbnail(jpeg):  # others may write to a shared Milvus
         st.caption("no preview")
     else:
         st.image(jpeg, width="stretch", alt=f"{what}: {hit.path}")
