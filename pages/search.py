@@ -7,7 +7,7 @@ import streamlit as st
 
 from cir.encoders.protocol import precision_note
 from cir.images import is_thumbnail
-from cir.search import Query, search
+from cir.search import Query, is_cut, search
 from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, MilvusIndex
 from pages.parts.search.mark import mark, offer_marking
@@ -70,7 +70,7 @@ def _answer(index: MilvusIndex, asked: Asked) -> None:
     )
     hits = search(index, encoder, query, asked.options)
     _asked(reference, query.text, asked.options.where)
-    if query.text and encoder.truncates([query.text])[0]:
+    if is_cut(encoder, query):
         st.warning("The instruction is too long; its end was not read.")
     note = precision_note(encoder, index.info)
     if note:

@@ -64,6 +64,7 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
     with right:
         text = st.text_input(
             "With these words",
+            max_chars=200,
             help="Part of the instruction or of the query's id.",
             key="metrics_query_text",
         )
