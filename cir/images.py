@@ -1,28 +1,54 @@
-"""Image files: open, check, orient, flatten to RGB, shrink, hash."""
+"""Image files: open, check, orient, flatten to RGB, shrink, hash; in bounded memory."""
 
 import hashlib
 import io
+import math
 import os
+import struct
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from cir.errors import ImageError
+from cir.parallel import usable_cores
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""All that Pillow is asked for: of its other formats some start programs, and few are kept well.
+Photos of phones that hold a second picture (MPO) count as JPEG."""
 MAX_BYTES = 100 * 2**20
 MAX_PIXELS = 100_000_000
+MAX_DECODING_BYTES = 640_000_000
+"""Memory that decoding one picture may take."""
+LARGE_BYTES = 128_000_000
+"""Pictures that take more than this are decoded one at a time."""
 WORKING_SIDE = 1024
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 85
 MAX_THUMBNAIL_BYTES = 256 * 2**10
 
-# Modes that Pillow shrinks well as they are; the others are flattened first, at full size.
-_SHRINKABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+# What Pillow keeps of a pixel, by mode; the other modes take four bytes.
+_KEPT = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+# What a pixel takes in all, as measured, where the decoder keeps whole frames of its own. The loop
+# for compressed bitmaps is Python's: this also bounds its time.
+_WHOLE_FRAMES = {"WEBP": 16, "AVIF": 20}
+_BITMAP_LOOP = 32
+# For each pixel of a row: decoders keep two rows, and a strip that is flattened has at least one.
+_ROWS = 40
+_STRIP_PIXELS = 2_000_000
+# The `reducing_gap` of thumbnails: boxes of pixels are averaged down to this times the size.
+_GAP = 2.0
+_MOST_NUMBERS = 400_000  # in a TIFF's tag: tiles of 16 x 16 pixels
+
+# Modes that Pillow shrinks well and cheaply as they are; the others are flattened in strips.
+_SHRINKABLE = frozenset({"L", "RGB", "CMYK"})
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -92,14 +118,18 @@ def decode(data: bytes) -> Picture:
     """The picture in a file's content.
 
     Raises:
-        ImageError: the content is empty, not an image, damaged, or above `MAX_PIXELS`.
+        ImageError: the content is empty, not an image, damaged, above `MAX_PIXELS`, or would take
+            more than `MAX_DECODING_BYTES`.
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)")
 
     def picture() -> Picture:
-        with Image.open(io.BytesIO(data)) as image:
-            return _picture(image)
+        _check_tags(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            size = image.size  # drafting changes it
+            with _admitted(image, data):
+                return _picture(image, *size)
 
     return _decoded(picture)
 
@@ -141,7 +171,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ImageError: it cannot be decoded, or is above `MAX_PIXELS`.
     """
-    return _decoded(lambda: _picture(image.copy())).image
+    return _decoded(lambda: _picture(image.copy(), *image.size)).image
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -166,23 +196,136 @@ def is_thumbnail(data: bytes) -> bool:
         return False
 
 
-def _picture(image: Image.Image) -> Picture:
+@contextmanager
+def _admitted(image: Image.Image, data: bytes) -> Iterator[None]:
+    """Wait until there is memory to decode the picture; it is prepared for that.
+
+    Raises:
+        ImageError: it would take more than a picture may.
+    """
+    _check_pixels(image)
+    width, height = image.size
+    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG only: decodes large photos at a fraction
+    cost = _decoding_bytes(image, data, width, height)
+    if cost > MAX_DECODING_BYTES:
+        most = width * height * MAX_DECODING_BYTES / cost / 10**6
+        if most < 1:  # its shape is the trouble, not its size
+            raise ImageError(
+                f"the picture has {width} x {height} pixels in pieces or rows too large to decode "
+                f"(above {MAX_DECODING_BYTES // 10**6} MB): save it anew"
+            )
+        raise ImageError(
+            f"the picture has {width} x {height} pixels, the limit for one of its kind is "
+            f"{most:.0f} megapixels: save it smaller, or as JPEG"
+        )
+    if cost > LARGE_BYTES:
+        with _large, _at_once:
+            yield
+    else:
+        with _at_once:
+            yield
+
+
+_large = threading.Lock()
+_at_once = threading.BoundedSemaphore(max(2, usable_cores()))
+
+
+def _check_pixels(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"the picture has {width} x {height} pixels, "
             f"the limit is {MAX_PIXELS // 10**6} megapixels: save it smaller"
         )
-    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG only: decodes large photos at a fraction
+
+
+def _decoding_bytes(image: Image.Image, data: bytes, width: int, height: int) -> float:
+    """Memory that decoding an opened file of this size takes at most, beside its content."""
+    pixels = width * height
+    kind = image.format or ""
+    if kind in _WHOLE_FRAMES:
+        return pixels * _WHOLE_FRAMES[kind]
+    if kind == "BMP" and image.info.get("compression"):
+        return pixels * _BITMAP_LOOP
+    kept = image.width * image.height * _KEPT.get(image.mode, 4) + width * _ROWS
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        return kept + (0 if _is_one_scan(image, data) else pixels * _coefficients(image))
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.use_load_libtiff:
+        return kept + 2 * _block_bytes(image)
+    return kept
+
+
+def _is_one_scan(image: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
+    """Whether a JPEG's first scan holds all; else libjpeg keeps the coefficients of all scans."""
+    at = 2
+    while not image.info.get("progressive") and data[at : at + 1] == b"\xff":
+        if data[at + 1] == 0xDA:  # start of scan: length, number of bands
+            return data[at + 4] == image.layers
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
+
+
+def _coefficients(image: JpegImagePlugin.JpegImageFile) -> float:
+    """Bytes of coefficients for a pixel: two for each value, fewer values of shrunk bands."""
+    values = [(across, down) for _, across, down, _ in image.layer]
+    whole = max(across for across, _ in values) * max(down for _, down in values)
+    return 2 * sum(across * down for across, down in values) / max(1, whole)
+
+
+def _block_bytes(image: TiffImagePlugin.TiffImageFile) -> float:
+    """Size of a TIFF's strips or tiles, which libtiff unpacks one by one."""
+    tags = image.tag_v2
+    width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
+    if TiffImagePlugin.TILEOFFSETS in tags:
+        width, height = tags[TiffImagePlugin.TILEWIDTH], tags[TiffImagePlugin.TILELENGTH]
+    else:
+        height = min(height, tags.get(TiffImagePlugin.ROWSPERSTRIP, height))
+    bands = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
+    deepest = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    return float(width * height * max(4, bands * deepest / 8))
+
+
+def _check_tags(data: bytes) -> None:
+    """Refuse a TIFF with more numbers in a tag than a picture can need: each takes Pillow a tuple.
+
+    Raises:
+        ImageError: it is one.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        return
+    big = data[2:4] in {b"+\0", b"\0+"}
+    try:
+        (start,) = struct.unpack_from(order + ("8xQ" if big else "4xL"), data)
+        (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
+        size, form = (20, "HHQ8x") if big else (12, "HHL4x")
+        first = start + (8 if big else 2)
+        tags = data[first : first + min(count, 0x10000) * size]
+        entries = struct.iter_unpack(order + form, tags[: len(tags) // size * size])
+        fair = all(kind in _TEXT_KINDS or many <= _MOST_NUMBERS for _, kind, many in entries)
+    except struct.error:
+        return  # Pillow says what is wrong with it
+    if count > 0xFFFF or not fair:
+        raise ImageError("the picture is cut into more pieces than can be read: save it anew")
+
+
+_TEXT_KINDS = {1, 2, 6, 7}
+"""Types of TIFF tags that are kept as they come: bytes and letters."""
+
+
+def _picture(image: Image.Image, width: int, height: int) -> Picture:
+    _check_pixels(image)
     image.load()
     orientation = _orientation(image)
-    shrinkable = image.mode in _SHRINKABLE and "transparency" not in image.info
-    small = image if shrinkable else _flatten(image)
-    small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if image.mode in _SHRINKABLE and "transparency" not in image.info:
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BICUBIC, reducing_gap=_GAP)
+        small = _flatten(image)
+    else:
+        small = _shrunk_in_strips(image)
     if orientation in _TURNS:
         small = small.transpose(_TURNS[orientation])
     size = (height, width) if orientation >= 5 else (width, height)
-    return Picture(_flatten(small), *size)
+    return Picture(small, *size)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -194,24 +337,95 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
+def _shrunk_in_strips(image: Image.Image) -> Image.Image:
+    """RGB of a loaded picture, its longest side at most `WORKING_SIDE`.
+
+    The same as `_flatten` and `Image.thumbnail` give, without a flattened copy at full size.
+    """
+    width, height = image.size
+    final = _fitted(width, height)
+    if image.mode not in {"LA", "RGBA"}:
+        flatten = _flattening(image)
+    elif final == image.size:
+        return _flatten(image)
+    else:  # weighted by their opacity, pixels can be averaged
+        weighted = {"LA": "La", "RGBA": "RGBa"}[image.mode]
+        flatten = lambda strip: strip.convert(weighted)  # noqa: E731
+    across, down = (
+        int(full / small / _GAP) or 1 for full, small in zip(image.size, final, strict=True)
+    )
+    rows = max(1, _STRIP_PIXELS // (width * down)) * down
+    reduced: Image.Image | None = None
+    for top in range(0, height, rows):
+        strip = flatten(image.crop((0, top, width, min(height, top + rows))))
+        if reduced is None:
+            size = (math.ceil(width / across), math.ceil(height / down))
+            reduced = Image.new(strip.mode, size)
+        reduced.paste(strip.reduce((across, down)), (0, top // down))
+    assert reduced is not None  # a picture has a row
+    box = (0, 0, width / across, height / down)
+    small = reduced.resize(final, Image.Resampling.BICUBIC, box=box)
+    return _flatten(small.convert(image.mode) if image.mode in {"LA", "RGBA"} else small)
+
+
+def _fitted(width: int, height: int) -> tuple[int, int]:
+    """The size that `Image.thumbnail` gives a picture, for a longest side of `WORKING_SIDE`."""
+    if max(width, height) <= WORKING_SIDE:
+        return width, height
+    aspect = width / height
+
+    def nearest(number: float, error: Callable[[int], float]) -> int:
+        return max(min(math.floor(number), math.ceil(number), key=error), 1)
+
+    if aspect <= 1:
+        across = nearest(WORKING_SIDE * aspect, lambda side: abs(aspect - side / WORKING_SIDE))
+        return across, WORKING_SIDE
+    return WORKING_SIDE, nearest(
+        WORKING_SIDE / aspect, lambda side: abs(aspect - WORKING_SIDE / side) if side else 0
+    )
+
+
 def _flatten(image: Image.Image) -> Image.Image:
+    return _flattening(image)(image)
+
+
+def _flattening(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What turns the picture, or a strip of it, to RGB; transparency comes on white."""
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        return _eight_bit(image)
+        top = _brightest(image)
+        return lambda strip: _eight_bit(strip, top)
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        return _on_white
+    return lambda strip: strip.convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Greyscale of more than eight bits, which Pillow's own conversion would clip to white."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    highest = float(values.max())
+def _on_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def _brightest(image: Image.Image) -> float:
+    """The value that is white in greyscale of more than eight bits."""
+    if image.mode.startswith("I;16"):
+        return 65535.0
+    rows = max(1, _STRIP_PIXELS // image.width)
+    strips = (
+        image.crop((0, top, image.width, min(image.height, top + rows)))
+        for top in range(0, image.height, rows)
+    )
+    highest = max(float(_numbers(strip).max()) for strip in strips)
     if image.mode == "F" and highest <= 1.0:
-        top = 1.0
-    elif image.mode in {"I", "F"} and highest <= 255.0:
-        top = 255.0
-    else:
-        top = max(65535.0, highest)
-    return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+        return 1.0
+    return 255.0 if highest <= 255.0 else max(65535.0, highest)
+
+
+def _eight_bit(image: Image.Image, top: float) -> Image.Image:
+    """Greyscale of more than eight bits, which Pillow's own conversion would clip to white."""
+    grey = (_numbers(image) / top * 255).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _numbers(image: Image.Image) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = np.asarray(image, dtype=np.float32)
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0)

@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 import streamlit as st
 
 from cir.encoders.protocol import precision_note
-from cir.search import Query, search
+from cir.images import is_thumbnail
+from cir.search import Query, is_cut, search
 from cir.search.references import Reference
 from cir.store import Hit, ImageRecord, MilvusIndex
 from pages.parts.search.mark import mark, offer_marking
@@ -78,7 +79,7 @@ def _answer(index: MilvusIndex, asked: Asked) -> None:
     )
     hits = search(index, encoder, query, asked.options)
     _asked(reference, query.text, asked.options.where)
-    if query.text and encoder.truncates([query.text])[0]:
+    if is_cut(encoder, query):
         st.warning("The instruction is too long; its end was not read.")
     note = precision_note(encoder, index.info)
     if note:
@@ -117,7 +118,7 @@ def _grid(index: MilvusIndex, hits: list[Hit], *, scored: bool, marking: str | N
 
 def _card(rank: int, hit: Hit, jpeg: bytes | None, *, scored: bool) -> None:
     what = f"Result {rank}" if scored else f"Image {rank}"
-    if jpeg is None:
+    if jpeg is None or not is_thumbnail(jpeg):  # others may write to a shared Milvus
         st.caption("no preview")
     else:
         st.image(jpeg, width="stretch", alt=f"{what}: {hit.path}")

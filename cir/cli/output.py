@@ -9,7 +9,7 @@ import typer
 
 from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import choose, encoder_specs, readiness
-from cir.search import Query
+from cir.search import Query, is_cut
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo
 from cir.store.exactness import exactness
@@ -199,7 +199,7 @@ def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
     note = precision_note(encoder, info)
     if note:
         typer.echo(f"Note: {note}", err=True)
-    if query.text and encoder.truncates([query.text])[0]:
+    if is_cut(encoder, query):
         typer.echo("Note: the instruction is too long; its end was not read.", err=True)
 
 

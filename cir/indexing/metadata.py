@@ -17,6 +17,7 @@ from cir.store.records import ColumnType, Metadata
 DEFAULT_NAME = "metadata.csv"
 FORMATS = ".csv, .tsv, .jsonl, .ndjson, .parquet"
 _SAFE_INTEGER = 2**53  # beyond it a number loses digits in JSON
+_LONGEST_NAME = 4096  # of a file, with its folders
 _ENOUGH_FILES = 2000  # matched by a column, to call it the key
 # What Python reads as numbers beyond these, such as 007, +49 or 1_000, is rather a name or a code.
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -226,6 +227,8 @@ def _spellings(cell: str | None) -> tuple[str, ...]:
     """Names that a cell may mean: what it says, and that in the form of `_names`."""
     if cell is None:
         return ()
+    if len(cell) > _LONGEST_NAME:  # normalising may take the square of a text's length
+        return (cell,)
     tidy = cell.strip().replace("\\", "/").removeprefix("./")
     return (cell, unicodedata.normalize("NFC", tidy))
 

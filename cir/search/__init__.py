@@ -6,7 +6,7 @@ from cir.late import late_names
 from cir.search.options import USUAL, SearchOptions, bench_options
 
 if TYPE_CHECKING:
-    from cir.search.composed import MODES, Mode, Query, embed, search, search_batch
+    from cir.search.composed import MODES, Mode, Query, embed, is_cut, search, search_batch
 
 __all__ = [
     "MODES",
@@ -16,6 +16,7 @@ __all__ = [
     "SearchOptions",
     "bench_options",
     "embed",
+    "is_cut",
     "search",
     "search_batch",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
+from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.search.options import USUAL, SearchOptions
 from cir.store import Hit, MilvusIndex
@@ -39,8 +40,8 @@ class Query:
 
     @property
     def text(self) -> str:
-        """The instruction without surrounding white space."""
-        return self.instruction.strip()
+        """The instruction without surrounding white space; beyond `MAX_CHARACTERS` it is cut."""
+        return shortened(self.instruction)
 
 
 def search(
@@ -65,6 +66,13 @@ def search(
     if query.content_hash is not None:
         excluded.update(index.ids_with_content(query.content_hash))
     return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+
+
+def is_cut(encoder: Encoder, query: Query) -> bool:
+    """Whether the end of the query's instruction is not read."""
+    return bool(query.text) and (
+        is_shortened(query.instruction) or encoder.truncates([query.text])[0]
+    )
 
 
 def search_batch(

@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from cir.errors import UsageError
 from cir.store.records import ColumnType
-from cir.store.wire import INT64, encode_text, is_key
+from cir.store.wire import INT64, MAX_METADATA_BYTES, encode_text, is_key
 
 Operator = Literal["=", "!=", ">=", "<=", ">", "<"]
 Value = str | int | float | bool
@@ -29,6 +29,7 @@ _SPELLINGS: dict[str, Operator] = {
 }
 _OPERATOR = re.compile("|".join(re.escape(spelling) for spelling in _SPELLINGS))
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_SHOWN = 200  # characters of what was typed, in a message
 _EXAMPLE = 'Write a column, one of = != >= <= > <, and a value, for example "baseColour=Red".'
 
 
@@ -59,10 +60,15 @@ def parse_where(text: str, columns: Mapping[str, ColumnType]) -> Condition:
             or the operator has no meaning for the type.
     """
     text = text.strip()
+    if len(text) > MAX_METADATA_BYTES:
+        raise UsageError(
+            f'The condition "{_short(text)}" has {len(text):,} characters; no value has more than '
+            f"{MAX_METADATA_BYTES:,} bytes."
+        )
     column, rest = _split_column(text, columns)
     match = _OPERATOR.match(rest)
     if match is None:
-        raise UsageError(f'"{text}" is not a condition. {_EXAMPLE}')
+        raise UsageError(f'"{_short(text)}" is not a condition. {_EXAMPLE}')
     operator = _SPELLINGS[match[0]]
     written = rest[match.end() :].strip()
     if not written:
@@ -72,7 +78,7 @@ def parse_where(text: str, columns: Mapping[str, ColumnType]) -> Condition:
         )
     value = _value(column, columns[column], _unquoted(written))
     if isinstance(value, bool) and operator not in ("=", "!="):
-        raise UsageError(f'"{text}": column {column} is true or false; use = or !=.')
+        raise UsageError(f'"{_short(text)}": column {column} is true or false; use = or !=.')
     return Condition(column, operator, value)
 
 
@@ -138,17 +144,23 @@ def _split_column(text: str, columns: Mapping[str, ColumnType]) -> tuple[str, st
             return column, rest
     match = _OPERATOR.search(text)
     if match is None or not match.start():
-        raise UsageError(f'"{text}" is not a condition. {_EXAMPLE}')
+        raise UsageError(f'"{_short(text)}" is not a condition. {_EXAMPLE}')
     raise UsageError(_unknown_column(text[: match.start()].strip(), columns))
 
 
 def _unknown_column(name: str, columns: Mapping[str, ColumnType]) -> str:
     if not columns:
-        return f'There is no column "{name}": this index has no metadata columns.'
+        return f'There is no column "{_short(name)}": this index has no metadata columns.'
     by_lower = {column.lower(): column for column in columns}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     hint = f' Did you mean "{by_lower[close[0]]}"?' if close else ""
-    return f'There is no column "{name}".{hint} The columns are: {", ".join(sorted(columns))}.'
+    return (
+        f'There is no column "{_short(name)}".{hint} The columns are: {", ".join(sorted(columns))}.'
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _unquoted(text: str) -> str:
@@ -168,7 +180,7 @@ def _value(column: str, kind: ColumnType, text: str) -> Value:
     else:
         value, wanted = _number(text), "a number"
     if value is None:
-        raise UsageError(f'Column {column} needs {wanted}, not "{text}".')
+        raise UsageError(f'Column {column} needs {wanted}, not "{_short(text)}".')
     return cast(Value, value)
 
 

@@ -63,7 +63,9 @@ class Registry:
         known = ", ".join(f'"{info.name}"' for info in infos)
         plural = "indexes" if kind == "index" else "galleries"
         there = f"There are: {known}." if known else f"There are no {plural} yet."
-        raise UnknownIndexError(f'There is no {word} "{name}" in {self._connection.place}. {there}')
+        raise UnknownIndexError(
+            f'There is no {word} "{name[:MAX_NAME]}" in {self._connection.place}. {there}'
+        )
 
     def add(self, info: IndexInfo, make: Callable[[str], None]) -> IndexInfo:
         """Register an index; `make` gets the name of the collection to create.

@@ -11,9 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from PIL import Image
 
 from cir.errors import RecomposeError, UsageError
+from cir.images import decode
 from cir.settings import Settings
 from eval.comparison.paired import (
     LEVEL,
@@ -247,8 +247,8 @@ def _shown_targets(query: LabelledQuery) -> list[str]:
 
 def _data_uri(jpeg: bytes) -> str:
     """The address of a picture within the page, small."""
-    with Image.open(io.BytesIO(jpeg)) as image:
-        image.thumbnail((_SIDE, _SIDE))
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=_QUALITY)
+    image = decode(jpeg).image
+    image.thumbnail((_SIDE, _SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

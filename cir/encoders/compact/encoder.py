@@ -15,7 +15,7 @@ from cir.encoders.compact import COMPACT
 from cir.encoders.compact.preprocess import pixels
 from cir.encoders.protocol import Embeddings
 from cir.encoders.remembered import Remembered
-from cir.encoders.texts import clean
+from cir.encoders.texts import clean, is_shortened
 from cir.errors import EncoderError
 from cir.parallel import usable_cores
 
@@ -101,7 +101,8 @@ class CompactEncoder:
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read."""
-        return [bool(each.overflowing) for each in self._encoded(texts)]
+        encoded = zip(texts, self._encoded(texts), strict=True)
+        return [is_shortened(text) or bool(each.overflowing) for text, each in encoded]
 
     def _pixels(self, images: Sequence[Image]) -> NDArray[np.uint8]:
         return pixels(images, self._side)

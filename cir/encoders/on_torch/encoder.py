@@ -24,6 +24,7 @@ from cir.encoders.on_torch.pixels import MEAN, STD, pixel_rows
 from cir.encoders.on_torch.tokens import TextTokens
 from cir.encoders.protocol import Embeddings, EncoderChoice, EncoderSpec
 from cir.encoders.remembered import Remembered
+from cir.encoders.texts import is_shortened
 from cir.errors import EncoderError, WayOut
 
 CPU_BATCH, GPU_BATCH = 8, 128  # a GPU's is halved where its memory does not hold it
@@ -124,7 +125,8 @@ class TorchEncoder(ABC):
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read beside an image."""
-        return [len(ids) > self._instruction_limit for ids in self._tokens.ids(texts)]
+        read = zip(texts, self._tokens.ids(texts), strict=True)
+        return [is_shortened(text) or len(ids) > self._instruction_limit for text, ids in read]
 
     @property
     @abstractmethod

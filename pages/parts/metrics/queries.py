@@ -8,6 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
+from cir.images import is_thumbnail
 from eval.comparison.paired import Contender, count_of
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.runs.queries import (
@@ -63,6 +64,7 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
     with right:
         text = st.text_input(
             "With these words",
+            max_chars=200,
             help="Part of the instruction or of the query's id.",
             key="metrics_query_text",
         )
@@ -254,7 +256,7 @@ def _results(
 
 def _picture(path: str, what: str, small: Mapping[str, bytes], *, width: int | None = None) -> None:
     jpeg = small.get(path)
-    if jpeg is None:
+    if jpeg is None or not is_thumbnail(jpeg):  # others may write to a shared Milvus
         st.caption(f"{what}: no picture of {plain(path)}")
     else:
         st.image(jpeg, width=width or "stretch", alt=f"{what}: {path}")

@@ -66,7 +66,10 @@ def _form(query: NewQuery) -> None:
             )
         with middle:
             group = st.text_input(
-                "Group", help="May stay empty: a kind of change, such as colour.", key="mark_group"
+                "Group",
+                max_chars=200,
+                help="May stay empty: a kind of change, such as colour.",
+                key="mark_group",
             )
         with right:
             pressed = st.button("Add the query", type="primary", icon=":material/playlist_add:")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from cir.encoders.texts import MAX_CHARACTERS
 from cir.images import SUFFIXES
 from cir.search.facets import suggested_conditions
 from cir.search.options import SearchOptions
@@ -84,6 +85,7 @@ def _instruction() -> str:
         "Instruction",
         placeholder="in red",
         help="What should be different from the picture. Without a picture: what to look for.",
+        max_chars=MAX_CHARACTERS,
         key="instruction",
         bind="query-params",
     )

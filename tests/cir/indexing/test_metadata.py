@@ -1,6 +1,7 @@
 """Tables: read, typed over whole columns, joined to image files."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,14 @@ def test_surplus_cells_belong_to_the_last_column_and_missing_ones_are_empty(
 def test_nameless_columns_get_a_name(write: WriteTable) -> None:
     table = read_table(write(",file, x \n0,a,1\n1,b,2\n"), FILES)
     assert list(table.columns) == ["column 1", "file", "x"]
+
+
+def test_cells_that_normalise_slowly_are_no_names(write: WriteTable) -> None:
+    marks = "\u0301" * 100_000 + "\u0327" * 100_000
+    started = time.process_time()
+    table = read_table(write(f"file,text\na.jpg,{marks}\n"), ["a.jpg"])
+    assert time.process_time() - started < 2
+    assert table.lookup("a.jpg") == {"file": "a.jpg", "text": marks}
 
 
 def test_very_long_cells_are_read(write: WriteTable) -> None:

@@ -83,6 +83,15 @@ def test_an_index_without_columns_says_so() -> None:
         parse_where("year=1", {})
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 10**6, "x" * 60_000, "year=" + "9" * 60_000, "z" * 999 + "=1"]
+)
+def test_a_message_repeats_no_more_than_the_beginning_of_a_long_condition(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(text, {"year": "integer"})
+    assert len(str(caught.value)) < 500
+
+
 def test_conditions_join_with_and() -> None:
     conditions = [parse_where(text, COLUMNS) for text in ("year>=2011", "on sale=no")]
     assert expression(conditions) == '(meta["year"] >= 2011) and (meta["on sale"] == false)'
