@@ -1,5 +1,17 @@
-"""The dashboard: `streamlit run streamlit_app.py`."""
+"""The dashboard: `streamlit run streamlit_app.py`.
 
-from pages.parts.shell.navigation import run_app
+Streamlit imports this file for the server, and runs it for each session.
+"""
 
-run_app()
+import streamlit as st
+
+if __name__ == "__main__":
+    from pages.parts.shell.navigation import run_app
+
+    run_app()
+else:
+    from starlette.middleware import Middleware
+
+    from pages.parts.shell.uploads import UploadBound
+
+    app = st.App(__file__, middleware=[Middleware(UploadBound)])

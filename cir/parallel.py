@@ -1,4 +1,4 @@
-"""Work side by side: how many cores there are, iterating ahead and in groups."""
+"""Work side by side: how many cores and how much memory there are, iterating ahead, in groups."""
 
 import itertools
 import os
@@ -38,6 +38,21 @@ def _quota_v1(folder: Path) -> float | None:
         quota = int((folder / "cpu.cfs_quota_us").read_text())
         return quota / int((folder / "cpu.cfs_period_us").read_text()) if quota > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def usable_memory(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of memory by the cgroup's limit where there is one, else the machine's."""
+    limits = [_number(root / "memory.max"), _number(root / "memory" / "memory.limit_in_bytes")]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min((limit for limit in limits if limit), default=4 * 2**30)
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):  # absent, or "max"
         return None
 
 

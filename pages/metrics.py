@@ -15,6 +15,7 @@ from pages.parts.metrics.progress import CHOSEN, WORDS, choose, is_running, rows
 from pages.parts.metrics.run import show_run
 from pages.parts.shell.navigation import started_by_app
 from pages.parts.shell.session import may_change, people_errors, plain, settings
+from pages.parts.shell.uploads import megabytes
 
 _OPENED = "metrics_opened"
 _UPLOADS = "metrics_uploads"
@@ -103,7 +104,7 @@ def _open_run() -> None:
     upload = st.file_uploader(
         "Run",
         type=["zip", "json"],
-        max_upload_size=MAX_BYTES // 2**20,
+        max_upload_size=megabytes(MAX_BYTES),
         # A new one after each run, so that it is empty again.
         key=f"metrics_open_{count}",
     )

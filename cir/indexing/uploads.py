@@ -25,6 +25,7 @@ from cir.progress import OnProgress, ProgressTeller
 
 MAX_FILES = 1000
 MAX_BYTES = 200 * 2**20
+MAX_TABLE_BYTES = 100 * 2**20
 MAX_NAME_BYTES = 180  # file systems end at 255; room for a number
 STALE_SECONDS = 24 * 3600.0
 
@@ -269,6 +270,8 @@ def _write_table(table: Upload, folder: Path) -> Path:
     """The table as a file of its own; its content is not yet looked at."""
     if not _is_table_name(table.name):
         raise UsageError(f"{table.name}: a metadata file ends in one of {FORMATS}.")
+    if len(table.content) > MAX_TABLE_BYTES:
+        raise UsageError(f"{table.name} is larger than {MAX_TABLE_BYTES // 2**20} MB.")
     path = folder / f"metadata{Path(table.name).suffix.lower()}"
     path.write_bytes(table.content)
     return path

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from cir.access import is_readable
 from cir.errors import ImageError, UsageError
-from cir.images import as_rgb, content_hash, decode, open_reference, read_bytes
+from cir.images import MAX_BYTES, as_rgb, content_hash, decode, open_reference, read_bytes
 from cir.search.composed import Query
 from cir.settings import Settings
 from cir.store import ImageRecord, MilvusIndex
@@ -40,9 +40,11 @@ def uploaded_reference(name: str, data: bytes) -> Reference:
     """A reference from an uploaded file.
 
     Raises:
-        ImageError: the content is no image; names the file.
+        ImageError: the content is no image, or more than `MAX_BYTES`; names the file.
     """
     try:
+        if len(data) > MAX_BYTES:
+            raise ImageError(f"the file is larger than {MAX_BYTES // 2**20} MB")
         return Reference(decode(data).image, name, content_hash(data))
     except ImageError as error:
         raise ImageError(f"{name}: {error}. Choose another picture.") from error

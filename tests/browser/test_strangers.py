@@ -1,12 +1,16 @@
 """What a stranger may do over the websocket of a public host, without a browser."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cir.access import FREE_TRIES
+from cir.indexing.uploads import MAX_BYTES
+from pages.parts.shell.uploads import SESSION_BYTES
 from tests.browser.app import running_app
 from tests.browser.stranger import Stranger, stranger
 
@@ -54,3 +58,38 @@ def test_the_owner_comes_in_while_a_stranger_tries_from_elsewhere(locked_app: st
     with stranger(locked_app) as session:
         assert unlock(session, PASSWORD) == ""
         session.widget("button", "Lock")
+
+
+def put(address: str, session: Stranger, content: bytes, name: str = "a.zip") -> int:
+    """Send a file to a session as the page does, whoever asked for it; gives the status."""
+    with requests.Session() as client:
+        client.get(f"{address}/_stcore/health", timeout=30)
+        token = client.cookies.get("_streamlit_xsrf", "")
+        return client.put(
+            f"{address}/_stcore/upload_file/{session.session_id}/{uuid.uuid4()}",
+            files={"file": (name, content, "application/zip")},
+            headers={"X-Xsrftoken": token or ""},
+            timeout=60,
+        ).status_code
+
+
+def test_the_server_takes_what_the_widget_says_and_no_more(app: str) -> None:
+    content = bytes(MAX_BYTES)
+    with stranger(app) as session:
+        session.run()
+        assert put(app, session, content) == 204
+        assert put(app, session, content + bytes(2**20)) == 413
+
+
+def test_files_that_no_widget_asked_for_fill_a_bounded_memory(app: str) -> None:
+    content = bytes(95 * 2**20)
+    with stranger(app) as session:
+        session.run()
+        answers = [put(app, session, content) for _ in range(8)]
+        assert answers[0] == 204
+        assert set(answers) <= {204, 413, 507}
+        assert answers.count(204) * len(content) <= SESSION_BYTES
+        session.run()  # it goes on as if nothing had been
+    with stranger(app) as session:
+        session.run()
+        assert put(app, session, content) == 204, "what the other held is gone with it"

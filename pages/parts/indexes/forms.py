@@ -12,12 +12,13 @@ from cir.images import MAX_BYTES, SUFFIXES
 from cir.indexing.archives import MAX_ENTRIES, MAX_UNPACKED_BYTES
 from cir.indexing.metadata import FORMATS
 from cir.indexing.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
-from cir.indexing.uploads import MAX_FILES, Upload
+from cir.indexing.uploads import MAX_FILES, MAX_TABLE_BYTES, Upload
 from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
 from pages.parts.indexes.encoders import state_of_encoder
 from pages.parts.shell.session import people_errors, plain, settings
+from pages.parts.shell.uploads import megabytes
 
 FOLDER, IMAGES, ZIP = "A folder", "Images to upload", "A zip to upload"
 ROUND_KEY = "index forms round"
@@ -105,7 +106,7 @@ def _source(kind: str) -> tuple[str, list[Upload]]:
         "Zip of images",
         type="zip",
         key=_key("zip"),
-        max_upload_size=MAX_UPLOAD_BYTES // 2**20,
+        max_upload_size=megabytes(MAX_UPLOAD_BYTES),
         help=_ZIP_LIMITS,
     )
     st.caption(_ZIP_LIMITS)
@@ -118,7 +119,7 @@ def _ask_images(label: str, key: str, more: tuple[str, ...] = ()) -> list[Upload
         type=[*_ENDINGS, *more],
         accept_multiple_files=True,
         key=_key(key),
-        max_upload_size=(MAX_UPLOAD_BYTES if more else MAX_BYTES) // 2**20,
+        max_upload_size=megabytes(MAX_UPLOAD_BYTES if more else MAX_BYTES),
         help=_LIMITS,
     )
     st.caption(_LIMITS)
@@ -126,7 +127,13 @@ def _ask_images(label: str, key: str, more: tuple[str, ...] = ()) -> list[Upload
 
 
 def _ask_table(label: str, key: str, more: str = "") -> Upload | None:
-    sent = st.file_uploader(label, type=FORMATS.split(", "), key=_key(key), help=_TABLE_HELP + more)
+    sent = st.file_uploader(
+        label,
+        type=FORMATS.split(", "),
+        key=_key(key),
+        max_upload_size=megabytes(MAX_TABLE_BYTES),
+        help=_TABLE_HELP + more,
+    )
     return Upload(sent.name, sent.getvalue()) if sent is not None else None
 
 

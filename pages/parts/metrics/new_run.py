@@ -29,6 +29,7 @@ from pages.parts.shell.session import (
     store,
     why_locked,
 )
+from pages.parts.shell.uploads import megabytes
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
 _OWN = "own"  # the folder that a registered set names
@@ -165,7 +166,7 @@ def _pick_set() -> _Set:
             "Files of the labelled set",
             type=["zip", "jsonl", "tsv"],
             accept_multiple_files=True,
-            max_upload_size=MAX_BYTES // 2**20,
+            max_upload_size=megabytes(MAX_BYTES),
             help="A zip that holds queries.jsonl and qrels/test.tsv, or these two files.",
             key="metrics_set_upload",
         )

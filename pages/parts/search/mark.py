@@ -11,6 +11,7 @@ from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, imp
 from pages.parts.search.query import Asked
 from pages.parts.shell.navigation import METRICS_FILE
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings
+from pages.parts.shell.uploads import megabytes
 
 _FIRST_NAME = "my-set"
 _MARKING = "mark_targets"
@@ -119,7 +120,7 @@ def _import_export(kept: Sequence[str]) -> None:
         "Add a labelled set",
         type=["zip", "jsonl", "tsv"],
         accept_multiple_files=True,
-        max_upload_size=MAX_BYTES // 2**20,
+        max_upload_size=megabytes(MAX_BYTES),
         help="A zip that holds queries.jsonl and qrels/test.tsv, or these two files.",
         key=f"mark_import_{count}",
     )

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cir.encoders.texts import MAX_CHARACTERS
-from cir.images import SUFFIXES
+from cir.images import MAX_BYTES, SUFFIXES
 from cir.search.facets import suggested_conditions
 from cir.search.options import SearchOptions
 from cir.search.references import Reference, indexed_reference, uploaded_reference
 from cir.store import MilvusIndex
 from pages.parts.shell.session import is_local, people_errors, plain, session_settings
+from pages.parts.shell.uploads import megabytes
 
 EXAMPLES = ("in red", "in navy blue", "striped", "for women")
 LIMITS = (12, 24, 48, 96)
@@ -68,6 +69,7 @@ def _reference(index: MilvusIndex) -> Reference | None:
         "Reference image",
         type=[suffix.lstrip(".") for suffix in sorted(SUFFIXES)],
         key=f"upload {st.session_state.get(_UPLOADS, 0)}",
+        max_upload_size=megabytes(MAX_BYTES),
         on_change=_forget_reference,
         help="Drop a picture here, or press “Search with this” under an indexed one.",
     )

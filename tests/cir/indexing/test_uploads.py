@@ -196,6 +196,10 @@ def test_limits_of_number_and_size(data: Path, monkeypatch: pytest.MonkeyPatch) 
         receive([Upload(f"{number}.png", RED) for number in range(3)], data)
     monkeypatch.setattr(uploads, "MAX_BYTES", 10)
     require_refused(Upload("a.png", RED), data, "too much at once")
+    monkeypatch.setattr(uploads, "MAX_BYTES", 1000)
+    monkeypatch.setattr(uploads, "MAX_TABLE_BYTES", 2**20)
+    with pytest.raises(UsageError, match=r"t.csv is larger than 1 MB"):
+        receive([Upload("a.png", RED)], data, table=Upload("t.csv", bytes(2**20 + 1)))
     monkeypatch.setattr(uploads, "MAX_BYTES", 100)
     require_refused(Upload("a.txt", b"x"), data, "not an image file by its name")
     with pytest.raises(UsageError, match="nothing to index"):

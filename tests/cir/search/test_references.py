@@ -80,3 +80,9 @@ def test_an_upload_is_known_by_its_content(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), "red").save(path)
     data = path.read_bytes()
     assert uploaded_reference("b.png", data).content_hash == content_hash(data)
+
+
+def test_an_upload_has_the_limit_that_its_widget_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cir.search.references.MAX_BYTES", 2**20)
+    with pytest.raises(ImageError, match=r"big.png: the file is larger than 1 MB"):
+        uploaded_reference("big.png", bytes(2**20 + 1))
