@@ -67,7 +67,7 @@ class Connection(ABC):
     @abstractmethod
     def _client(self) -> contextlib.AbstractContextManager[Any]: ...
 
-    def loaded(self, collection: str, seconds: float) -> None:
+    def note_loaded(self, collection: str, seconds: float) -> None:
         """Note that a collection is loaded, which took so long."""
         self.ready.add(collection)
 

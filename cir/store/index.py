@@ -171,7 +171,7 @@ class MilvusIndex:
         self._images.load()
 
     def is_behind(self) -> bool:
-        """Whether searches may miss images that they find after a `rebuild`.
+        """Whether searches miss images that they find after a `rebuild`.
 
         So it is with large indexes in a Lite file that an earlier version made.
         """

@@ -274,9 +274,9 @@ class LiteConnection(Connection):
         """Whether there is a file: a newcomer's first page must not wait for a server to start."""
         return self.path.exists()
 
-    def loaded(self, collection: str, seconds: float) -> None:
+    def note_loaded(self, collection: str, seconds: float) -> None:
         """Note that a collection is loaded, and what loading it again would cost."""
-        _shared(self.path).loaded(collection, seconds)
+        _shared(self.path).note_loaded(collection, seconds)
 
     def _lost(self) -> bool:
         return not _shared(self.path).alive
@@ -316,7 +316,7 @@ class _LiteFile:
             self._users += 1
             return self._server.client
 
-    def loaded(self, collection: str, seconds: float) -> None:
+    def note_loaded(self, collection: str, seconds: float) -> None:
         with self._condition:
             self.ready.add(collection)
             self._load_seconds += seconds

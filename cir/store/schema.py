@@ -77,7 +77,7 @@ def _load(connection: Connection, collection: str, index_name: str) -> None:
             params = _vector_index("FLAT", "L2" if collection == REGISTRY else "COSINE")
             client.create_index(collection, params, timeout=_BUILD_SECONDS)
         client.load_collection(collection, timeout=WORK_SECONDS)
-    connection.loaded(collection, time.monotonic() - started)
+        connection.note_loaded(collection, time.monotonic() - started)
 
 
 def index_anew(connection: Connection, collection: str, index_type: IndexType) -> None:

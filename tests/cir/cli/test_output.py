@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
-from cir.cli.output import FAILURES_SHOWN, print_hits, print_indexes, print_ingest
+from cir.cli.output import (
+    FAILURES_SHOWN,
+    print_hits,
+    print_indexes,
+    print_ingest,
+    print_rebuilt,
+)
 from cir.indexing.folder import FailedImage, IngestReport
 from cir.store import Hit, IndexInfo
+from cir.store.records import Recall
 
 
 def test_a_hit_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,6 +33,37 @@ def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None
 def test_an_unfinished_index_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     facts: dict[str, Any] = {"kind": "index", "fingerprint": "", "precision": "exact"}
     facts |= {"weights": None, "dim": 2, "source": None, "collection": "", "encoder": "e"}
-    print_indexes([IndexInfo(name="[red]", count=7, **facts)])
+    print_indexes([IndexInfo(name="[red]", count=7, **facts)], "Milvus Lite")
     shown = capsys.readouterr().out
     assert "[red]" in shown and "7 (incomplete)" in shown
+
+
+def test_how_exact_searches_are_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, Any] = {"kind": "index", "fingerprint": "", "precision": "exact"}
+    facts |= {"weights": None, "dim": 2, "source": None, "collection": "", "encoder": "e"}
+    facts |= {"count": 200_000, "state": "ready"}
+    recall = Recall(at=20, mean=0.973, worst=0.85, sample=50, images=200_000)
+    told = [
+        ("Milvus Lite", {"index_type": "FLAT"}, "exact"),
+        ("Milvus Lite", {"index_type": "AUTOINDEX"}, "misses images"),
+        ("Milvus Lite", {"index_type": "AUTOINDEX", "count": 80_000}, "exact"),
+        (
+            "Milvus server",
+            {"index_type": "AUTOINDEX", "recall": recall},
+            "recall@20 0.97, at worst",
+        ),
+        ("Milvus server", {"index_type": "AUTOINDEX"}, "recall not measured"),
+        ("Milvus server", {"index_type": "AUTOINDEX", "count": 9_000}, "recall not measured"),
+        (
+            "Milvus server",
+            {"index_type": "AUTOINDEX", "count": 9_000, "recall": recall},
+            "misses images",
+        ),
+        ("Zilliz Cloud", {"index_type": "AUTOINDEX", "count": 9_000}, "recall not measured"),
+    ]
+    for backend, more, words in told:
+        info = IndexInfo(name="n", **(facts | more))
+        print_indexes([info], backend)
+        print_rebuilt(info, backend)
+        table, sentence = capsys.readouterr().out.rsplit("Rebuilt", 1)
+        assert words.split()[0] in table and words in sentence

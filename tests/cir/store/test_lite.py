@@ -106,7 +106,7 @@ def test_an_idle_file_is_let_go_in_the_end(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(lite, "_LOADS", 2)
     store = make_store(tmp_path, idle_seconds=0.1)
     make_index(store)
-    store._connection.loaded("another", 0.5)
+    store._connection.note_loaded("another", 0.5)
     time.sleep(0.5)
     assert alive(store)
     assert eventually(lambda: not alive(store))
@@ -115,7 +115,7 @@ def test_an_idle_file_is_let_go_in_the_end(tmp_path: Path, monkeypatch: pytest.M
 def test_a_dear_file_goes_to_the_process_that_asks_for_it(tmp_path: Path) -> None:
     store = make_store(tmp_path, idle_seconds=0.5)
     make_index(store).upsert([row("here")])
-    store._connection.loaded("another", 1_000.0)
+    store._connection.note_loaded("another", 1_000.0)
     time.sleep(1.5)
     assert alive(store)
     begun = time.monotonic()
@@ -132,7 +132,7 @@ def test_the_command_line_gets_the_file_while_the_app_is_idle(tmp_path: Path) ->
     """With the seconds that people have; the holder is a process of its own, as an app is."""
     holder = python(
         "store = make(sys.argv[1]); index = store.create('one', **FACTS); "
-        "store._connection.loaded('another', 1_000.0); print('open', flush=True); input(); "
+        "store._connection.note_loaded('another', 1_000.0); print('open', flush=True); input(); "
         "print(index.count(), flush=True)",
         tmp_path / "recompose.db",
     )
@@ -158,13 +158,13 @@ def test_a_request_of_a_process_that_died_costs_one_release_at_most(tmp_path: Pa
     store = make_store(tmp_path, idle_seconds=0.1)
     index = make_index(store)
     assert not wanted.exists()
-    store._connection.loaded("another", 1_000.0)
+    store._connection.note_loaded("another", 1_000.0)
     time.sleep(0.8)
     assert alive(store)
     wanted.touch()
     assert eventually(lambda: not alive(store))
     assert index.count() == 0 and not wanted.exists()
-    store._connection.loaded("another", 1_000.0)
+    store._connection.note_loaded("another", 1_000.0)
     time.sleep(0.8)
     assert alive(store)
     store.close()
