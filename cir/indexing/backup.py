@@ -192,7 +192,7 @@ def import_index(
 def _open_or_create(store: MilvusStore, info: IndexInfo, backup: "_Backup") -> MilvusIndex:
     """A new index, or the one that an earlier call did not complete."""
     try:
-        index = store.open(info.name)
+        index = store.open(info.name, strong=True)
     except UnknownIndexError:
         return store.create(
             info.name,
@@ -319,11 +319,12 @@ def _units(rows: Sequence[Row], name: str) -> NDArray[np.float32]:
     """`(n, dim)` embeddings: those of unit length as they are, bit for bit, others scaled to it."""
     vectors = np.array([row.vector for row in rows], dtype=np.float32)
     lengths = _lengths(vectors)
-    for at in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0))):
-        raise StoreError(
-            f'The index "{name}" cannot be exported: the embedding of {rows[at].record.path!r} '
-            "has no direction."
-        )
+    for row, length in zip(rows, lengths, strict=True):
+        if not (np.isfinite(length) and length > 0):
+            raise StoreError(
+                f'The index "{name}" cannot be exported: the embedding of {row.record.path!r:.300} '
+                "has no direction."
+            )
     odd = np.abs(lengths - 1) > _UNIT
     vectors[odd] /= lengths[odd, None]
     return vectors
