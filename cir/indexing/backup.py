@@ -119,7 +119,7 @@ def export_index(
         raise UsageError(f"{file} is a folder. Name a file.")
     if file.exists() and not replace:
         raise UsageError(f"There is already a file {file}.", WayOut.REPLACE_FILE)
-    partial = file.with_name(f".{file.name[:100]}-{secrets.token_hex(6)}")
+    partial = file.with_name(f".export-{secrets.token_hex(6)}")
     try:
         with partial.open("xb") as stream:
             info, images = _write(index, stream, on_progress)

@@ -3,8 +3,9 @@
 A server's read that sees everything ("Strong") waits some 0.2 s for it; one that may lack what was
 written in the last few seconds ("Bounded") takes some milliseconds. So a read is Strong where its
 caller says that it matters what other processes wrote, and else the first time, and again after
-each write of this process until one has seen that: own writes are never missed. "Session" of
-pymilvus would be no less costly there, and has no bound at all where this process wrote nothing.
+each write of this process until one has seen that: own writes are never missed. "Session" sees
+own writes, too; but where this process wrote nothing pymilvus asks for timestamp 1 then, so that
+what others wrote may be missed for any time.
 """
 
 import contextlib

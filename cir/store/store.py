@@ -96,6 +96,7 @@ class MilvusStore:
         """Make an empty index in state "building".
 
         `exact` compares each query with every image; otherwise Milvus picks the index type.
+        `import_of` is that of `IndexInfo`.
 
         Raises:
             UsageError: the name is taken, empty or too long, or `dim` is not 2 to 32,768.

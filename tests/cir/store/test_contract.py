@@ -291,7 +291,7 @@ def test_every_read_sees_what_this_process_wrote_before(
             paths_of(again),
         )
 
-    nothing = (False, 0, [], [], [0, 0], [])
+    nothing: tuple[object, ...] = (False, 0, [], [], [0, 0], [])
     for _ in range(4):
         assert seen() == nothing
         with ThreadPoolExecutor(1) as pool:
