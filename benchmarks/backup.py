@@ -34,7 +34,12 @@ def main() -> None:
         )
         index = one.create("benchmark", encoder="none", fingerprint="0", dim=DIM)
         other.list()
-        writing, _ = _measured(lambda: [index.upsert(rows) for rows in _groups()])
+
+        def write() -> None:
+            for rows in _groups():
+                index.upsert(rows)
+
+        writing, _ = _measured(write)
         file = folder / "benchmark.parquet"
         print(f"writing {ROWS:,} rows of {DIM}  {writing:6.1f} s")
         for what, work in {
