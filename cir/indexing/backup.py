@@ -362,7 +362,8 @@ def _read(file: Path) -> Iterator[None]:
         yield
     except (pyarrow.ArrowException, OSError) as error:
         if getattr(error, "errno", None) is not None:
-            raise RecomposeError(f"{file} cannot be read ({error}).") from error
+            reason = getattr(error, "strerror", None) or error
+            raise RecomposeError(f"{file} cannot be read ({reason}).") from error
         raise UsageError(
             f"{file} is damaged and cannot be imported. Take another copy, or export again."
         ) from error
@@ -433,7 +434,9 @@ class _Backup:
             raise _foreign(self._file, "its number of rows is wrong")
         for group in groups:
             columns = [group.column(at) for at in range(group.num_columns)]
-            size = sum(max(each.total_uncompressed_size, 0) for each in columns)
+            size = sum(
+                max(each.total_compressed_size, each.total_uncompressed_size, 0) for each in columns
+            )
             if group.num_rows > _MOST_GROUP_ROWS or size > _MOST_GROUP_BYTES:
                 raise _foreign(self._file, "a group of its rows is too large")
             if any(
