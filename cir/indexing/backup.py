@@ -119,7 +119,7 @@ def export_index(
         raise UsageError(f"{file} is a folder. Name a file.")
     if file.exists() and not replace:
         raise UsageError(f"There is already a file {file}.", WayOut.REPLACE_FILE)
-    partial = file.with_name(f".{file.name[:100]}-{secrets.token_hex(6)}")
+    partial = file.with_name(f".export-{secrets.token_hex(6)}")
     try:
         with partial.open("xb") as stream:
             info, images = _write(index, stream, on_progress)
@@ -181,7 +181,8 @@ def import_index(
         if count != backup.images:
             raise StoreError(
                 f'The index "{info.name}" holds {count:,} images, and {file} {backup.images:,}: '
-                "something else was written into it. Drop the index and import again."
+                "not all was kept, or something else was written into it. Drop the index and import "
+                "again."
             )
         index.update(state=info.state, count=count, import_of="")
         index.settle()
@@ -193,7 +194,7 @@ def import_index(
 def _open_or_create(store: MilvusStore, info: IndexInfo, backup: "_Backup") -> MilvusIndex:
     """A new index, or the one that an earlier call did not complete."""
     try:
-        index = store.open(info.name)
+        index = store.open(info.name, strong=True)
     except UnknownIndexError:
         return store.create(
             info.name,
@@ -313,11 +314,12 @@ def _units(rows: Sequence[Row], name: str) -> NDArray[np.float32]:
     """`(n, dim)` embeddings: those of unit length as they are, bit for bit, others scaled to it."""
     vectors = np.array([row.vector for row in rows], dtype=np.float32)
     lengths = _lengths(vectors)
-    for at in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0))):
-        raise StoreError(
-            f'The index "{name}" cannot be exported: the embedding of {rows[at].record.path!r} '
-            "has no direction."
-        )
+    for row, length in zip(rows, lengths, strict=True):
+        if not (np.isfinite(length) and length > 0):
+            raise StoreError(
+                f'The index "{name}" cannot be exported: the embedding of {row.record.path!r:.300} '
+                "has no direction."
+            )
     odd = np.abs(lengths - 1) > _UNIT
     vectors[odd] /= lengths[odd, None]
     return vectors
@@ -355,7 +357,8 @@ def _read(file: Path) -> Iterator[None]:
         yield
     except (pyarrow.ArrowException, OSError) as error:
         if getattr(error, "errno", None) is not None:
-            raise RecomposeError(f"{file} cannot be read ({error}).") from error
+            reason = getattr(error, "strerror", None) or error
+            raise RecomposeError(f"{file} cannot be read ({reason}).") from error
         raise UsageError(
             f"{file} is damaged and cannot be imported. Take another copy, or export again."
         ) from error
@@ -426,7 +429,9 @@ class _Backup:
             raise _foreign(self._file, "its number of rows is wrong")
         for group in groups:
             columns = [group.column(at) for at in range(group.num_columns)]
-            size = sum(max(each.total_uncompressed_size, 0) for each in columns)
+            size = sum(
+                max(each.total_compressed_size, each.total_uncompressed_size, 0) for each in columns
+            )
             if group.num_rows > _MOST_GROUP_ROWS or size > _MOST_GROUP_BYTES:
                 raise _foreign(self._file, "a group of its rows is too large")
             if any(

@@ -363,7 +363,7 @@ def _open_or_create(
     exact: bool,
 ) -> MilvusIndex:
     try:
-        index = store.open(name, kind)
+        index = store.open(name, kind, strong=True)
     except UnknownIndexError:
         return store.create(
             name,

@@ -129,7 +129,7 @@ class IndexJobs:
                 return self._ingest(job, name, folder, encoder, table)
             finally:
                 with suppress(StoreError):
-                    if all(info.name != name for info in self.store.list()):
+                    if all(info.name != name for info in self.store.list(strong=True)):
                         self._forget_table(name)
 
         return self._start(name, f"Building “{name}”", work)
@@ -331,7 +331,7 @@ class IndexJobs:
         return folder
 
     def _is_source(self, folder: Path) -> bool:
-        return any(info.source == str(folder) for info in self.store.list())
+        return any(info.source == str(folder) for info in self.store.list(strong=True))
 
     def _key(self, name: str) -> str:
         return f"index:{self.store.place}:{name}"

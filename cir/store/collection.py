@@ -28,10 +28,16 @@ _AFTER_HEX = "g"
 
 
 class ImageCollection:
-    """Rows of an index, by field name; every method raises StoreError where Milvus fails."""
+    """Rows of an index, by field name; every method raises StoreError where Milvus fails.
 
-    def __init__(self, connection: Connection, info: IndexInfo) -> None:
+    Reads see every earlier write of this process, and on a server what other processes wrote
+    unless that was in the last few seconds; with `strong`, all of it. Where a method is told
+    nothing, it reads as the whole collection does.
+    """
+
+    def __init__(self, connection: Connection, info: IndexInfo, *, strong: bool = False) -> None:
         self._connection = connection
+        self._strong = strong
         self._name = info.name
         self._collection = info.collection
 
@@ -64,14 +70,14 @@ class ImageCollection:
         fields: Sequence[str],
         limit: int | None = None,
         *,
-        level: str = "Strong",
+        strong: bool | None = None,
     ) -> list[dict[str, Any]]:
         """Fields of the rows that meet an expression, in no order.
 
         `limit`, at most `MAX_LIMIT`, is needed for rows: without one, Lite gives up to 16,383.
         """
         options = {} if limit is None else {"limit": limit}
-        with self.session() as client:
+        with self.session() as client, self._reading(strong) as level:
             rows = client.query(
                 self._collection,
                 filter=expression,
@@ -80,30 +86,33 @@ class ImageCollection:
                 timeout=WORK_SECONDS,
                 **options,
             )
-        if level == "Strong":
-            self._connection.caught_up.add(self._collection)
         return [dict(row) for row in rows]
 
     def by_key(
-        self, keys: Sequence[str], fields: Sequence[str], step: int = READ_ROWS
+        self,
+        keys: Sequence[str],
+        fields: Sequence[str],
+        step: int = READ_ROWS,
+        *,
+        strong: bool | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Rows with these ids, `step` a request, in no order; unknown ids are left out."""
-        level = "Strong"
         for part in parts(keys, step):
-            yield from self.query(filters.keys_in("id", part), fields, len(part), level=level)
-            level = "Bounded"  # what the first request saw, the others see
+            yield from self.query(filters.keys_in("id", part), fields, len(part), strong=strong)
+            strong = False  # what the first request saw, the others see
 
-    def count(self) -> int:
+    def count(self, *, strong: bool | None = None) -> int:
         """Number of rows now."""
-        return int(self.query("", ["count(*)"])[0]["count(*)"])
+        return int(self.query("", ["count(*)"], strong=strong)[0]["count(*)"])
 
     def iterate(self, fields: Sequence[str], rows: int = _PAGE_ROWS) -> Iterator[dict[str, Any]]:
         """Every row once, by id, in bounded memory; `fields` must name `id`.
 
         Pages are ranges of ids, which are digests and so spread evenly: this asks for no order of
-        answers and survives writes between pages. One has about `rows` rows at most.
+        answers and survives writes between pages. One has about `rows` rows at most. The first
+        request sees what any process has written before; what it saw, the others see.
         """
-        total = self.count()
+        total = self.count(strong=True)
         if not total:
             return  # of an empty collection Lite gives no vectors, not even none
         limit = min(2 * rows, MAX_LIMIT)
@@ -129,11 +138,11 @@ class ImageCollection:
             yield [row["id"] for row in rows], vectors
 
     def used_content(self, content_hashes: Collection[str]) -> set[str]:
-        """Those of the content hashes that some row has."""
+        """Those of the content hashes that some row has, whoever wrote it."""
         used: set[str] = set()
         for part in parts(sorted(content_hashes), READ_ROWS):
             expression = filters.keys_in("content_hash", part)
-            rows = self.query(expression, ["content_hash"], MAX_LIMIT)
+            rows = self.query(expression, ["content_hash"], MAX_LIMIT, strong=True)
             if len(rows) == MAX_LIMIT:
                 # So many copies of one file that the answer may be cut short: look at all rows.
                 every = {row["content_hash"] for row in self.iterate(["id", "content_hash"])}
@@ -144,17 +153,15 @@ class ImageCollection:
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows in groups of about 1 MB."""
         for group in batches(rows, _UPSERT_BYTES):
-            with self.session() as client:
+            with self.session() as client, self._writing():
                 client.upsert(self._collection, group, timeout=WORK_SECONDS)
-            self._connection.caught_up.discard(self._collection)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove the rows with these ids."""
         for part in parts(keys, READ_ROWS):
             filters.keys_in("id", part)  # refuses keys that would damage a Lite file
-            with self.session() as client:
+            with self.session() as client, self._writing():
                 client.delete(self._collection, ids=list(part), timeout=WORK_SECONDS)
-            self._connection.caught_up.discard(self._collection)
 
     def search(
         self,
@@ -165,30 +172,29 @@ class ImageCollection:
         fields: Sequence[str],
         strong: bool,
     ) -> Sequence[Any]:
-        """For each query the nearest rows that meet an expression, as pymilvus gives them.
-
-        Strong consistency costs a server some 0.3 s. So it is used where `strong` asks for it and
-        for the first search after a write; other results may lack what other processes wrote in
-        the last few seconds.
-        """
-        fresh = self._collection in self._connection.caught_up
-        with self.session() as client:
+        """For each query the nearest rows that meet an expression, as pymilvus gives them."""
+        with self.session() as client, self._reading(strong or None) as level:
             answers: Sequence[Any] = client.search(
                 self._collection,
                 data=list(queries),
                 limit=limit,
                 filter=expression,
                 output_fields=list(fields),
-                consistency_level="Bounded" if fresh and not strong else "Strong",
+                consistency_level=level,
                 timeout=WORK_SECONDS,
             )
-        self._connection.caught_up.add(self._collection)
         return answers
+
+    def _reading(self, strong: bool | None) -> AbstractContextManager[str]:
+        told = self._strong if strong is None else strong
+        return self._connection.consistency.reading(self._collection, strong=told)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return self._connection.consistency.writing(self._collection)
 
     def _page(self, prefix: str, fields: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
         expression = filters.key_range(prefix, prefix + _AFTER_HEX)
-        # The count before was Strong; what it saw, the pages see.
-        rows = self.query(expression, fields, limit, level="Bounded")
+        rows = self.query(expression, fields, limit, strong=False)
         if len(rows) < limit:
             yield from sorted(rows, key=lambda row: str(row["id"]))
             return

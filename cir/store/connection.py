@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from cir.errors import StoreError, UsageError
+from cir.store.consistency import Consistency, consistency_of
 
 CONNECT_SECONDS = 8.0
 """Limit of opening a connection and of short calls."""
@@ -41,14 +42,14 @@ class Connection(ABC):
         backend: "Milvus Lite", "Milvus server" or "Zilliz Cloud".
         is_lite: whether this is a Milvus Lite file.
         ready: collections known to be loaded since the connection was opened.
-        caught_up: collections whose last write by this connection some read has seen.
+        consistency: what this process wrote there and has seen of it.
     """
 
     place: str
     backend: str
     is_lite: bool
     ready: set[str]
-    caught_up: set[str]
+    consistency: Consistency
 
     @contextlib.contextmanager
     def session(self, index_name: str = "") -> Iterator[Any]:
@@ -130,7 +131,7 @@ class ServerConnection(Connection):
         self.backend = "Zilliz Cloud" if is_cloud else "Milvus server"
         self.place = f"{'Zilliz Cloud' if is_cloud else 'Milvus'} at {_shown(parts)}"
         self.ready = set()
-        self.caught_up = set()
+        self.consistency = consistency_of(self.place)
         self._opened: Any = None
         self._lock = threading.Lock()
 

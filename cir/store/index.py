@@ -47,6 +47,11 @@ class MilvusIndex:
     """A Milvus collection of images with its encoder; obtained from a `MilvusStore`.
 
     Safe to share between threads. Every method raises StoreError where Milvus fails.
+
+    Every read sees what this process wrote before. On a server it may miss what other processes
+    wrote in the last few seconds; `iterate`, batches of queries and reads of a gallery miss
+    nothing, and neither do those of an index that was opened for that. Thumbnails may be missed in
+    any.
     """
 
     def __init__(
@@ -56,11 +61,14 @@ class MilvusIndex:
         thumbnails: Thumbnails,
         *,
         read_only: bool = False,
+        strong: bool = False,
     ) -> None:
         self._info = info
         self._read_only = read_only
         self._connection = connection
-        self._images = ImageCollection(connection, info)
+        # What a run measures must not depend on when it began.
+        strong = strong or info.kind == "gallery"
+        self._images = ImageCollection(connection, info, strong=strong)
         self._thumbnails = thumbnails
 
     @property
@@ -130,10 +138,6 @@ class MilvusIndex:
     ) -> list[list[Hit]]:
         """The images nearest to each query's vector, best first; equal scores by path.
 
-        Sees every earlier write of this process. On a server, a single query on a person's index
-        may miss what other processes wrote in the last few seconds; a batch, and any search of a
-        gallery, misses nothing.
-
         Args:
             vectors: `(n, dim)` queries; a row of any length but of finite values.
             limit: images a query, 1 to 16,384. Excluded images count towards this bound:
@@ -148,7 +152,7 @@ class MilvusIndex:
             StoreError: the queries do not fit the index.
         """
         queries = self._checked(vectors, limit)
-        strong = self._info.kind == "gallery" or len(queries) > 1
+        strong = len(queries) > 1
         conditions = self.conditions(where)
         search = Search(self._images, filters.expression(conditions), strong=strong)
         if only_ids is None:

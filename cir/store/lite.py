@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from cir.errors import StoreBusyError, StoreError, UsageError
 from cir.store.connection import CONNECT_SECONDS, Connection, milvus_client_class
+from cir.store.consistency import consistency_of
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -248,7 +249,7 @@ class LiteConnection(Connection):
         self.place = f"Milvus Lite ({path})"
         self.backend = "Milvus Lite"
         self.is_lite = True
-        self.caught_up = set()
+        self.consistency = consistency_of(self.place)
         self._idle_seconds = idle_seconds
         self._wait_seconds = wait_seconds
 

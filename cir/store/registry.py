@@ -36,26 +36,30 @@ class _Entry:
 
 
 class Registry:
-    """Reads and writes the registry's rows; names are compared here, never by Milvus."""
+    """Reads and writes the registry's rows; names are compared here, never by Milvus.
+
+    Who changes a row, or asks with `strong`, sees what any process has written; others may miss
+    what other processes wrote in the last few seconds.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def infos(self, kind: str) -> list[IndexInfo]:
+    def infos(self, kind: str, *, strong: bool = False) -> list[IndexInfo]:
         """The usable indexes of a kind, by name."""
-        entries = self._entries() if self._exists() else []
+        entries = self._entries(strong=strong) if self._exists() else []
         infos = [
             entry.info for entry in entries if entry.phase == "live" and entry.info.kind == kind
         ]
         return sorted(infos, key=lambda info: (info.name.casefold(), info.name))
 
-    def find(self, name: str, kind: str) -> IndexInfo:
+    def find(self, name: str, kind: str, *, strong: bool = False) -> IndexInfo:
         """The usable index of this name.
 
         Raises:
             UnknownIndexError: there is none; the message lists those that there are.
         """
-        infos = self.infos(kind)
+        infos = self.infos(kind, strong=strong)
         for info in infos:
             if info.name == name:
                 return info
@@ -120,10 +124,12 @@ class Registry:
     def remove(self, info: IndexInfo) -> None:
         """Drop an index's collection, then its row."""
         self._write(info, "dropping")
-        with self._connection.session() as client:
+        consistency = self._connection.consistency
+        with self._connection.session() as client, consistency.writing(REGISTRY):
             client.drop_collection(info.collection, timeout=WORK_SECONDS)
             client.delete(REGISTRY, ids=[info.collection], timeout=CONNECT_SECONDS)
         self._connection.ready.discard(info.collection)
+        consistency.forget(info.collection)
 
     def _exists(self) -> bool:
         """Whether there is a registry; reading makes none."""
@@ -137,15 +143,16 @@ class Registry:
             ensure_registry(self._connection)
         return exists
 
-    def _entries(self) -> list[_Entry]:
+    def _entries(self, *, strong: bool = True) -> list[_Entry]:
         ensure_registry(self._connection)
-        with self._connection.session() as client:
+        reading = self._connection.consistency.reading(REGISTRY, strong=strong)
+        with self._connection.session() as client, reading as level:
             rows = client.query(
                 REGISTRY,
                 filter=not_empty("id"),
                 output_fields=["id", "body"],
                 limit=_MAX_INDEXES,
-                consistency_level="Strong",
+                consistency_level=level,
                 timeout=CONNECT_SECONDS,
             )
         return [_entry(row["id"], row["body"]) for row in rows]
@@ -160,7 +167,8 @@ class Registry:
                 f"take more than {MAX_VARCHAR} bytes. Leave some out."
             )
         row = {"id": info.collection, "body": text, "vector": [0.0, 0.0]}
-        with self._connection.session() as client:
+        writing = self._connection.consistency.writing(REGISTRY)
+        with self._connection.session() as client, writing:
             client.upsert(REGISTRY, [row], timeout=CONNECT_SECONDS)
 
     def _clear_way(self, info: IndexInfo) -> None:

@@ -72,7 +72,7 @@ class FieldThumbnails(Thumbnails):
 
     def read(self, images: ImageCollection, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG files of the ids that have a thumbnail."""
-        rows = images.by_key(ids, ["id", "thumbnail"], _READ_ROWS)
+        rows = images.by_key(ids, ["id", "thumbnail"], _READ_ROWS, strong=False)
         return {row["id"]: base64.b64decode(row["thumbnail"]) for row in rows if row["thumbnail"]}
 
 
@@ -113,7 +113,7 @@ class FileThumbnails(Thumbnails):
     def read(self, images: ImageCollection, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG files of the ids that have a thumbnail."""
         found = {}
-        for row in images.by_key(ids, ["id", "content_hash"]):
+        for row in images.by_key(ids, ["id", "content_hash"], strong=False):
             with contextlib.suppress(OSError):
                 found[row["id"]] = self._path(row["content_hash"]).read_bytes()
         return found
@@ -163,7 +163,7 @@ def _by_content(images: ImageCollection, content_hashes: Sequence[str]) -> Field
             [filters.keys_in("content_hash", missing), filters.not_empty("thumbnail")]
         )
         fields = ["content_hash", "thumbnail"]
-        rows = images.query(expression, fields, 2 * _READ_ROWS, level="Bounded")
+        rows = images.query(expression, fields, 2 * _READ_ROWS)
         known.update({row["content_hash"]: row["thumbnail"] for row in rows})
         # A full answer may hold many copies of one file and nothing of others: ask for those.
         full = len(rows) == 2 * _READ_ROWS

@@ -124,6 +124,25 @@ def test_a_read_only_store_searches_and_changes_nothing(
         locked.index("shop", folder)
 
 
+def test_an_index_is_exported_and_imported(
+    store: cir.Store, index: cir.Index, folder: Path, tmp_path: Path
+) -> None:
+    told: list[cir.Progress] = []
+    index.export(tmp_path / "shop.parquet", on_progress=told.append)
+    with pytest.raises(cir.UsageError, match="already a file"):
+        index.export(tmp_path / "shop.parquet")
+    again = store.import_index(tmp_path / "shop.parquet", "again", on_progress=told.append)
+    assert [(each.stage, each.done) for each in told if each.done] == [
+        ("Exporting", 12),
+        ("Importing", 12),
+    ]
+    file = folder / "red.png"
+    assert again.search(file, "in blue") == index.search(file, "in blue")
+    with pytest.raises(cir.UsageError, match="already an index"):
+        store.import_index(tmp_path / "shop.parquet")
+    store.drop("again")
+
+
 def test_failed_images_are_told_and_the_others_go_on(store: cir.Store, tmp_path: Path) -> None:
     save(solid("red"), tmp_path / "red.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")

@@ -39,6 +39,7 @@ FIGURES = {
     "groups": "colour, pattern, (none)",
     "groups.*": f"queries, {MEASURES}",
 }
+TRANSFER = {"": "index, encoder, file, images, bytes, source, state, seconds"}
 REFERENCE = {"reference.with": MEASURES, "reference.without": MEASURES}
 
 KEYS: dict[str, dict[str, str]] = {
@@ -57,6 +58,8 @@ KEYS: dict[str, dict[str, str]] = {
         "indexes[].columns": COLUMNS,
     },
     "cir rebuild": {"": "index, index_type, recall"},
+    "cir export": TRANSFER,
+    "cir import": TRANSFER,
     "cir encoders": {
         "": "encoders",
         "encoders[]": "name, title, recommended_for, dim, parameters, download_bytes, licence, "
@@ -172,6 +175,9 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["cir indexes"] = ask("cir", "indexes")
     found["cir encoders"] = ask("cir", "encoders")
     found["cir rebuild"] = ask("cir", "rebuild", INDEX)
+    backup = folder / "backup.parquet"
+    found["cir export"] = ask("cir", "export", INDEX, backup)
+    found["cir import"] = ask("cir", "import", backup, "--name", "imported")
     found["cir drop"] = ask("cir", "drop", INDEX)
 
     asked = ("--set", folder / "set", "--gallery", pictures)

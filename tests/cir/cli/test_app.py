@@ -168,6 +168,46 @@ def test_prune_and_drop_remove_rows_and_never_images(
     assert len(list(folder.iterdir())) == 5
 
 
+def test_export_and_import_are_one_document(
+    cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.parquet"
+    exported = cir.document("export", ODD_NAME, file)
+    assert list(exported) == [
+        *("index", "encoder", "file", "images", "bytes", "source", "state", "seconds")
+    ]
+    assert (exported["images"], exported["bytes"]) == (12, file.stat().st_size)
+    assert (exported["source"], exported["state"]) == (str(album), "ready")
+    again = cir.document("export", ODD_NAME, file, exit_code=2)
+    assert "already a file" in again["error"] and "--replace" in again["error"]
+    assert cir.document("export", ODD_NAME, file, "--replace")["images"] == 12
+    assert "already an index" in cir.document("import", file, exit_code=2)["error"]
+    imported = cir.document("import", file, "--name", "imported")
+    assert (imported["index"], imported["images"]) == ("imported", 12)
+    found, same = (
+        cir.document("search", name, "--text", "red", "--limit", 12)["hits"]
+        for name in (ODD_NAME, "imported")
+    )
+    assert found == same and len(found) == 12
+    report = cir.document("index", album, "--name", "imported")
+    assert (report["unchanged"], report["added"], report["updated"]) == (12, 0, 0)
+    assert cir.document("export", "none", exit_code=2)["error"].startswith("There is no index")
+    (tmp_path / "text").write_text("no export")
+    assert "Parquet" in cir.document("import", tmp_path / "text", exit_code=2)["error"]
+    cir.document("drop", "imported")
+
+
+def test_export_and_import_for_people(
+    cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.parquet"
+    assert "12 images" in cir.run("export", ODD_NAME, file).stdout
+    done = cir.run("import", file, "--name", "it's")
+    assert 'Imported 12 images into the index "it\'s"' in done.stdout
+    assert f"the folder was {album}" in done.stdout and "cir index FOLDER" in done.stdout
+    assert cir.run("drop", "it's").returncode == 0
+
+
 def test_a_narrow_character_set_is_no_reason_to_fail(
     cir: CommandLine, album: Path, first: dict[str, Any]
 ) -> None:
@@ -196,7 +236,10 @@ def test_every_option_has_help(parameter: Any) -> None:
     assert parameter.help and parameter.help.strip()[0].isupper() and "." in parameter.help
 
 
-@pytest.mark.parametrize("command", ["index", "search", "indexes", "rebuild", "drop", "encoders"])
+@pytest.mark.parametrize(
+    "command",
+    ["index", "search", "indexes", "rebuild", "drop", "export", "import", "encoders"],
+)
 def test_every_command_has_help(command: str) -> None:
     group: Any = typer.main.get_command(app)
     assert group.commands[command].help.strip().endswith(".")

@@ -34,7 +34,8 @@ Facts = dict[str, Any]
 
 def units(count: int, dim: int = DIM) -> NDArray[np.float32]:
     vectors = np.random.default_rng(0).normal(size=(count, dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / lengths, dtype=np.float32)
 
 
 def rows(names: list[str]) -> list[Row]:

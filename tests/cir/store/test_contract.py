@@ -1,6 +1,10 @@
 """What an index promises, on every backend alike."""
 
 import dataclasses
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -300,3 +304,74 @@ def test_an_index_is_looked_at_again_when_it_has_grown(
         assert kept is not None and kept.images == measured
     index.rebuild()
     assert index.info.exact
+
+
+def test_every_read_sees_what_this_process_wrote_before(
+    index: MilvusIndex, store: MilvusStore, tmp_path: Path
+) -> None:
+    """Through any object and from any thread, and what was deleted is gone."""
+    again = reopened(store, tmp_path).open(index.info.name)
+    key = image_id("a")
+    reads: list[Callable[[], object]] = [
+        lambda: paths_of(again),
+        lambda: again.ids_with_content(content("a")),
+        again.count,
+        lambda: again.get([key]),
+        lambda: again.some(5),
+        lambda: again.rows([key]),
+        lambda: again.thumbnails([key]),
+    ]
+    for read in reads * 2:
+        assert not read()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(index.upsert, [row("a", thumbnail=b"A")]).result()
+        assert read()
+        assert read()
+        index.delete([key])
+
+
+def test_the_list_of_indexes_follows_what_this_process_does(
+    store: MilvusStore, tmp_path: Path
+) -> None:
+    other = reopened(store, tmp_path)
+    for _ in range(2):
+        index = store.create("short-lived", encoder="e", fingerprint="f", dim=DIM)
+        assert "short-lived" in [info.name for info in other.list()]
+        index.update(state="ready", count=5)
+        assert other.open("short-lived").info.count == 5
+        other.drop("short-lived")
+        assert "short-lived" not in [info.name for info in store.list()]
+        with pytest.raises(UnknownIndexError):
+            store.open("short-lived")
+
+
+def reopened(store: MilvusStore, tmp_path: Path) -> MilvusStore:
+    """Another store of the same Milvus, in this process."""
+    if store.is_lite:
+        path = store.place.removeprefix("Milvus Lite (").removesuffix(")")
+        return MilvusStore(path, data_dir=Path(path).parent)
+    return MilvusStore(store.place.removeprefix("Milvus at "), "root:Milvus", data_dir=tmp_path)
+
+
+def test_a_page_s_reads_do_not_wait_for_other_processes(
+    index: MilvusIndex, store: MilvusStore
+) -> None:
+    """Beside one read that does wait; in a Lite file no read waits, which is as good."""
+    index.upsert([row("a", thumbnail=b"A")])
+
+    def page(opened: MilvusIndex) -> None:
+        store.list()
+        store.open(opened.info.name)
+        opened.ids_with_content(content("a"))
+        opened.thumbnails([hit.id for hit in opened.search_vectors(QUERY, 5)[0]])
+
+    page(index)
+    strong = store.open(index.info.name, strong=True)
+    waiting = min(seconds(strong.count) for _ in range(5))
+    assert min(seconds(page, index) for _ in range(10)) < max(0.1, 0.7 * waiting)
+
+
+def seconds(call: Callable[..., object], *arguments: object) -> float:
+    started = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - started

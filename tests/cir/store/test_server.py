@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cir.errors import StoreError, UsageError
-from cir.store import MilvusStore, connection
+from cir.store import IndexKind, MilvusStore, connection, image_id
+from tests.cir.store.samples import DIM, row, unit
 from tests.milvus_server import MilvusServer
 
 SECRET = "hunter2-secret"
@@ -126,3 +127,61 @@ except UsageError:
     names = [info.name for info in store.list()]
     assert names.count("same") == [output for output, _ in results].count("made\n") <= 1
     assert set(names) - {"same"} == {"index 0", "index 1"}
+
+
+def test_what_another_process_wrote_is_seen_where_it_matters(
+    tmp_path: Path, server: MilvusServer
+) -> None:
+    """Straight after the write, though this process has read the collection before."""
+    store = MilvusStore(server.uri, server.token, data_dir=tmp_path)
+    kinds: tuple[IndexKind, ...] = ("index", "gallery")
+    for kind in kinds:
+        store.create("both", kind=kind, encoder="e", fingerprint="f", dim=DIM)
+    usual, gallery = (store.open("both", kind) for kind in kinds)
+    code = """
+import sys
+from pathlib import Path
+from cir.store import MilvusStore
+from tests.cir.store.samples import row
+store = MilvusStore(sys.argv[1], input(), data_dir=Path(sys.argv[2]))
+indexes = [store.open("both", kind) for kind in ("index", "gallery")]
+while name := input():
+    for index in indexes:
+        index.upsert([row(name)])
+        index.update(state="ready", count=index.info.count + 1)
+    print("written", flush=True)
+"""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, server.uri, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert writer.stdin is not None and writer.stdout is not None
+    print(server.token, file=writer.stdin, flush=True)
+    query = unit(1.0)[None]
+    for number in range(1, 5):
+        for index in (usual, gallery):  # caught up: whoever may miss something does so now
+            index.count()
+        store.list()
+        print(f"{number}.jpg", file=writer.stdin, flush=True)
+        assert writer.stdout.readline() == "written\n"
+        match number:
+            case 1:
+                assert store.open("both", strong=True).info.count == number
+                assert store.open("both", strong=True).count() == number
+            case 2:
+                assert len(list(usual.iterate())) == number
+                assert len(usual.search_vectors(query.repeat(2, axis=0), 9)[0]) == number
+            case 3:
+                assert len(gallery.search_vectors(query, 9)[0]) == number
+            case _:
+                assert gallery.get([image_id(f"{number}.jpg")]) == [row(f"{number}.jpg").record]
+    print(file=writer.stdin, flush=True)
+    assert writer.wait(20) == 0
+    deadline = time.monotonic() + 20
+    while usual.count() < 4:  # the others follow in seconds
+        assert time.monotonic() < deadline
+    for kind in kinds:
+        store.drop("both", kind)
