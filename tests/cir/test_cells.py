@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from cir.cells import original_cell, safe_cell
 
-FORMULAS = ["=1+1", "+1", "@SUM(A1)", "-1+2", "\t=1", "\r=1", "=", "-", "\uff1d1", "+49 30 1", "-1.5e"]
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "@SUM(A1)",
+    "-1+2",
+    "\t=1",
+    "\r=1",
+    "=",
+    "-",
+    "\uff1d1",
+    "+49 30 1",
+    "-1.5e",
+]
 TEXTS = [
     "red",
     "",
