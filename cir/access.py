@@ -65,6 +65,14 @@ def is_readable(path: Path, settings: Settings, *, local: bool) -> bool:
     return local
 
 
+def link_roots(settings: Settings) -> tuple[Path, ...]:
+    """Folders in which every file that is read must lie, links followed; empty for no limit.
+
+    A folder below an image root may hold links that lead out of it.
+    """
+    return (*settings.image_roots, settings.data_dir.resolve()) if settings.image_roots else ()
+
+
 class Gate:
     """Checks the admin password: in constant time, and with a limited number of tries.
 

@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ WORKING_SIDE = 1024
 THUMBNAIL_SIDE = 256
 THUMBNAIL_QUALITY = 85
 MAX_THUMBNAIL_BYTES = 256 * 2**10
+
+LINK_OUT = "is a link that leads out of the folders whose images may be read"
 
 # What Pillow keeps of a pixel, by mode; the other modes take four bytes.
 _KEPT = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
@@ -70,14 +72,32 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
+def leads_out(path: str | os.PathLike[str], roots: Sequence[Path]) -> bool:
+    """Whether a file or folder lies, links followed, below none of the resolved `roots`.
+
+    False without roots: then there is no limit.
+    """
+    resolved = Path(path).resolve()
+    return bool(roots) and not any(resolved.is_relative_to(root) for root in roots)
+
+
+def read_bytes(path: str | os.PathLike[str], roots: Sequence[Path] = ()) -> bytes:
     """The file's content.
 
+    With `roots` it must lie below one of them, see `leads_out`; also a link that somebody changes
+    at this moment leads nowhere else.
+
     Raises:
-        ImageError: the file is missing, unreadable, empty or larger than `MAX_BYTES`.
+        ImageError: the file is missing, unreadable, empty, larger than `MAX_BYTES` or elsewhere.
     """
     try:
         with Path(path).open("rb") as file:
+            # The file that is open, and not another that the name stood for a moment ago.
+            if roots and (
+                leads_out(path, roots)
+                or not os.path.samestat(os.fstat(file.fileno()), Path(path).resolve().lstat())
+            ):
+                raise ImageError(LINK_OUT)
             data = file.read(MAX_BYTES + 1)  # bounded: a device has no size and no end
     except FileNotFoundError as error:
         raise ImageError("there is no such file") from error
@@ -150,15 +170,17 @@ def _decoded(work: Callable[[], Picture]) -> Picture:
         raise ImageError(f"the picture is damaged ({error})") from error
 
 
-def open_image(path: str | os.PathLike[str]) -> Image.Image:
+def open_image(path: str | os.PathLike[str], roots: Sequence[Path] = ()) -> Image.Image:
     """An upright RGB image from a file; errors as in `read_bytes` and `decode`, naming the file."""
-    return open_reference(path)[0]
+    return open_reference(path, roots)[0]
 
 
-def open_reference(path: str | os.PathLike[str]) -> tuple[Image.Image, str]:
+def open_reference(
+    path: str | os.PathLike[str], roots: Sequence[Path] = ()
+) -> tuple[Image.Image, str]:
     """A reference image and the content hash of its file; errors as in `open_image`."""
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, roots)
         return decode(data).image, content_hash(data)
     except ImageError as error:
         raise ImageError(f"{os.fspath(path)}: {error}.") from error

@@ -71,7 +71,7 @@ def index_command(
     from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
-        from cir.access import require_indexable
+        from cir.access import link_roots, require_indexable
         from cir.cli.encoders import encoder_to_index
         from cir.encoders.registry import choose
         from cir.indexing.folder import ingest
@@ -88,6 +88,7 @@ def index_command(
                 engine,
                 metadata=metadata,
                 prune=prune,
+                roots=link_roots(settings),
                 on_progress=on_progress,
             )
     if as_json:

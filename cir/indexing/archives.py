@@ -16,11 +16,14 @@ from typing import Any, Literal
 from cir.errors import UsageError
 
 MAX_ENTRIES = 20_000
+MAX_DEPTH = 32  # folders within each other
+SPARE_FOLDERS = 1000  # beyond one for each file
 MAX_UNPACKED_BYTES = 2 * 2**30
 MAX_RATIO = 100  # pictures hardly shrink; what grows more than this is a bomb,
 FREE_BYTES = 100 * 2**20  # beyond a few flat drawings that really do
 CHUNK_BYTES = 2**20
 
+_SHOWN = 100  # characters of an entry's name, in a message
 _ZIP_ENTRY = b"PK\x01\x02"
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -88,8 +91,8 @@ def opened_archive(
             be a bomb.
 
     Raises:
-        UsageError: it is damaged, encrypted, packed in an unknown way or beyond a limit, or one of
-            its entries points out of it, is a link or a device.
+        UsageError: it is damaged, encrypted, packed in an unknown way or beyond a limit, two of its
+            entries have one name, or one has none, points out of it, is a link or a device.
     """
     budget = _Budget(name, min(limit, FREE_BYTES + MAX_RATIO * len(content)))
     try:
@@ -97,10 +100,10 @@ def opened_archive(
             # Counted before zipfile makes an object of each.
             _check_number(name, content.count(_ZIP_ENTRY))
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                yield [each for each in _in_zip(archive, budget) if not _is_clutter(each.path)]
+                yield _checked(name, _in_zip(archive, budget))
         else:
             with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-                yield [each for each in _in_tar(tar, budget) if not _is_clutter(each.path)]
+                yield _checked(name, _in_tar(tar, budget))
     except NotImplementedError as error:
         raise UsageError(f"{name} is packed in a way that cannot be read ({error}).") from error
     except _DAMAGED as error:
@@ -131,7 +134,8 @@ def _in_zip(archive: zipfile.ZipFile, budget: _Budget) -> Iterator[Entry]:
         path = _safe_path(budget.name, _name(info), kind in {0, stat.S_IFREG, stat.S_IFDIR})
         if info.flag_bits & _ENCRYPTED:
             raise UsageError(f"{budget.name} is encrypted. Pack it without a password.")
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # `is_dir` fails where the name is empty
+            _require_name(budget.name, path)
             yield Entry(path, partial(archive.open, info), budget)
 
 
@@ -142,17 +146,54 @@ def _in_tar(archive: tarfile.TarFile, budget: _Budget) -> Iterator[Entry]:
         passed.spend(member.size)
         path = _safe_path(budget.name, member.name, member.isfile() or member.isdir())
         if member.isfile():
+            _require_name(budget.name, path)
             yield Entry(path, partial(archive.extractfile, member), budget)
+
+
+def _checked(name: str, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries worth reading; their names differ and ask for no more folders than files do."""
+    kept = [each for each in entries if not _is_clutter(each.path)]
+    paths: set[PurePosixPath] = set()
+    folders: set[tuple[str, ...]] = set()
+    for entry in kept:
+        if entry.path in paths:
+            raise UsageError(
+                f"{name} was refused: it has two entries named {_short(entry.path)}. Pack it anew."
+            )
+        paths.add(entry.path)
+        parents = entry.path.parts[:-1]
+        if len(parents) > MAX_DEPTH:
+            raise UsageError(
+                f"{name} was refused: {_short(entry.path)} lies more than {MAX_DEPTH} folders deep."
+            )
+        folders.update(parents[:depth] for depth in range(1, len(parents) + 1))
+        if len(folders) > SPARE_FOLDERS + len(kept):
+            raise UsageError(
+                f"{name} was refused: it spreads {len(kept):,} files over more than "
+                f"{SPARE_FOLDERS + len(kept):,} folders."
+            )
+    return kept
+
+
+def _short(path: object) -> str:
+    text = str(path)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 def _safe_path(name: str, text: str, ordinary: bool) -> PurePosixPath:
     """The path of an entry that is an ordinary file or folder, and that leads nowhere outside."""
     path = PurePosixPath(text.replace("\\", "/"))
+    text = text[:_SHOWN] + "…" * (len(text) > _SHOWN)
     if path.is_absolute() or ".." in path.parts or text[1:2] == ":":
         raise UsageError(f"{name} was refused: its entry {text!r} points out of it.")
     if not ordinary:
         raise UsageError(f"{name} was refused: its entry {text!r} is a link, not a file.")
     return path
+
+
+def _require_name(name: str, path: PurePosixPath) -> None:
+    if not path.name:
+        raise UsageError(f"{name} was refused: it has an entry without a name. Pack it anew.")
 
 
 def _check_number(name: str, entries: int) -> None:

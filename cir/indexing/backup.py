@@ -181,8 +181,8 @@ def import_index(
         if count != backup.images:
             raise StoreError(
                 f'The index "{info.name}" holds {count:,} images, and {file} {backup.images:,}: '
-                "not all was kept, or something else was written into it. Drop the index and import "
-                "again."
+                "not all was kept, or something else was written into it. Drop the index and "
+                "import again."
             )
         index.update(state=info.state, count=count, import_of="")
         index.settle()

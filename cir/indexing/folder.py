@@ -17,7 +17,16 @@ from typing import Any
 
 from cir.encoders.protocol import Encoder, batch_of, files_of, require_same_encoder
 from cir.errors import ImageError, StoreError, UnknownIndexError, UsageError
-from cir.images import SUFFIXES, Picture, content_hash, decode, read_bytes, thumbnail
+from cir.images import (
+    LINK_OUT,
+    SUFFIXES,
+    Picture,
+    content_hash,
+    decode,
+    leads_out,
+    read_bytes,
+    thumbnail,
+)
 from cir.indexing.metadata import MetadataTable, find_table, read_table
 from cir.indexing.walk import FoundFile, Walk
 from cir.parallel import ahead, batched, usable_cores
@@ -105,6 +114,7 @@ class FolderUpdate:
         report: IngestReport,
         tell: ProgressTeller,
         on_failure: Callable[[FailedImage], None] | None = None,
+        roots: Sequence[Path] = (),
     ) -> None:
         self.index = index
         self.encoder = encoder
@@ -114,6 +124,7 @@ class FolderUpdate:
         self.report = report
         self.tell = tell
         self.on_failure = on_failure
+        self.roots = roots
         self.rows: list[Row] = []
 
     def bring_in(self) -> None:
@@ -170,7 +181,7 @@ class FolderUpdate:
         """Read and decode one file; runs in a thread."""
         found, known = task.found, task.known
         try:
-            data = read_bytes(self.folder / found.path)
+            data = read_bytes(self.folder / found.path, self.roots)
             content = content_hash(data)
             record = ImageRecord(
                 id=image_id(found.path),
@@ -278,6 +289,7 @@ def ingest(
     kind: IndexKind = "index",
     exact: bool = False,
     only: Collection[str] | None = None,
+    roots: Sequence[Path] = (),
     on_progress: OnProgress | None = None,
     on_failure: Callable[[FailedImage], None] | None = None,
 ) -> IngestReport:
@@ -289,6 +301,8 @@ def ingest(
         exact: create the index for exact search (FLAT), which others get by backend and size.
         only: relative paths of the images to take; None takes all. What the index holds beside
             them stays, also when pruning.
+        roots: folders out of which no link may lead, see `cir.access.link_roots`; empty for no
+            limit.
         on_progress: called after each chunk, in this thread. What it raises ends the ingest, which
             the same call later continues.
         on_failure: called for each image file that cannot be read, in this thread.
@@ -303,9 +317,11 @@ def ingest(
     folder = _checked_folder(folder)
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(None, on_progress)
-    with closing(Walk(folder, teller, only)) as walk:
+    with closing(Walk(folder, teller, only, roots)) as walk:
         _require_images(folder, walk)
         path = find_table(folder, metadata)
+        if path is not None and metadata is None and leads_out(path, roots):
+            raise UsageError(f"{path} {LINK_OUT}. Put a copy there, or remove it.")
         table = None if path is None else read_table(path, (each.path for each in walk.look()))
         columns = table.columns if table is not None else {}
         index = _open_or_create(store, folder, name, encoder, columns, walk, kind=kind, exact=exact)
@@ -318,7 +334,7 @@ def ingest(
             weights=weights or index.info.weights,
             tokenizer=tokenizer or index.info.tokenizer,
         )
-        run = FolderUpdate(index, encoder, folder, walk, table, report, teller, on_failure)
+        run = FolderUpdate(index, encoder, folder, walk, table, report, teller, on_failure, roots)
         run.bring_in()
     if prune:
         run.remove_gone()

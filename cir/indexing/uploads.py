@@ -4,7 +4,7 @@ Everything is first written to a temporary folder and moved when it is whole: an
 refused, stopped or cut off leaves nothing behind.
 """
 
-import filecmp
+import hashlib
 import itertools
 import shutil
 import tempfile
@@ -160,6 +160,8 @@ class _Intake:
         self._table: Path | None = None
         self._left_out = 0
         self._count = self._known = 0
+        self._contents: dict[PurePosixPath, set[str]] = {}
+        self._numbers: dict[str, int] = {}
 
     def take(self, relative: PurePosixPath, content: bytes) -> None:
         """One image."""
@@ -217,20 +219,44 @@ class _Intake:
 
     def _place(self, loose: Path, relative: PurePosixPath) -> None:
         """Move a file to the next free name, unless its like is there already."""
-        for number in itertools.count(1):
-            numbered = relative.stem if number == 1 else f"{relative.stem} ({number})"
-            name = relative.with_name(numbered + relative.suffix)
-            taken = [each / name for each in (self._folder, self._images) if (each / name).exists()]
-            if any(each.is_file() and filecmp.cmp(loose, each, shallow=False) for each in taken):
-                loose.unlink()
-                self._known += 1
-                return
-            if not taken:
+        known = self._contents.get(relative)
+        if known is None:
+            known = self._contents[relative] = set(self._kept_of_name(relative))
+        content = _digest(loose)
+        if content in known:
+            loose.unlink()
+            self._known += 1
+            return
+        known.add(content)
+        # Some file systems hold no two names that differ in letter case or Unicode form alone.
+        like = unicodedata.normalize("NFC", str(relative)).casefold()
+        for number in itertools.chain([1], itertools.count(self._numbers.get(like, 2))):
+            name = _numbered(relative, number)
+            if not any((each / name).exists() for each in (self._folder, self._images)):
+                self._numbers[like] = max(2, number + 1)
                 target = self._images / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 loose.replace(target)
                 self._count += 1
                 return
+
+    def _kept_of_name(self, relative: PurePosixPath) -> Iterator[str]:
+        """Digests of the files that are kept under this name, or this name and a number."""
+        for number in itertools.count(1):
+            path = self._folder / _numbered(relative, number)
+            if path.is_file():
+                yield _digest(path)
+            elif not path.exists():
+                return
+
+
+def _numbered(path: PurePosixPath, number: int) -> PurePosixPath:
+    return path if number == 1 else path.with_name(f"{path.stem} ({number}){path.suffix}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tidy(name: str) -> str:

@@ -3,13 +3,13 @@
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from cir.images import is_image_name
+from cir.images import LINK_OUT, is_image_name, leads_out
 from cir.progress import ProgressTeller
 from cir.settings import DATA_MARKER
 
@@ -30,12 +30,15 @@ class FoundFile:
     modified: int
 
 
-def walk_images(folder: Path, on_error: OnError | None = None) -> Iterator[FoundFile]:
+def walk_images(
+    folder: Path, on_error: OnError | None = None, roots: Sequence[Path] = ()
+) -> Iterator[FoundFile]:
     """Image files below the folder, sorted within each subfolder.
 
     Names that start with a dot are skipped (caches, macOS resource files); links to folders are not
     followed, so that a loop cannot trap the walk. `on_error(path, reason)` hears of each folder or
     file that cannot be looked at, and of pipes and devices, which could block a reader for ever.
+    With `roots`, links to files must lead below one of them, see `cir.images.leads_out`.
     A data folder of Recompose among the images (`DATA_MARKER` is in it) is passed over: it holds
     their thumbnails.
     """
@@ -66,6 +69,9 @@ def walk_images(folder: Path, on_error: OnError | None = None) -> Iterator[Found
             if not stat.S_ISREG(status.st_mode):
                 report(full, "is not an ordinary file")
                 continue
+            if roots and os.path.islink(full) and leads_out(full, roots):  # noqa: PTH114
+                report(full, LINK_OUT)
+                continue
             yield FoundFile(above + name, status.st_size, status.st_mtime_ns)
 
 
@@ -77,16 +83,24 @@ class Walk:
     """
 
     def __init__(
-        self, folder: Path, teller: ProgressTeller, only: Collection[str] | None = None
+        self,
+        folder: Path,
+        teller: ProgressTeller,
+        only: Collection[str] | None = None,
+        roots: Sequence[Path] = (),
     ) -> None:
-        """Begin to walk; `only`: relative paths of the files that are wanted, None for all."""
+        """Begin to walk; `only`: relative paths of the files that are wanted, None for all.
+
+        `roots` as in `walk_images`.
+        """
         self._folder = folder
         self._only = only
         self._teller = teller
         self._found = 0
         teller.total, teller.growing = 0, True
         self._problems: list[tuple[str, str]] = []
-        self._walk = walk_images(folder, lambda *problem: self._problems.append(problem))
+        self._roots = roots
+        self._walk = walk_images(folder, lambda *problem: self._problems.append(problem), roots)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="walk")
         self._chunks: deque[Future[_Chunk]] = deque()
         for _ in range(CHUNKS_AHEAD):
@@ -105,7 +119,7 @@ class Walk:
             yield from files
             if len(files) < CHUNK_FILES:
                 return
-        yield from islice(walk_images(self._folder), seen, None)
+        yield from islice(walk_images(self._folder, roots=self._roots), seen, None)
 
     def look_wanted(self) -> Iterator[FoundFile]:
         """The wanted files among those of `look`."""

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cir.access import refuse_change, require_indexable
+from cir.access import link_roots, refuse_change, require_indexable
 from cir.encoders.protocol import Encoder, EncoderChoice
 from cir.encoders.registry import choice_of_index, choose, fetch, load_encoder, readiness
 from cir.errors import StoreError, UsageError
@@ -288,6 +288,7 @@ class IndexJobs:
             loaded,
             metadata=folder_table(self._table_home(name, folder)),
             prune=prune,
+            roots=link_roots(self.settings),
             on_progress=job.tell,
             on_failure=lambda failed: job.failures.append((failed.path, failed.reason)),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from cir.access import is_readable
+from cir.access import is_readable, link_roots
 from cir.errors import ImageError, UsageError
 from cir.images import MAX_BYTES, as_rgb, content_hash, decode, open_reference, read_bytes
 from cir.search.composed import Query
@@ -83,7 +83,7 @@ def _original(
     if not is_readable(path, settings, local=local):
         return None
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, link_roots(settings))
         return decode(data).image if content_hash(data) == record.content_hash else None
     except ImageError:
         return None

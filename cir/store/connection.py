@@ -2,11 +2,12 @@
 
 import contextlib
 import logging
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from cir.errors import StoreError, UsageError
 from cir.store.consistency import Consistency, consistency_of
@@ -123,9 +124,7 @@ class ServerConnection(Connection):
         self._uri = uri
         self._token = token or ""
         parts = _checked(uri)
-        self._secrets = {secret for secret in (token, parts.password) if secret}
-        if token and ":" in token:
-            self._secrets.add(token.split(":", 1)[1])
+        self._secrets = _secrets(parts, self._token)
         self.is_lite = False
         is_cloud = "zilliz" in (parts.hostname or "")
         self.backend = "Zilliz Cloud" if is_cloud else "Milvus server"
@@ -156,7 +155,7 @@ class ServerConnection(Connection):
         yield client
 
     def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in sorted(self._secrets, key=len, reverse=True):  # the longer hold the shorter
             text = text.replace(secret, "***")
         return text
 
@@ -173,8 +172,42 @@ def milvus_client_class() -> Any:
 
 
 def is_server_uri(uri: str) -> bool:
-    """Whether a URI names a server rather than a Milvus Lite file."""
-    return "://" in uri or uri.startswith("unix:")
+    """Whether a URI names a server rather than a Milvus Lite file.
+
+    Raises:
+        UsageError: it looks like a server's address without its scheme, which may hold a password:
+            as a file it would be made under that name, and every message would repeat it.
+    """
+    if "://" in uri or uri.startswith("unix:"):
+        return True
+    if _NO_SCHEME.search(uri):
+        raise UsageError(
+            "The Milvus URI looks like a server's address without http:// or https:// before it. "
+            f"{_SOMETHING_LIKE}"
+        )
+    return False
+
+
+# user:password@host, name@host:port, host:port, ?token=...; also after "//" or "http:".
+_NO_SCHEME = re.compile(
+    r"""^(?:[A-Za-z][\w+.-]+:/?|//)?(?:
+        [^/\\]*:[^/\\]*@
+        | (?: [^/\\@]+@[^/\\]+ | [\w.-]+ | \[[\da-f:.]+\] ):\d+(?:[/?#]|$)
+    ) | [?&](?:token|password|passwd|pwd|user|api_?key)=""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _secrets(parts: SplitResult, token: str) -> set[str]:
+    """What a message must not repeat: the token and what in the address may be one."""
+    _, _, password = token.partition(":")
+    # A lone name before "@" is an API key.
+    named = [
+        parts.password or parts.username or "",
+        *(value for _, value in parse_qsl(parts.query)),
+    ]
+    found = {token, password, parts.query, *named, *map(unquote, named)}
+    return found - {""}
 
 
 def _checked(uri: str) -> SplitResult:
@@ -196,7 +229,8 @@ def _shown(parts: SplitResult) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}"
 
 
-_BAD_URI = (
-    "The Milvus URI is not one of a server. Set CIR_MILVUS_URI to something like "
-    "http://localhost:19530, to the https:// endpoint of Zilliz Cloud, or to a file's path."
+_SOMETHING_LIKE = (
+    "Set CIR_MILVUS_URI to something like http://localhost:19530, to the https:// endpoint of "
+    "Zilliz Cloud, or to a file's path."
 )
+_BAD_URI = f"The Milvus URI is not one of a server. {_SOMETHING_LIKE}"

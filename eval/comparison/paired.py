@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cir.cells import safe_cell
 from cir.errors import UsageError
 from cir.search import MODES
 from eval.errors import BenchWayOut
@@ -183,7 +184,7 @@ class Comparison:
             for other, differences in zip(others, self.differences, strict=True)
             for name, it in differences.items()
         ]
-        return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        return pandas.DataFrame(rows).map(safe_cell).to_csv(index=False, lineterminator="\n")
 
 
 def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:

@@ -49,11 +49,13 @@ def open_folder(
     on_progress: OnProgress | None = None,
     *,
     only: Collection[str] | None = None,
+    roots: Sequence[Path] = (),
 ) -> Gallery:
     """The gallery of a folder, made by the ordinary ingest; unchanged files are not read again.
 
     Folder and encoder name the gallery: another encoder gets a gallery of its own. So does each
-    selection of the folder's images, given as their relative paths in `only`.
+    selection of the folder's images, given as their relative paths in `only`. `roots`: folders out
+    of which no link may lead, see `cir.access.link_roots`.
 
     Raises:
         UsageError: there is no such folder, or it holds no image that can be read.
@@ -70,6 +72,7 @@ def open_folder(
         kind="gallery",
         exact=True,
         only=only,
+        roots=roots,
         on_progress=on_progress,
     )
     index = store.open(name, kind="gallery")

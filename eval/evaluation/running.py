@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cir.access import refuse_change
+from cir.access import link_roots, refuse_change
 from cir.encoders.protocol import Encoder, files_of
 from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UsageError
@@ -223,14 +223,14 @@ def _open_gallery(
         _check_split(labelled, gallery)
         return gallery, labelled
     folder = request.gallery or Path()
-    store = gallery_store(settings)
+    store, roots = gallery_store(settings), link_roots(settings)
     with watch.measure("encoder"):
         if encoder is None or isinstance(encoder, str):
             encoder = load_encoder(choice, download=False)
     with watch.measure("gallery"):
         only = None
         if labelled.protocol.image_id is not None:
-            paths = {found.path for found in walk_images(folder)}
+            paths = {found.path for found in walk_images(folder, roots=roots)}
             labelled = located(labelled, paths)
             only = None if labelled.gallery is None else paths & set(labelled.gallery)
         if only is not None and not only:
@@ -239,7 +239,7 @@ def _open_gallery(
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
         told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
-        return open_folder(store, folder, encoder, told, only=only), labelled
+        return open_folder(store, folder, encoder, told, only=only, roots=roots), labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:

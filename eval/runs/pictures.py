@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from cir.access import is_readable
+from cir.access import is_readable, link_roots
 from cir.errors import ImageError, RecomposeError
 from cir.images import open_image, thumbnail
 from cir.indexing.walk import walk_images
@@ -79,7 +79,7 @@ class Pictures:
         if self.folder is None or not self._may_show(self.folder / path):
             return None
         try:
-            return thumbnail(open_image(self.folder / path))
+            return thumbnail(open_image(self.folder / path, link_roots(self._settings)))
         except ImageError:
             return None
 

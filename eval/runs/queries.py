@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cir.cells import safe_cell
 from cir.errors import UsageError
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, query_table
@@ -160,7 +161,7 @@ def queries_csv(rows: Sequence[QueryRow]) -> str:
             "change": [row.change for row in rows],
         }
     )
-    return table.to_csv(index=False, lineterminator="\n")
+    return table.map(safe_cell).to_csv(index=False, lineterminator="\n")
 
 
 def ranks_by_id(table: RankTable, mode: str = COMPOSED) -> dict[str, int | None]:

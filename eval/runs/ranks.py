@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cir.cells import safe_cell
 from cir.errors import UsageError
 from eval.errors import BenchWayOut
 from eval.measures import DEPTH, MEASURES, Measure, Recall, Values, find_measure, first_ranks, mean
@@ -150,7 +151,7 @@ def figures_csv(run: "Run", table: RankTable | None) -> str:
         for name, modes in parts
         for mode, figures in modes.items()
     ]
-    return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+    return pandas.DataFrame(rows).map(safe_cell).to_csv(index=False, lineterminator="\n")
 
 
 def recall_curve(ranks: Ranks, depth: int = CURVE_DEPTH) -> list[float]:

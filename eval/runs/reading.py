@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cir.cells import original_cell
 from cir.errors import UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.search import MODES
@@ -285,8 +286,9 @@ def _table(data: bytes, run: Run) -> RankTable:
         mode, _, name = heading.partition(" ")
         if mode in columns and find_measure(name):
             values.setdefault(mode, {})[name] = tuple(_value(row[at]) for row in body)
-    groups = tuple(groups_of(row[1]) for row in body)
-    return RankTable(groups, ranks, values, tuple(row[0] for row in body), _depth(run))
+    groups = tuple(groups_of(original_cell(row[1])) for row in body)
+    ids = tuple(original_cell(row[0]) for row in body)
+    return RankTable(groups, ranks, values, ids, _depth(run))
 
 
 def _depth(run: Run) -> int:

@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 from urllib.parse import quote, unquote
 
+from cir.cells import safe_cell
 from cir.errors import RecomposeError, UsageError
 
 SUBSET = "subset"
@@ -201,7 +202,8 @@ class RunWriter:
             for row, (query_id, ranks) in enumerate(self._ranks.items()):
                 cells = [ranks.get(mode) or "" for mode in self._modes]
                 values = [f"{column[row]:.6g}" for column in self._values.values()]
-                table.writerow([query_id, groups_cell(self._groups[query_id]), *cells, *values])
+                texts = map(safe_cell, [query_id, groups_cell(self._groups[query_id])])
+                table.writerow([*texts, *cells, *values])
 
     def _discard(self) -> None:
         self._closing.close()

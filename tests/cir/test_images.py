@@ -214,6 +214,32 @@ def test_no_more_than_the_limit_is_read(
         read_bytes(path)
 
 
+def test_a_link_that_changes_between_look_and_reading_leads_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = (tmp_path / "root").resolve()
+    root.mkdir()
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (root / "fine.png").write_bytes(b"fine")
+    link = root / "link.png"
+    link.symlink_to(tmp_path / "secret.png")
+    with pytest.raises(ImageError, match="leads out"):
+        read_bytes(link, [root])
+    resolve = Path.resolve
+
+    def turned(path: Path, strict: bool = False) -> Path:
+        link.unlink()  # the secret is open by now
+        link.symlink_to(root / "fine.png")
+        return resolve(path, strict)
+
+    monkeypatch.setattr(Path, "resolve", turned)
+    with pytest.raises(ImageError, match="leads out"):
+        read_bytes(link, [root])
+    monkeypatch.undo()
+    assert read_bytes(link, [root]) == b"fine"
+    assert read_bytes(root / "fine.png", [root]) == b"fine"
+
+
 def test_a_reference_comes_with_the_hash_of_its_content(tmp_path: Path) -> None:
     data = content(striped("green"))
     path = tmp_path / os.fsdecode("odd ' \" 名 😀.png")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from cir.cells import safe_cell
 from cir.jobs.background import Job
 from cir.jobs.indexes import Indexed, IndexJobs, Rebuilt
 from cir.progress import INDEXING, Progress
@@ -162,5 +163,5 @@ def _as_csv(failures: Sequence[tuple[str, str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("path", "reason"))
-    writer.writerows(failures)
+    writer.writerows(map(safe_cell, failure) for failure in failures)
     return text.getvalue().encode("utf-8-sig", "replace")

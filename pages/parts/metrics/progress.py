@@ -76,7 +76,7 @@ def _running() -> None:
         st.markdown(f"**{plain(job.title)}**")
         progress = Progress("Stopping at the next step") if job.stopping else job.progress
         progress = progress or Progress("Starting")
-        st.progress(progress.share, str(progress))
+        st.progress(progress.share, plain(str(progress)))
         if may_change():
             st.button(
                 "Cancel",

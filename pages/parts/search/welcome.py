@@ -76,4 +76,4 @@ def _show(job: Job) -> None:
     if not job.running:
         st.rerun(scope="app")
     progress = job.progress or Progress("Starting")
-    st.progress(progress.share, text=str(progress))
+    st.progress(progress.share, text=plain(str(progress)))

@@ -19,6 +19,9 @@ from cir.words import duration
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
 UNLOCKED_KEY = "unlocked"
+# Where GitHub's kind of Markdown finds an address: after a letter it finds no http:// and no www,
+# and before "@" it wants letters.
+_ADDRESS = re.compile(r"(?=https?://|www\.)|(?=@[-\w]+\.)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -157,5 +160,9 @@ def people_errors(words: Words | None = None) -> Iterator[None]:
 
 
 def plain(text: str) -> str:
-    """The text with everything escaped that Markdown would read as markup."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    """The text with everything escaped that Markdown would read as markup.
+
+    Addresses are found by the browser after escapes are undone: a word joiner, which nobody sees,
+    keeps the name of a file from becoming a link.
+    """
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\u2060", text))

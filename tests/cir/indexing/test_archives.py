@@ -1,9 +1,12 @@
 """Tar files, and zips that are read in memory; `test_uploads.py` sends zips that are unpacked."""
 
+import copy
 import gzip
 import io
 import tarfile
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from random import Random
 
@@ -112,3 +115,69 @@ def test_the_shallowest_of_a_name_is_found() -> None:
     paths = [PurePosixPath(path) for path in ("z/y/a", "z/a", "y/a", "b")]
     assert shallowest(paths, "a") == PurePosixPath("y/a")
     assert shallowest(paths, "c") is None
+
+
+def named(*names: str, body: bytes = b"") -> bytes:
+    """A zip of entries with these names, whatever they are."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            archive.writestr(info, body)
+    return buffer.getvalue()
+
+
+DEEP = "/".join("abcdefghijklmnopqrstuvwxyzABCDEF")  # 32 folders
+
+TRICKY: dict[str, tuple[Callable[[], bytes], str]] = {
+    "one name twice": (lambda: named("a.png", "b/c.png", "b/c.png"), "two entries named 'b/c.png'"),
+    "one name, spelled twice": (lambda: named("a.png", "./a.png", "x//y"), "two entries named"),
+    "no name": (lambda: named("a.png", ""), "an entry without a name"),
+    "only a dot": (lambda: named("."), "an entry without a name"),
+    "a deep one": (lambda: named(DEEP + "/x/a.png"), "more than 32 folders deep"),
+    "18,000 folders in 74 KB": (lambda: named("a/" * 18_000 + "b.png"), "more than 32 folders"),
+    "many folders": (
+        lambda: named(*(f"{number}/{DEEP[:-2]}/a.png" for number in range(350))),
+        "350 files over more than 1,350 folders",
+    ),
+    "a long name": (lambda: named("../" + "a" * 60_000), "points out of it"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", TRICKY)
+def test_tricky_zips_are_refused_at_once_in_a_sentence(name: str) -> None:
+    make, reason = TRICKY[name]
+    packed_up = make()
+    started = time.process_time()
+    with (
+        pytest.raises(UsageError, match=reason) as caught,
+        opened_archive("a.zip", packed_up),
+    ):
+        pass
+    assert time.process_time() - started < 1
+    assert len(str(caught.value)) < 300
+
+
+def test_a_folder_for_each_file_is_no_trick() -> None:
+    content = named(*(f"{number}/a.png" for number in range(3000)), "x/", DEEP + "/a.png")
+    with opened_archive("a.zip", content) as entries:
+        assert len(entries) == 3001
+
+
+def test_entries_that_share_their_bytes_count_each_time() -> None:
+    body = bytes(2**20)
+    whole = io.BytesIO(zipped(a=body))
+    with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as archive:
+        first = archive.infolist()[0]
+        for number in range(500):
+            again = copy.copy(first)
+            again.filename = again.orig_filename = f"{number}"
+            archive.filelist.append(again)
+        archive._didModify = True  # type: ignore[attr-defined]
+    started = time.process_time()
+    with pytest.raises(UsageError), opened_archive("a.zip", whole.getvalue()) as entries:
+        for entry in entries:
+            entry.read()
+    assert time.process_time() - started < 5

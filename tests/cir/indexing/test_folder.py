@@ -291,3 +291,20 @@ def test_a_path_too_long_to_store_is_a_failed_image(album: Album) -> None:
     report = album.ingest()
     assert counts(report) == (18, 0, 0, 0, 1)
     assert "longer than 16384 bytes" in report.failed[0].reason
+
+
+def test_an_ingest_below_roots_reads_nothing_outside(album: Album, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    save(solid("red"), outside / "secret.png")
+    (outside / "secret.csv").write_text("file,word\nred.png,secret\n")
+    (album.folder / "link.png").symlink_to(outside / "secret.png")
+    roots = [album.folder.resolve()]
+    report = album.ingest(roots=roots)
+    assert [(each.path, "leads out" in each.reason) for each in report.failed] == [
+        ("link.png", True)
+    ]
+    assert "link.png" not in album.records
+    (album.folder / "metadata.csv").unlink(missing_ok=True)
+    (album.folder / "metadata.csv").symlink_to(outside / "secret.csv")
+    with pytest.raises(UsageError, match=r"metadata\.csv is a link that leads out"):
+        album.ingest(roots=roots)

@@ -3,6 +3,7 @@
 import io
 import stat
 import struct
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -255,3 +256,24 @@ def test_only_uploads_are_forgotten(data: Path, tmp_path: Path) -> None:
     assert upload_folder(str(folder), data) == folder
     forget_upload(folder, data)
     assert not folder.exists()
+
+
+def test_many_names_that_become_one_take_no_more_time_than_others(data: Path) -> None:
+    # Control characters are left out of names: all of these are called a.png.
+    names = [
+        f"{chr(1 + number % 31)}{chr(1 + number // 31 % 31)}{chr(1 + number // 961)}a.png"
+        for number in range(3000)
+    ]
+    sent = zipped({name: str(at).encode() for at, name in enumerate(names)}, zipfile.ZIP_STORED)
+    started = time.process_time()
+    received = receive([Upload("a.zip", sent)], data)
+    assert time.process_time() - started < 10
+    assert received.images == 3000
+    assert (received.folder / "a (3000).png").exists()
+
+
+def test_names_that_differ_in_case_or_unicode_form_are_all_kept(data: Path) -> None:
+    sent = {"a.png": b"1", "A.png": b"2", "\u00e4.png": b"3", "a\u0308.png": b"4"}
+    received = receive([Upload("a.zip", zipped(sent))], data)
+    assert received.images == 4
+    assert sorted(files(received.folder).values()) == [b"1", b"2", b"3", b"4"]

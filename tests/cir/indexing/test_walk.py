@@ -187,3 +187,24 @@ def test_a_reader_that_stops_leaves_no_thread(tmp_path: Path) -> None:
     with closing(Walk(tmp_path, ProgressTeller(None, None))) as one:
         next(one.look())
     assert not [each for each in threading.enumerate() if each.name.startswith("walk")]
+
+
+def test_links_lead_nowhere_out_of_the_roots(tmp_path: Path) -> None:
+    root, other, elsewhere = tmp_path / "root", tmp_path / "root too", tmp_path / "elsewhere"
+    touch(root, "a.png", "sub/b.png")
+    touch(other, "c.png")
+    touch(elsewhere, "secret.png", "folder/secret.png")
+    (root / "out.png").symlink_to(elsewhere / "secret.png")
+    (root / "sub" / "far.png").symlink_to("../../elsewhere/secret.png")
+    (root / "twice.png").symlink_to(root / "out.png")
+    (root / "folder").symlink_to(elsewhere / "folder")
+    (root / "in.png").symlink_to(root / "sub" / "b.png")
+    (root / "too.png").symlink_to(other / "c.png")
+    problems: dict[str, str] = {}
+    roots = (root.resolve(), other.resolve())
+    found = [each.path for each in walk_images(root, problems.__setitem__, roots)]
+    assert found == ["a.png", "in.png", "too.png", "sub/b.png"]
+    assert set(problems) == {"out.png", "twice.png", "sub/far.png"}
+    assert "leads out" in problems["out.png"]
+    # Without roots a person has the machine to himself.
+    assert "out.png" in walked(root)[0] and "folder/secret.png" not in walked(root)[0]

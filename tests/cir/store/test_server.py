@@ -60,6 +60,43 @@ def test_an_impossible_uri_is_refused_at_once(tmp_path: Path, uri: str) -> None:
     assert SECRET not in str(caught.value) and caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(f"user:{SECRET}@host:19530", f"root:{SECRET}@host", f"{SECRET}@host:19530"),
+        *(f"host:19530?token={SECRET}", f"localhost:19530/db?token={SECRET}", f"x?token={SECRET}"),
+        *(f"//me:{SECRET}@host:19530", f"http:/me:{SECRET}@host", f"http:me:{SECRET}@host"),
+        *("127.0.0.1:19530", "[::1]:19530", "milvus.example.org:443", f"h/?a=1&API_KEY={SECRET}"),
+        *(f"{SECRET}@in01.zilliz.example:443/", f"user:{SECRET}@host/x:y"),
+    ],
+)
+def test_an_address_without_a_scheme_is_no_file_and_never_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="without http://") as caught:
+        MilvusStore(uri, data_dir=tmp_path).list()
+    assert SECRET not in str(caught.value) and caught.value.__cause__ is None
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["shop.db", "./a b.db", "/data/a:b@c.db", "C:/x/y.db", "C:\\x\\y.db", "me@home.db", "12:30.db"],
+)
+def test_paths_of_files_stay_paths(uri: str) -> None:
+    assert not connection.is_server_uri(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", [f"http://{SECRET}@127.0.0.1:PORT", f"http://127.0.0.1:PORT/db?token={SECRET}"]
+)
+def test_keys_in_an_address_stay_out_of_messages(tmp_path: Path, uri: str) -> None:
+    store = MilvusStore(uri.replace("PORT", str(free_port())), data_dir=tmp_path)
+    repeated = connection.ServerConnection(uri.replace("PORT", "1"), None)._without_secrets(uri)
+    assert SECRET not in f"{store!r} {store.place} {repeated}"
+
+
 def test_an_empty_uri_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="empty"):
         MilvusStore(" ", data_dir=tmp_path)

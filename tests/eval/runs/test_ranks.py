@@ -1,13 +1,20 @@
 """Figures from ranks, against the measures themselves and against examples worked by hand."""
 
+import csv
+import json
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from cir.errors import UsageError
 from eval.measures import judge, mean, parse_measure, score
+from eval.runs.queries import queries_csv, query_rows
 from eval.runs.ranks import RankTable, composition_gain, figures_csv, recall_curve
-from eval.runs.reading import open_upload, rank_table
+from eval.runs.reading import open_run, open_upload, rank_table
+from eval.runs.writing import RunWriter
+from eval.sets.labelled import LabelledQuery
 from tests.eval.uploads import TABLE, document, zipped
 
 RANKS = RankTable(
@@ -75,6 +82,24 @@ def test_figures_are_taken_away_as_a_table() -> None:
     ]
     assert lines[0] == "x,all,composed,0.5,0.5,1.0,1.0,0.6"
     assert lines[2] == "x,all,composed,1.0,1.0,1.0,1.0,1.0"
+
+
+def test_no_table_of_a_run_holds_a_formula_and_ids_and_groups_come_back(tmp_path: Path) -> None:
+    asked = {"=HYPERLINK(1)": ("@colour", "b"), "-1.5": ("-",), "'=quoted": ("+1",), "q": ()}
+    with RunWriter(tmp_path / "=run", ["composed"]) as writer:
+        for query, groups in asked.items():
+            writer.add_query(query, groups)
+            writer.add_ranking(query, "composed", [("a.jpg", 0.9)], 1)
+        folder = writer.finish(json.loads(document(queries=len(asked))))
+    run = open_run(folder, tmp_path)
+    table = rank_table(run)
+    assert table is not None
+    assert dict(zip(table.ids, table.groups, strict=True)) == asked
+    rows = query_rows(table, {"q": LabelledQuery("q", "r", "=1+1", {"a.jpg": 1})})
+    texts = (folder / "queries.csv").read_text(), figures_csv(run, table), queries_csv(rows)
+    cells = [cell for text in texts for row in csv.reader(StringIO(text)) for cell in row]
+    assert [cell for cell in cells if cell[:1] in "=+@-" and cell not in {"", "-1.5"}] == []
+    assert {"'=HYPERLINK(1)", "'@colour|b", "'-", "'=1+1", "'=run"} < set(cells)
 
 
 def test_the_gain_is_over_the_best_of_the_others() -> None:
