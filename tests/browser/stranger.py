@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ssl import SSLContext
 from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -72,11 +73,13 @@ class Stranger:
 
 
 @contextmanager
-def stranger(address: str, headers: dict[str, str] | None = None) -> Iterator[Stranger]:
-    """A new session of the app at this `http://` address."""
+def stranger(
+    address: str, headers: dict[str, str] | None = None, *, trusting: SSLContext | None = None
+) -> Iterator[Stranger]:
+    """A new session of the app at this `http://` or `https://` address."""
     uri = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
     protocols = [Subprotocol("streamlit")]
     with connect(
-        uri, subprotocols=protocols, additional_headers=headers, max_size=None
+        uri, subprotocols=protocols, additional_headers=headers, max_size=None, ssl=trusting
     ) as connection:
         yield Stranger(connection)

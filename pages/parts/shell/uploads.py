@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SESSION_BYTES = 2 * MAX_BYTES
 """Of one session: a zip, and the table or the reference image beside it."""
 SESSION_FILES = 2 * MAX_FILES
-_MEBIBYTE = 2**20
+MEBIBYTE = 2**20
 _ENDPOINT = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
 
 
@@ -29,7 +29,7 @@ def megabytes(limit: int) -> int:
 
     The server's own limit (`server.maxUploadSize`) counts what is sent around a file as well.
     """
-    return max(1, min(limit // _MEBIBYTE, st.get_option("server.maxUploadSize") - 1))
+    return max(1, min(limit // MEBIBYTE, st.get_option("server.maxUploadSize") - 1))
 
 
 def all_bytes() -> int:
@@ -37,7 +37,7 @@ def all_bytes() -> int:
 
     A gigabyte at most, however large the machine.
     """
-    return max(MAX_BYTES + _MEBIBYTE, min(2**30, usable_memory() // 4))
+    return max(MAX_BYTES + MEBIBYTE, min(2**30, usable_memory() // 4))
 
 
 class UploadBound:
@@ -73,7 +73,7 @@ class UploadBound:
         own = sizes.get(session, [])
         if len(own) >= SESSION_FILES:
             return 413
-        if sum(own) + self._underway[session] + length > SESSION_BYTES + _MEBIBYTE:
+        if sum(own) + self._underway[session] + length > SESSION_BYTES + MEBIBYTE:
             return 413
         held = sum(map(sum, sizes.values())) + self._underway.total()
         return 507 if held + length > self._total else 0

@@ -1,0 +1,147 @@
+"""The example of a reverse proxy, docs/nginx.conf, as it stands but for ports and certificate."""
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from cir.access import FREE_TRIES
+from pages.parts.shell.uploads import MEBIBYTE
+from tests.browser.app import running_app
+from tests.browser.stranger import stranger
+from tests.browser.test_strangers import put, unlock
+from tests.places import REPOSITORY
+
+EXAMPLE = REPOSITORY / "docs" / "nginx.conf"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+pytestmark = pytest.mark.skipif(
+    not (NGINX and shutil.which("openssl")),
+    reason="needs nginx and openssl (Debian: apt-get install nginx openssl)",
+)
+
+
+@pytest.fixture(scope="module")
+def site(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The `https://` address of the app behind nginx; it has an admin password."""
+    folder = tmp_path_factory.mktemp("proxy")
+    env = {"CIR_ADMIN_PASSWORD": "sesame"}
+    with running_app(data_dir, folder / "app.log", env) as app:
+        plain, secure = _free_port(), _free_port()
+        _make_certificate(folder)
+        process = subprocess.Popen(
+            [str(NGINX), "-p", folder, "-c", _configured(folder, app, plain, secure)]
+        )
+        try:
+            address = f"https://localhost:{secure}"
+            _wait(address)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _make_certificate(folder: Path) -> None:
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    command += f" -addext subjectAltName=DNS:localhost -keyout {folder}/key -out {folder}/cert"
+    subprocess.run(command.split(), check=True, capture_output=True)
+
+
+def _configured(folder: Path, app: str, plain: int, secure: int) -> Path:
+    """A configuration of nginx that takes in the example, for this machine."""
+    text = EXAMPLE.read_text()
+    for pattern, value in {
+        r"listen 80;": f"listen 127.0.0.1:{plain};",
+        r"listen 443 ssl;": f"listen 127.0.0.1:{secure} ssl;",
+        r"listen \[::\].*;": "",
+        r"server_name .*;": "server_name localhost;",
+        r"ssl_certificate .*;": f"ssl_certificate {folder}/cert;",
+        r"ssl_certificate_key .*;": f"ssl_certificate_key {folder}/key;",
+        r"http://127\.0\.0\.1:8501": app,
+    }.items():
+        text, count = re.subn(pattern, value, text)
+        assert count, pattern
+    (folder / "site.conf").write_text(text)
+    main = folder / "nginx.conf"
+    main.write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/body; "
+        f"proxy_temp_path {folder}/answers; include {folder}/site.conf; }}\n"
+    )
+    return main
+
+
+def _wait(address: str) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            if requests.get(f"{address}/_stcore/health", verify=False, timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    pytest.fail("nginx did not start")
+
+
+def test_a_person_searches_by_an_upload_through_the_proxy(
+    browser: Browser, site: str, pictures: Path
+) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    expect.set_options(timeout=20_000)
+    page.goto(f"{site}/?index=shirts")
+    expect(page.get_by_role("button", name="Search with this").first).to_be_visible()
+    page.locator('input[type="file"]').first.set_input_files(pictures / "red *shirt* plain.png")
+    page.get_by_role("textbox", name="Instruction").fill("in blue")
+    page.get_by_role("textbox", name="Instruction").press("Enter")
+    expect(page.locator('img[alt^="Result "]').first).to_be_visible()
+    expect(page.get_by_text("“in blue”")).to_be_visible()
+    context.close()
+
+
+def test_a_claimed_address_gives_no_new_tries(site: str) -> None:
+    said = []
+    for number in range(FREE_TRIES + 1):
+        claimed = {"X-Forwarded-For": f"203.0.113.{number}"}
+        with stranger(site, claimed, trusting=_anybody()) as session:
+            said.append(unlock(session, "wrong"))
+    assert all(each.startswith("This is not the password") for each in said[:-1])
+    assert "not looked at" in said[-1]
+
+
+def test_large_bodies_end_at_the_proxy(site: str) -> None:
+    with stranger(site, trusting=_anybody()) as session:
+        session.run()
+        assert put(site, session, bytes(3 * MEBIBYTE)) == 204
+        assert put(site, session, bytes(202 * MEBIBYTE)) == 413
+    answer = requests.post(site, data=bytes(2 * MEBIBYTE), verify=False, timeout=30)
+    assert answer.status_code == 413
+
+
+def test_a_flood_of_requests_is_turned_away(site: str) -> None:
+    with requests.Session() as client:
+        client.verify = False
+        assert client.get(f"{site}/_stcore/metrics", timeout=30).status_code == 404
+        answers = {client.get(f"{site}/_stcore/health", timeout=30).status_code for _ in range(600)}
+        assert answers == {200, 429}
+        time.sleep(2)
+        assert client.get(f"{site}/_stcore/health", timeout=30).status_code == 200
+
+
+def _anybody() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
