@@ -63,8 +63,11 @@ def why_locked(doing: str, left: str) -> str:
 
 
 def is_local() -> bool:
-    """Whether the server listens on loopback alone."""
-    return st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
+    """Whether this person has the machine: the server listens on loopback alone, and no proxy there
+    names a client from elsewhere.
+    """
+    listens = st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
+    return listens and st.context.ip_address is None
 
 
 def store() -> MilvusStore:
