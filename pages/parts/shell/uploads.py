@@ -91,8 +91,10 @@ def _held() -> dict[str, list[int]]:
 
 
 def _length(scope: "Scope") -> int | None:
-    text = dict(scope["headers"]).get(b"content-length", b"")
-    return int(text) if text.isdigit() else None
+    """Bytes of the body; None where they come in pieces, whatever a length beside them says."""
+    headers = dict(scope["headers"])
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() and b"transfer-encoding" not in headers else None
 
 
 async def _answer(send: "Send", status: int) -> None:
