@@ -56,6 +56,11 @@ def sign_in(tab: Page, address: str) -> None:
     expect(tab.get_by_role("heading", name="Indexes", exact=True)).to_be_visible()
 
 
+def sign_out(tab: Page) -> None:
+    tab.get_by_role("button", name="Sign out").click()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_nothing_is_shown_to_those_who_are_not_signed_in(tab: Page, team_app: str) -> None:
     for page in ("", "indexes", "metrics", "?index=shirts"):
         tab.goto(f"{team_app}/{page}")
@@ -76,8 +81,7 @@ def test_a_person_signs_in_searches_and_signs_out(
     expect(tab.get_by_text("Signed in as bob@example.org")).to_be_visible()
     expect(tab.get_by_text("This Recompose is read-only")).to_be_visible()
     expect(tab.get_by_role("button", name="Build the index")).to_have_count(0)
-    tab.get_by_role("button", name="Sign out").click()
-    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_out(tab)
     tab.reload()
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
 
@@ -88,7 +92,7 @@ def test_an_admin_manages_by_a_verified_address_alone(
     provider.person = {"email": ADMIN.upper(), "email_verified": False}
     sign_in(tab, team_app)
     expect(tab.get_by_text("This Recompose is read-only")).to_be_visible()
-    tab.get_by_role("button", name="Sign out").click()
+    sign_out(tab)
     provider.person["email_verified"] = True
     sign_in(tab, team_app)
     expect(tab.get_by_role("button", name="Build the index")).to_be_visible()
