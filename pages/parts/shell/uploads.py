@@ -29,7 +29,8 @@ def megabytes(limit: int) -> int:
 
     The server's own limit (`server.maxUploadSize`) counts what is sent around a file as well.
     """
-    return max(1, min(limit // MEBIBYTE, st.get_option("server.maxUploadSize") - 1))
+    taken: int = st.get_option("server.maxUploadSize")
+    return max(1, min(limit // MEBIBYTE, taken - 1))
 
 
 def all_bytes() -> int:
