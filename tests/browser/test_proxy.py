@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 
 from cir.access import FREE_TRIES
-from pages.parts.shell.uploads import MEBIBYTE
+from pages.parts.shell.server import MEBIBYTE
 from tests.browser.app import running_app
 from tests.browser.stranger import stranger
 from tests.browser.test_strangers import put, unlock

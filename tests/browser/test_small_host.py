@@ -24,7 +24,7 @@ def test_a_read_only_host_without_a_home_builds_the_sample_by_itself_in_little_m
         page.get_by_role("button", name="Search with this").first.click()
         page.get_by_role("button", name="in red", exact=True).click()
         expect(page.locator(RESULTS)).to_have_count(24)
-        used = sum(map(_memory_mb, _tree(_server(address))))
+        used = sum(map(_memory_mb, _tree(server_of(address))))
         page.get_by_role("link", name="Indexes").click()
         expect(page.get_by_role("heading", name="Indexes")).to_be_visible()
         assert page.get_by_role("button", name="Drop").count() == 0
@@ -33,7 +33,7 @@ def test_a_read_only_host_without_a_home_builds_the_sample_by_itself_in_little_m
     assert used < LIMIT_MB
 
 
-def _server(address: str) -> int:
+def server_of(address: str) -> int:
     """The process that was started for this address."""
     port = str(urlsplit(address).port)
     for folder in Path("/proc").glob("[0-9]*"):

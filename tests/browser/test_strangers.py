@@ -10,7 +10,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cir.access import FREE_TRIES
 from cir.indexing.uploads import MAX_BYTES
-from pages.parts.shell.uploads import SESSION_BYTES
+from pages.parts.shell.server import SESSION_BYTES
 from tests.browser.app import running_app
 from tests.browser.stranger import Stranger, stranger
 

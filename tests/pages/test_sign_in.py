@@ -36,6 +36,16 @@ def test_a_provider_gets_one_button_and_several_one_each(
     assert [each.label for each in app.button] == ["Sign in with google", "Sign in with entra"]
 
 
+def test_a_sign_in_without_its_parts_is_one_sentence(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st, "user", {"is_logged_in": False})
+    app = open_app({"auth": {"client_id": "x"}})
+    app.button[0].click().run()
+    assert not app.exception
+    assert "not set up right" in app.error[0].value
+
+
 def test_a_sign_in_that_streamlit_does_not_know_of_closes_the_app(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit import runtime
 
 from cir.indexing.uploads import MAX_BYTES
-from pages.parts.shell.uploads import SESSION_BYTES, SESSION_FILES, UploadBound, all_bytes
+from pages.parts.shell.server import SESSION_BYTES, SESSION_FILES, UploadBound, all_bytes
 
 TOTAL = 1000
 

@@ -1,12 +1,16 @@
 """Signing in by Streamlit's own login, for a team that an OpenID Connect provider knows."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
 from cir.errors import AccessError
 from pages.parts.shell.session import people_errors, plain, settings
+
+log = logging.getLogger(__name__)
 
 
 def ask_to_sign_in() -> None:
@@ -51,10 +55,20 @@ def _buttons(auth: Mapping[str, object]) -> None:
     """One button, or one for each provider that `[auth]` names."""
     if "client_id" in auth:
         if st.button("Sign in", type="primary", icon=":material/login:"):
-            st.login()
+            _sign_in(None)
         return
     for name, provider in auth.items():
         if not isinstance(provider, Mapping) or "client_id" not in provider:
             continue
         if st.button(f"Sign in with {plain(name)}", icon=":material/login:", key=name):
-            st.login(name)
+            _sign_in(name)
+
+
+def _sign_in(provider: str | None) -> None:
+    try:
+        st.login(provider)
+    except StreamlitAuthError as error:
+        log.exception("the sign-in is not set up")
+        raise AccessError(
+            "The sign-in of this server is not set up right; its log says what is missing."
+        ) from error

@@ -1,11 +1,14 @@
-"""Uploads: what the widgets may promise, and what the server holds of them at most.
+"""Streamlit's server as the app needs it: what uploads may bring, and an end in order.
 
 Streamlit keeps in memory what is sent to a session, whether or not a widget has asked for it, until
 the session ends: who sends files at will must meet a bound.
 """
 
 import re
+import signal
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -102,3 +105,15 @@ async def _answer(send: "Send", status: int) -> None:
     headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"Too much is held here already."})
+
+
+@asynccontextmanager
+async def ending_in_order(_app: Any) -> AsyncIterator[None]:
+    """The server's life: a signal that has ended it does not end the process as well.
+
+    uvicorn raises the signal anew when it is done, and SIGTERM would pass over what is registered
+    with `atexit`, which lets go of Milvus Lite.
+    """
+    yield
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
