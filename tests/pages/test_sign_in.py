@@ -87,3 +87,12 @@ def test_an_admin_is_signed_in_with_a_verified_address(
     monkeypatch.setenv("CIR_ADMIN_EMAILS", "ada@example.org")
     monkeypatch.setattr(st, "user", person)
     assert session.may_change() is may
+
+
+def test_to_be_signed_in_is_not_to_be_an_admin(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st, "user", {"is_logged_in": True, "email": "a@b", "email_verified": True})
+    assert not session.may_change()
+    monkeypatch.setattr(st, "user", {})
+    assert session.may_change(), "without a sign-in and a lock, as ever"

@@ -35,10 +35,11 @@ def settings() -> Settings:
 def session_settings() -> Settings:
     """The settings for this session: read-only where managing is locked and nobody has unlocked it.
 
-    A set admin password locks it, and so do addresses of admins, for all others.
+    A set admin password locks it, and so do addresses of admins and a sign-in, for all others.
     """
     now = settings()
-    locked = now.read_only or now.admin_password is not None or bool(now.admin_emails)
+    signs_in = st.user.get("is_logged_in") is not None
+    locked = now.read_only or bool(now.admin_password or now.admin_emails or signs_in)
     unlocked = st.session_state.get(UNLOCKED_KEY, False) or _is_admin(now)
     return replace(now, read_only=locked and not unlocked)
 
