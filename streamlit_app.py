@@ -12,6 +12,6 @@ if __name__ == "__main__":
 else:
     from starlette.middleware import Middleware
 
-    from pages.parts.shell.uploads import UploadBound
+    from pages.parts.shell.server import UploadBound, ending_in_order
 
-    app = st.App(__file__, middleware=[Middleware(UploadBound)])
+    app = st.App(__file__, lifespan=ending_in_order, middleware=[Middleware(UploadBound)])

@@ -1,12 +1,14 @@
 """Settings of one process: flags, the environment, `.streamlit/secrets.toml`, defaults."""
 
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_data_path
 
@@ -18,6 +20,7 @@ INSTALLED = (_PACKAGE / "dashboard").is_dir()
 APP_FOLDER = _PACKAGE / "dashboard" if INSTALLED else _PACKAGE.parent
 """Where the dashboard is: `streamlit_app.py`, `pages` and `.streamlit/config.toml`."""
 DEFAULT_ENCODER = "compact"
+_EMAIL = re.compile(r"[^@\s'\"\[\]]+@[^@\s'\"\[\]]+")
 DATA_MARKER = ".recompose-data"
 """A file that marks the data folder, so that a walk over images passes it over."""
 
@@ -37,6 +40,8 @@ class Settings:
         device: where large encoders compute, "auto", "cpu", "cuda" or "mps".
         read_only: refuse every change of indexes, galleries and runs.
         admin_password: unlocks management in the browser; kept out of `repr`.
+        admin_emails: people who may manage in the browser once they are signed in; lower case.
+        sign_in: whether the secrets file asks for a sign-in to the dashboard (a table `[auth]`).
         image_roots: the only folders, with all below them, whose images may be indexed or shown in
             full; empty for no such limit.
     """
@@ -49,6 +54,8 @@ class Settings:
     device: str = "auto"
     read_only: bool = False
     admin_password: str | None = None
+    admin_emails: tuple[str, ...] = ()
+    sign_in: bool = False
     image_roots: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
@@ -98,7 +105,8 @@ def load_settings(
     Raises:
         UsageError: the secrets file is not valid TOML, or the named data folder cannot be written.
     """
-    secrets = _read_secrets(secrets_file or _usual_secrets_file())
+    table = _read_secrets(secrets_file or _usual_secrets_file())
+    secrets = {key: str(entry) for key, entry in table.items() if not isinstance(entry, dict)}
 
     def value(flag: str | None, name: str) -> str | None:
         return flag or os.environ.get(name) or secrets.get(name) or None
@@ -117,6 +125,8 @@ def load_settings(
         device=value(device, "CIR_DEVICE") or "auto",
         read_only=_flag("CIR_READ_ONLY", value(None, "CIR_READ_ONLY")),
         admin_password=value(None, "CIR_ADMIN_PASSWORD"),
+        admin_emails=_emails(value(None, "CIR_ADMIN_EMAILS")),
+        sign_in="auth" in table,
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
     )
 
@@ -146,22 +156,29 @@ def _flag(name: str, text: str | None) -> bool:
     raise UsageError(f"{name} is {text!r}: write true or false.")
 
 
+def _emails(text: str | None) -> tuple[str, ...]:
+    """Addresses, separated by commas."""
+    found = tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
+    if not all(_EMAIL.fullmatch(each) for each in found):
+        raise UsageError(f"CIR_ADMIN_EMAILS is {text!r}: write addresses, separated by commas.")
+    return found
+
+
 def _roots(text: str | None) -> tuple[Path, ...]:
     """Folders, separated as in PATH."""
     parts = [part for part in (text or "").split(os.pathsep) if part.strip()]
     return tuple(Path(part.strip()).expanduser().resolve() for part in parts)
 
 
-def _read_secrets(path: Path) -> dict[str, str]:
+def _read_secrets(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except OSError:
         return {}
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8"))
     except ValueError as error:  # TOMLDecodeError is one
         raise UsageError(f"{path} is not valid TOML ({error}). Mend it or remove it.") from error
-    return {key: str(entry) for key, entry in table.items() if not isinstance(entry, dict)}
 
 
 def _named_folder(path: Path) -> Path:

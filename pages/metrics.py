@@ -14,8 +14,8 @@ from pages.parts.metrics.new_run import run_sample, show_new_run
 from pages.parts.metrics.progress import CHOSEN, WORDS, choose, is_running, rows_of, show_job
 from pages.parts.metrics.run import show_run
 from pages.parts.shell.navigation import started_by_app
+from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import may_change, people_errors, plain, settings
-from pages.parts.shell.uploads import megabytes
 
 _OPENED = "metrics_opened"
 _UPLOADS = "metrics_uploads"

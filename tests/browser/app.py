@@ -114,10 +114,10 @@ def choose(page: Page, box: str, option: str) -> None:
 
 def memory_mb(address: str) -> float:
     """MB of memory that the server at this address and its children have."""
-    return sum(map(_memory_mb, _tree(_server(address))))
+    return sum(map(_memory_mb, _tree(server_of(address))))
 
 
-def _server(address: str) -> int:
+def server_of(address: str) -> int:
     """The process that was started for this address."""
     port = str(urlsplit(address).port)
     for folder in Path("/proc").glob("[0-9]*"):

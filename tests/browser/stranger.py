@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import socket
+from ssl import SSLContext
 from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -75,11 +77,25 @@ class Stranger:
 
 
 @contextmanager
-def stranger(address: str, headers: dict[str, str] | None = None) -> Iterator[Stranger]:
-    """A new session of the app at this `http://` address."""
+def stranger(
+    address: str,
+    headers: dict[str, str] | None = None,
+    *,
+    trusting: SSLContext | None = None,
+    connection: socket | None = None,
+) -> Iterator[Stranger]:
+    """A new session of the app at this `http://` or `https://` address.
+
+    `connection` leads there, where the name in the address does not.
+    """
     uri = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
     protocols = [Subprotocol("streamlit")]
     with connect(
-        uri, subprotocols=protocols, additional_headers=headers, max_size=None
-    ) as connection:
-        yield Stranger(connection)
+        uri,
+        sock=connection,
+        subprotocols=protocols,
+        additional_headers=headers,
+        max_size=None,
+        ssl=trusting,
+    ) as websocket:
+        yield Stranger(websocket)

@@ -10,7 +10,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cir.access import FREE_TRIES
 from cir.indexing.uploads import MAX_BYTES
-from pages.parts.shell.uploads import SESSION_BYTES
+from pages.parts.shell.server import SESSION_BYTES
 from tests.browser.app import running_app
 from tests.browser.stranger import Stranger, stranger
 
@@ -60,14 +60,19 @@ def test_the_owner_comes_in_while_a_stranger_tries_from_elsewhere(locked_app: st
         session.widget("button", "Lock")
 
 
-def put(address: str, session: Stranger, content: bytes, name: str = "a.zip") -> int:
-    """Send a file to a session as the page does, whoever asked for it; gives the status."""
+def put(address: str, session: Stranger, content: bytes, *, certificate: str = "") -> int:
+    """Send a file to a session as the page does, whoever asked for it; gives the status.
+
+    `certificate` is the file of one that is trusted.
+    """
+    verify = certificate or True
     with requests.Session() as client:
-        client.get(f"{address}/_stcore/health", timeout=30)
+        client.get(f"{address}/_stcore/health", verify=verify, timeout=30)
         token = client.cookies.get("_streamlit_xsrf", "")
         return client.put(
             f"{address}/_stcore/upload_file/{session.session_id}/{uuid.uuid4()}",
-            files={"file": (name, content, "application/zip")},
+            files={"file": ("a.zip", content, "application/zip")},
+            verify=verify,
             headers={"X-Xsrftoken": token or ""},
             timeout=60,
         ).status_code

@@ -17,7 +17,13 @@ NONE = Path("no secrets file")
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    for name in [*NAMES.values(), "CIR_DATA_DIR", "CIR_READ_ONLY", "CIR_IMAGE_ROOTS"]:
+    for name in [
+        *NAMES.values(),
+        "CIR_DATA_DIR",
+        "CIR_READ_ONLY",
+        "CIR_IMAGE_ROOTS",
+        "CIR_ADMIN_EMAILS",
+    ]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -152,3 +158,18 @@ def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch: pytest.Mon
     monkeypatch.setenv("CIR_READ_ONLY", "perhaps")
     with pytest.raises(UsageError, match="CIR_READ_ONLY"):
         load_settings(secrets_file=NONE)
+
+
+def test_admins_are_addresses_and_a_sign_in_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secrets.toml"
+    file.write_text('CIR_ADMIN_EMAILS = "Ada@example.org, b@c"\n[auth]\nclient_id = "x"\n')
+    asked = load_settings(secrets_file=file)
+    assert asked.admin_emails == ("ada@example.org", "b@c")
+    assert asked.sign_in
+    assert not load_settings(secrets_file=NONE).sign_in
+    for wrong in ("ada", "a@b c@d", "['a@b']", "@"):
+        monkeypatch.setenv("CIR_ADMIN_EMAILS", wrong)
+        with pytest.raises(UsageError, match="separated by commas"):
+            load_settings(secrets_file=NONE)

@@ -8,7 +8,7 @@ import pytest
 from streamlit import runtime
 
 from cir.indexing.uploads import MAX_BYTES
-from pages.parts.shell.uploads import SESSION_BYTES, SESSION_FILES, UploadBound, all_bytes
+from pages.parts.shell.server import SESSION_BYTES, SESSION_FILES, UploadBound, all_bytes
 
 TOTAL = 1000
 
@@ -27,7 +27,12 @@ def files(*sizes: int) -> dict[str, Any]:
 
 
 async def send(
-    bound: UploadBound, session: str, length: int | None, method: str = "PUT", path: str = ""
+    bound: UploadBound,
+    session: str,
+    length: int | None,
+    method: str = "PUT",
+    path: str = "",
+    more: tuple[tuple[bytes, bytes], ...] = (),
 ) -> int:
     """The status of one request; 204 is that of the app behind the bound."""
     answers: list[Any] = []
@@ -36,6 +41,7 @@ async def send(
         answers.append(message)
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
+    headers += more
     path = path or f"/base/_stcore/upload_file/{session}/some-file"
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     await bound(scope, None, answer)  # type: ignore[arg-type]
@@ -78,6 +84,8 @@ def test_a_file_has_a_length_and_other_requests_pass(held: dict[str, dict[str, A
     async def tries() -> None:
         bound = UploadBound(taking, TOTAL)
         assert await send(bound, "a", None) == 411
+        pieces = ((b"transfer-encoding", b"chunked"),)
+        assert await send(bound, "a", 1, more=pieces) == 411
         assert await send(bound, "a", 10**9, method="DELETE") == 204
         assert await send(bound, "a", 10**9, path="/_stcore/health") == 204
 

@@ -11,7 +11,7 @@ import cir.images
 import cir.indexing.uploads
 import eval.runs.reading
 import eval.sets.own
-from pages.parts.shell.uploads import megabytes
+from pages.parts.shell.server import megabytes
 from tests.places import REPOSITORY
 
 LIMITS = {

@@ -17,8 +17,8 @@ from cir.jobs.background import Job
 from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
 from pages.parts.indexes.encoders import state_of_encoder
+from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import people_errors, plain, settings
-from pages.parts.shell.uploads import megabytes
 
 FOLDER, IMAGES, ZIP = "A folder", "Images to upload", "A zip to upload"
 ROUND_KEY = "index forms round"

@@ -20,6 +20,7 @@ from pages.parts.metrics.delete import SET_KEY, offer_delete
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import KEY, is_running, watch
 from pages.parts.metrics.run import MEASURES_HELP
+from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import (
     INDEX_KEY,
     is_local,
@@ -29,7 +30,6 @@ from pages.parts.shell.session import (
     store,
     why_locked,
 )
-from pages.parts.shell.uploads import megabytes
 
 _SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
 _OWN = "own"  # the folder that a registered set names

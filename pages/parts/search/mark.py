@@ -10,8 +10,8 @@ from cir.store import Hit, MilvusIndex
 from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
 from pages.parts.search.query import Asked
 from pages.parts.shell.navigation import METRICS_FILE
+from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings
-from pages.parts.shell.uploads import megabytes
 
 _FIRST_NAME = "my-set"
 _MARKING = "mark_targets"

@@ -11,8 +11,8 @@ from cir.search.facets import suggested_conditions
 from cir.search.options import SearchOptions
 from cir.search.references import Reference, indexed_reference, uploaded_reference
 from cir.store import MilvusIndex
+from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import is_local, people_errors, plain, session_settings
-from pages.parts.shell.uploads import megabytes
 
 EXAMPLES = ("in red", "in navy blue", "striped", "for women")
 LIMITS = (12, 24, 48, 96)

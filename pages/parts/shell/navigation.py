@@ -36,15 +36,21 @@ STYLE = """<style>
 def run_app() -> None:
     """Run the app: what a main script calls, and all that it does."""
     st.set_page_config(page_title="Recompose", page_icon=":material/image_search:", layout="wide")
-    asked = navigation()
+    signed_out = st.user.get("is_logged_in") is False  # None where no sign-in is set up
+    asked = navigation(hidden=signed_out)
     st.html(STYLE)
+    if signed_out:
+        from pages.parts.shell.sign_in import ask_to_sign_in
+
+        ask_to_sign_in()
+        return
     st.session_state[STARTED_KEY] = True
     st.title(asked.title)
     _show(asked)
 
 
-def navigation() -> Any:
-    """The app's three pages; gives the one that is asked for.
+def navigation(*, hidden: bool = False) -> Any:
+    """The app's three pages; gives the one that is asked for. `hidden` leaves out the menu.
 
     Until this is called for the first time in a server, Streamlit takes a folder named pages for
     its older kind of app and shows each file of it in the menu: call it before anything slow.
@@ -54,7 +60,8 @@ def navigation() -> Any:
             st.Page(SEARCH_FILE, title="Search", icon=":material/search:", default=True),
             st.Page(INDEXES_FILE, title="Indexes", icon=":material/database:"),
             st.Page(METRICS_FILE, title="Metrics", icon=":material/monitoring:", url_path=METRICS),
-        ]
+        ],
+        position="hidden" if hidden else "sidebar",
     )
 
 
@@ -74,13 +81,19 @@ def _show(page: Any) -> None:
     """What stands around a page, and the page."""
     # Here: it takes a while, and the menu and the title are on screen before.
     from pages.parts.shell.session import offer_unlock, people_errors, pick_index
+    from pages.parts.shell.sign_in import offer_sign_out, require_known_sign_in
 
-    reachable = False
+    known, reachable = False, False
     with people_errors():
+        require_known_sign_in()
+        known = True
         pick_index()
         reachable = True
+    if not known:
+        return
     with people_errors():
         offer_unlock()
+        offer_sign_out()
     # The others could but say the same again; runs are there without Milvus.
     if reachable or page.url_path == METRICS:
         page.run()

@@ -36,10 +36,22 @@ def settings() -> Settings:
 
 
 def session_settings() -> Settings:
-    """The settings for this session: read-only until a set admin password has been given."""
+    """The settings for this session: read-only where managing is locked and nobody has unlocked it.
+
+    A set admin password locks it, and so do addresses of admins and a sign-in, for all others.
+    """
     now = settings()
-    locked = now.read_only or now.admin_password is not None
-    return replace(now, read_only=locked and not st.session_state.get(UNLOCKED_KEY, False))
+    signs_in = st.user.get("is_logged_in") is not None
+    locked = now.read_only or bool(now.admin_password or now.admin_emails or signs_in)
+    unlocked = st.session_state.get(UNLOCKED_KEY, False) or _is_admin(now)
+    return replace(now, read_only=locked and not unlocked)
+
+
+def _is_admin(now: Settings) -> bool:
+    """Whether this is an admin by an address that the provider has verified."""
+    if not st.user.get("is_logged_in") or st.user.get("email_verified") is not True:
+        return False
+    return str(st.user.get("email")).strip().lower() in now.admin_emails
 
 
 def may_change() -> bool:
@@ -55,8 +67,11 @@ def why_locked(doing: str, left: str) -> str:
 
 
 def is_local() -> bool:
-    """Whether the server listens on loopback alone."""
-    return st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
+    """Whether this person has the machine: the server listens on loopback alone, and no proxy there
+    names a client from elsewhere.
+    """
+    listens = st.get_option("server.address") in {"localhost", "127.0.0.1", "::1"}
+    return listens and st.context.ip_address is None
 
 
 def store() -> MilvusStore:
@@ -79,10 +94,11 @@ def offer_unlock() -> None:
     """In the sidebar: a place for the admin password, where there is one to give."""
     if settings().admin_password is None:
         return
+    unlocked = st.session_state.get(UNLOCKED_KEY, False)
+    if unlocked and st.sidebar.button("Lock", icon=":material/lock:"):
+        st.session_state[UNLOCKED_KEY] = False
+        st.rerun()
     if may_change():
-        if st.sidebar.button("Lock", icon=":material/lock:"):
-            st.session_state[UNLOCKED_KEY] = False
-            st.rerun()
         return
     with st.sidebar.expander("Manage", icon=":material/lock_open:"), st.form("unlock"):
         attempt = st.text_input("Admin password", type="password")

@@ -1,11 +1,14 @@
-"""Uploads: what the widgets may promise, and what the server holds of them at most.
+"""Streamlit's server as the app needs it: what uploads may bring, and an end in order.
 
 Streamlit keeps in memory what is sent to a session, whether or not a widget has asked for it, until
 the session ends: who sends files at will must meet a bound.
 """
 
 import re
+import signal
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 SESSION_BYTES = 2 * MAX_BYTES
 """Of one session: a zip, and the table or the reference image beside it."""
 SESSION_FILES = 2 * MAX_FILES
-_MEBIBYTE = 2**20
+MEBIBYTE = 2**20
 _ENDPOINT = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
 
 
@@ -29,7 +32,8 @@ def megabytes(limit: int) -> int:
 
     The server's own limit (`server.maxUploadSize`) counts what is sent around a file as well.
     """
-    return max(1, min(limit // _MEBIBYTE, st.get_option("server.maxUploadSize") - 1))
+    taken: int = st.get_option("server.maxUploadSize")
+    return max(1, min(limit // MEBIBYTE, taken - 1))
 
 
 def all_bytes() -> int:
@@ -37,7 +41,7 @@ def all_bytes() -> int:
 
     A gigabyte at most, however large the machine.
     """
-    return max(MAX_BYTES + _MEBIBYTE, min(2**30, usable_memory() // 4))
+    return max(MAX_BYTES + MEBIBYTE, min(2**30, usable_memory() // 4))
 
 
 class UploadBound:
@@ -73,7 +77,7 @@ class UploadBound:
         own = sizes.get(session, [])
         if len(own) >= SESSION_FILES:
             return 413
-        if sum(own) + self._underway[session] + length > SESSION_BYTES + _MEBIBYTE:
+        if sum(own) + self._underway[session] + length > SESSION_BYTES + MEBIBYTE:
             return 413
         held = sum(map(sum, sizes.values())) + self._underway.total()
         return 507 if held + length > self._total else 0
@@ -91,11 +95,25 @@ def _held() -> dict[str, list[int]]:
 
 
 def _length(scope: "Scope") -> int | None:
-    text = dict(scope["headers"]).get(b"content-length", b"")
-    return int(text) if text.isdigit() else None
+    """Bytes of the body; None where they come in pieces, whatever a length beside them says."""
+    headers = dict(scope["headers"])
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() and b"transfer-encoding" not in headers else None
 
 
 async def _answer(send: "Send", status: int) -> None:
     headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"Too much is held here already."})
+
+
+@asynccontextmanager
+async def ending_in_order(_app: Any) -> AsyncIterator[None]:
+    """The server's life: a signal that has ended it does not end the process as well.
+
+    uvicorn raises the signal anew when it is done, and SIGTERM would pass over what is registered
+    with `atexit`, which lets go of Milvus Lite.
+    """
+    yield
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
