@@ -131,7 +131,7 @@ class ImageCollection:
         starts = [f"{page * 16**8 // pages:08x}" for page in range(pages)]
         for low, high in pairwise([*starts, _AFTER_HEX]):
             rows = self.query(
-                filters.key_range(low, high), ["id", "vector"], MAX_LIMIT, level="Bounded"
+                filters.key_range(low, high), ["id", "vector"], MAX_LIMIT, strong=False
             )
             rows.sort(key=lambda row: str(row["id"]))
             vectors = np.array([row["vector"] for row in rows], np.float32).reshape(-1, dim)
