@@ -2,14 +2,15 @@
 
 Every step leaves the index in a state from which the same call goes on: rows are written in chunks,
 a row that is there with the same path, size and modified time is not made again, and the index
-counts as ready only when the walk has come to its end.
+counts as ready only when the walk has come to its end. An image is told of as done when its row is
+written, so that what a person last read of an ingest that was cut short is what the index holds.
 """
 
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -36,6 +37,8 @@ from cir.store.wire import check_rows
 
 PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256
+WRITE_SECONDS = 2.0
+"""Rows are written when so many have come together, or so long after the last writing."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,23 @@ class FolderUpdate:
         self.tell = tell
         self.on_failure = on_failure
         self.rows: list[Row] = []
+        self.last_write = time.monotonic()
 
     def bring_in(self) -> None:
-        """Add what is new, update what changed, leave the rest."""
+        """Add what is new, update what changed, leave the rest.
+
+        What is encoded is written also when this is stopped, by the listener or by Ctrl-C, and when
+        something fails: then that error is raised, whatever becomes of the writing.
+        """
+        try:
+            self._bring_in()
+        except BaseException:
+            with suppress(Exception):  # a second Ctrl-C ends this, too
+                self._write()
+            raise
+        self._write()
+
+    def _bring_in(self) -> None:
         cores = usable_cores()
         size = batch_of(self.encoder)
         waiting = max(cores, size)  # the next batch is read as one is encoded
@@ -126,7 +143,6 @@ class FolderUpdate:
         ):
             for batch in batched(loaded, size):
                 self._take(batch)
-        self._write()
 
     def remove_gone(self) -> None:
         """Remove the images whose file is no longer there."""
@@ -204,8 +220,12 @@ class FolderUpdate:
                 (touched if same else retagged).append(item.record)
         self.report.unchanged += self._rewrite(touched)
         self.report.updated += self._rewrite(retagged)
+        before = len(self.rows)
         self._encode(fresh)
-        self.tell.count(len(batch))
+        self.tell.count(len(batch) - (len(self.rows) - before))
+        waited = time.monotonic() - self.last_write
+        if len(self.rows) >= UPSERT_ROWS or waited >= WRITE_SECONDS:
+            self._write()
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
@@ -215,8 +235,6 @@ class FolderUpdate:
                 self.rows.append(row)
                 self.report.added += item.known is None
                 self.report.updated += item.known is not None
-        if len(self.rows) >= UPSERT_ROWS:
-            self._write()
 
     def _rewrite(self, records: Sequence[ImageRecord]) -> int:
         """Write changed facts of images beside the embeddings that are there; how many."""
@@ -236,8 +254,11 @@ class FolderUpdate:
         return True
 
     def _write(self) -> None:
+        """Write what is encoded, and tell of it as done."""
         self.index.upsert(self.rows)
-        self.rows = []
+        rows, self.rows = self.rows, []
+        self.last_write = time.monotonic()
+        self.tell.count(len(rows))
 
     def _fail(self, path: str, reason: str) -> None:
         failed = FailedImage(path, reason)

@@ -25,14 +25,19 @@ class CommandLine:
         paths = {"CIR_DATA_DIR": str(self.data_dir), "PYTHONPATH": str(REPOSITORY)}
         return kept | plain | paths | more
 
-    def start(self, *arguments: object, code: str = "", **more: str) -> "subprocess.Popen[str]":
-        """Start a command, or some code in its place, and do not wait."""
+    def start(
+        self, *arguments: object, code: str = "", terminal: int = subprocess.PIPE, **more: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command, or some code in its place, and do not wait.
+
+        Standard error may be a terminal, named by its descriptor.
+        """
         python = ["-c", code] if code else ["-m", self.module]
         return subprocess.Popen(
             [sys.executable, *python, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=terminal,
             text=True,
             encoding="utf-8",
             errors="surrogateescape",
