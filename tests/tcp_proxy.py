@@ -18,6 +18,11 @@ class TcpProxy:
         self.port = 0
         self.restore()
 
+    @property
+    def uri(self) -> str:
+        """The address of a Milvus behind it."""
+        return f"http://127.0.0.1:{self.port}"
+
     def cut(self) -> None:
         """End every connection; new ones are refused."""
         with self._lock:

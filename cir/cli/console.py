@@ -215,7 +215,13 @@ def progress_bar() -> Iterator[OnProgress]:
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
+        said = ""
+
         def show(progress: Progress) -> None:
+            nonlocal said
+            if progress.waiting != said and progress.waiting and not console.is_terminal:
+                typer.echo(f"Waiting for {progress.waiting} to answer.", err=True)
+            said = progress.waiting
             if progress.stage not in tasks:
                 tasks[progress.stage] = bars.add_task(progress.stage, total=None, figures="")
             bars.update(

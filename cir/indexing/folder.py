@@ -32,6 +32,7 @@ from cir.store import (
     MilvusStore,
     Row,
     image_id,
+    patient,
 )
 from cir.store.wire import check_rows
 
@@ -39,6 +40,8 @@ PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256
 WRITE_SECONDS = 2.0
 """Rows are written when so many have come together, or so long after the last writing."""
+PATIENCE_SECONDS = 90.0
+"""How long an ingest waits for a server that goes away; one that starts anew needs some 30."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ class FolderUpdate:
         try:
             self._bring_in()
         except BaseException:
-            with suppress(Exception):  # a second Ctrl-C ends this, too
+            # A server that is away has been waited for; a second Ctrl-C ends this, too.
+            with suppress(Exception), patient(0):
                 self._write()
             raise
         self._write()
@@ -324,13 +328,14 @@ def ingest(
         UsageError: the folder is missing or holds no image, the metadata cannot be joined, or the
             index was built from another folder. Nothing has been changed then.
         EncoderMismatchError: another encoder made the index.
-        StoreError: Milvus failed; the same call later continues.
+        StoreError: Milvus failed, or was away for longer than `PATIENCE_SECONDS`; the same call
+            later continues.
     """
     started = time.monotonic()
     folder = _checked_folder(folder)
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(None, on_progress)
-    with closing(Walk(folder, teller, only)) as walk:
+    with patient(PATIENCE_SECONDS, teller.wait), closing(Walk(folder, teller, only)) as walk:
         _require_images(folder, walk)
         path = find_table(folder, metadata)
         table = None if path is None else read_table(path, (each.path for each in walk.look()))
@@ -347,11 +352,11 @@ def ingest(
         )
         run = FolderUpdate(index, encoder, folder, walk, table, report, teller, on_failure)
         run.bring_in()
-    if prune:
-        run.remove_gone()
-    if table is not None:
-        report.unmatched_rows = table.unmatched_rows
-    index.update(state="ready", count=index.count())
+        if prune:
+            run.remove_gone()
+        if table is not None:
+            report.unmatched_rows = table.unmatched_rows
+        index.update(state="ready", count=index.count())
     report.seconds = time.monotonic() - started
     return report
 

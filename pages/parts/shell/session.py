@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,13 +11,15 @@ import streamlit as st
 
 from cir.access import Gate
 from cir.encoders.protocol import Encoder
-from cir.errors import RecomposeError, Words
+from cir.errors import RecomposeError, StoreAwayError, Words
 from cir.settings import Settings, load_settings
 from cir.store import IndexInfo, MilvusIndex, MilvusStore, gallery_store, index_store
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
 UNLOCKED_KEY = "unlocked"
+AWAY_SECONDS = 3.0
+_WAITING_ICON = ":material/hourglass_top:"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -129,11 +132,18 @@ def encoder_of(info: IndexInfo) -> Encoder:
 def people_errors(words: Words | None = None) -> Iterator[None]:
     """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser.
 
+    A server that is away is no error: the page says so and goes on by itself once it is back.
+
     Args:
         words: what the ways out of errors are called on the page.
     """
     try:
         yield
+    except StoreAwayError as error:
+        st.info(plain(f"{store().place} does not answer. Trying again."), icon=_WAITING_ICON)
+        if may_change():
+            st.caption(plain(str(error)))
+        _rerun_when_back(time.monotonic())
     except RecomposeError as error:
         st.error(plain(error.worded(words or {})), icon=":material/error:")
     except Exception as error:  # the boundary to the browser
@@ -145,6 +155,13 @@ def people_errors(words: Words | None = None) -> Iterator[None]:
             "details.",
             icon=":material/error:",
         )
+
+
+@st.fragment(run_every=AWAY_SECONDS)
+def _rerun_when_back(since: float) -> None:
+    first_run = time.monotonic() - since < AWAY_SECONDS / 2  # with the page, which has just asked
+    if not first_run and store().answers():
+        st.rerun()
 
 
 def plain(text: str) -> str:
