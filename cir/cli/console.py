@@ -196,7 +196,14 @@ def command(
 
 def print_document(document: Any) -> None:
     """Print a JSON document on standard output; call it outside of `command`."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+    try:
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # who reads has seen enough
+        typer.echo(f"Error: the document cannot be written ({error.strerror or error}).", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left to be tried again at the end
+        raise typer.Exit(FAILED) from error
 
 
 @contextmanager

@@ -40,6 +40,7 @@ PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256
 WRITE_SECONDS = 2.0
 """Rows are written when so many have come together, or so long after the last writing."""
+READ_TRIES = 3
 PATIENCE_SECONDS = 90.0
 """How long an ingest waits for a server that goes away; one that starts anew needs some 30."""
 
@@ -189,7 +190,7 @@ class FolderUpdate:
         """Read and decode one file; runs in a thread."""
         found, known = task.found, task.known
         try:
-            data = read_bytes(self.folder / found.path)
+            data, found = self._read(found)
             content = content_hash(data)
             record = ImageRecord(
                 id=image_id(found.path),
@@ -208,6 +209,20 @@ class FolderUpdate:
             return FailedImage(found.path, str(error))
         record = replace(record, width=picture.width, height=picture.height)
         return _Loaded(record, known, picture, thumbnail(picture.image))
+
+    def _read(self, found: FoundFile) -> tuple[bytes, FoundFile]:
+        """The file's content, and the file as it was when it had that content.
+
+        Raises:
+            ImageError: it cannot be read, or somebody is writing it.
+        """
+        path = self.folder / found.path
+        for _ in range(READ_TRIES):
+            data = read_bytes(path)
+            before, found = found, _stat(path, found)
+            if found == before:
+                return data, found
+        raise ImageError("the file changes while it is read; the next update reads it again")
 
     def _take(self, batch: Sequence[_Loaded | FailedImage]) -> None:
         """Count, encode and collect a batch; write when enough has come together."""
@@ -279,6 +294,15 @@ def _same(held: Metadata, now: Metadata) -> bool:
         return {column: (isinstance(value, bool), value) for column, value in metadata.items()}
 
     return kinds(held) == kinds(now)
+
+
+def _stat(path: Path, found: FoundFile) -> FoundFile:
+    """The file as it is now."""
+    try:
+        now = path.stat()
+    except OSError as error:
+        raise ImageError(f"the file cannot be read ({error.strerror or error})") from error
+    return replace(found, size=now.st_size, modified=now.st_mtime_ns)
 
 
 def _is_gone(path: Path) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from cir.errors import UsageError
 from cir.settings import load_settings
+from tests.small_disk import fill, small_disk
 
 FLAGS = {"uri": "http://flag:1", "token": "flag-token", "encoder": "flag-encoder"}
 NAMES = {"uri": "CIR_MILVUS_URI", "token": "CIR_MILVUS_TOKEN", "encoder": "CIR_ENCODER"}
@@ -152,3 +153,13 @@ def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch: pytest.Mon
     monkeypatch.setenv("CIR_READ_ONLY", "perhaps")
     with pytest.raises(UsageError, match="CIR_READ_ONLY"):
         load_settings(secrets_file=NONE)
+
+
+@pytest.mark.parametrize("files", [2, 10])
+def test_a_data_folder_on_a_full_disk_is_still_the_data_folder(
+    monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    with small_disk(1, files=files) as disk:
+        fill(disk)
+        monkeypatch.setenv("CIR_DATA_DIR", str(disk))
+        assert load_settings(secrets_file=NONE).data_dir == disk.resolve()
