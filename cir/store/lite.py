@@ -38,7 +38,9 @@ class LiteServer:
     def __init__(self, path: Path, locks: "Locks") -> None:
         self._locks = locks
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="cir-", dir=_socket_root()))
+            _sweep_temporary()
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_socket_root()))
+            self._owner = _own(self._folder)
         except OSError as error:
             locks.release()
             raise StoreError(_no_temporary(error)) from error
@@ -93,6 +95,7 @@ class LiteServer:
                 self._process.wait()
         self._locks.release()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._owner.close()
 
     def _start(self, path: Path) -> "subprocess.Popen[bytes]":
         library = library_folder()
@@ -247,6 +250,27 @@ def _socket_root() -> str | None:
     return None if len(tempfile.gettempdir()) < _MAX_TEMPORARY_PATH else "/tmp"
 
 
+def _own(folder: Path) -> IO[bytes]:
+    """What says, as long as it is open, that the owner of a temporary folder lives."""
+    import fcntl
+
+    owner = (folder / "new").open("ab")
+    fcntl.flock(owner, fcntl.LOCK_EX)
+    (folder / "new").rename(folder / _OWNER)  # from here on it is looked at
+    return owner
+
+
+def _sweep_temporary() -> None:
+    """Remove the temporary folders of processes that were killed."""
+    import fcntl
+
+    for marker in Path(_socket_root() or tempfile.gettempdir()).glob(f"{_PREFIX}*/{_OWNER}"):
+        with contextlib.suppress(OSError), marker.open("ab") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(marker.parent, ignore_errors=True)
+
+
+_PREFIX, _OWNER = "cir-", "owner"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
 _SQLITE = b"SQLite format 3\0"
 _META_TABLE = "collection_meta"

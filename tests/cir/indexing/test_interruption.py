@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -141,16 +142,24 @@ def test_a_kill_at_no_chosen_moment_loses_nothing_either(
     command_line: CommandLine, undisturbed: Album
 ) -> None:
     arguments = ("index", undisturbed.folder, "--name", "killed")
-    process = command_line.start(*arguments, code=SMALL_CHUNKS + "app()")
+    with tempfile.TemporaryDirectory(prefix="kill-") as temporary:  # short enough for sockets
+        kill_and_go_on(command_line, arguments, temporary)
+        assert list(Path(temporary).iterdir()) == []
+    store = MilvusStore(str(command_line.data_dir / "recompose.db"), data_dir=command_line.data_dir)
+    require_same_content(store.open("killed"), undisturbed.index)
+    store.close()
+
+
+def kill_and_go_on(
+    command_line: CommandLine, arguments: tuple[object, ...], temporary: str
+) -> None:
+    process = command_line.start(*arguments, code=SMALL_CHUNKS + "app()", TMPDIR=temporary)
     while process.poll() is None and not (command_line.data_dir / "thumbnails").exists():
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    report = command_line.document(*arguments)
+    report = command_line.document(*arguments, TMPDIR=temporary)
     assert report["added"] + report["unchanged"] == 18
-    store = MilvusStore(str(command_line.data_dir / "recompose.db"), data_dir=command_line.data_dir)
-    require_same_content(store.open("killed"), undisturbed.index)
-    store.close()
 
 
 def test_a_kill_while_the_index_is_being_made_leaves_its_name_free(
