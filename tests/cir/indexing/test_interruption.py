@@ -282,7 +282,7 @@ app()
 """
     screen, terminal = pty.openpty()
     arguments = ("index", many, "--name", "many")
-    process = command_line.start(*arguments, code=slowed, terminal=terminal, TERM="xterm")
+    process = command_line.start_on_terminal(terminal, *arguments, code=slowed)
     os.close(terminal)
     shown = ""
     try:

@@ -83,8 +83,8 @@ def require_undisturbed(store: MilvusStore, undisturbed: Album) -> None:
     (entry,) = store._registry._entries()
     assert entry.phase == "live"
     info, other = entry.info, undisturbed.index.info
-    now = {"collection": other.collection, "created": other.created, "updated": other.updated}
-    assert replace(info, **now, index_type=other.index_type) == other
+    same = replace(other, collection=info.collection, created=info.created, updated=info.updated)
+    assert info == replace(same, index_type=info.index_type)
     require_same_content(store.open("killed"), undisturbed.index)
     with store._connection.session() as client:
         assert set(client.list_collections()) == {"cir_indexes", info.collection}
