@@ -79,3 +79,7 @@ class StoreError(RecomposeError):
 
 class StoreBusyError(StoreError):
     """A local Milvus Lite file stays held by another process."""
+
+
+class StoreAwayError(StoreError):
+    """A Milvus server does not answer for now; the same call may succeed in a moment."""

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cir.words import duration
 
@@ -23,6 +23,7 @@ class Progress:
         failed: things that could not be dealt with.
         rate: things a second, 0 until it is known.
         remaining: seconds; None where rate or total is not known.
+        waiting: what it waits for before it goes on; empty while it goes on.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class Progress:
     failed: int = 0
     rate: float = 0.0
     remaining: float | None = None
+    waiting: str = ""
 
     @property
     def share(self) -> float:
@@ -51,12 +53,14 @@ class Progress:
         parts = [self.counts] if self.counts else []
         if self.growing:
             parts.append("still looking")
-        if self.rate:
+        if self.rate and not self.waiting:
             parts.append(f"{self.rate:.{0 if self.rate >= 10 else 1}f}/s")
-        if self.remaining:
+        if self.remaining and not self.waiting:
             parts.append(f"{duration(self.remaining)} left")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
+        if self.waiting:
+            parts.append(f"waiting for {self.waiting} to answer")
         return " · ".join(parts)
 
     def __str__(self) -> str:
@@ -97,6 +101,11 @@ class ProgressTeller:
             self._marks.popleft()
         if self._listener is not None:
             self._listener(self._progress(now))
+
+    def wait(self, waiting: str) -> None:
+        """Tell that the work waits, and what for."""
+        if self._listener is not None:
+            self._listener(replace(self._progress(time.monotonic()), waiting=waiting))
 
     def _progress(self, now: float) -> Progress:
         since, done_then = self._marks[0]

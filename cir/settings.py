@@ -1,5 +1,6 @@
 """Settings of one process: flags, the environment, `.streamlit/secrets.toml`, defaults."""
 
+import errno
 import os
 import re
 import tempfile
@@ -210,5 +211,6 @@ def _writable(path: Path) -> bool:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             return True
-    except OSError:
-        return False
+    except OSError as error:
+        # On a full disk there is still much to read, and a sentence for what is to be written.
+        return error.errno in {errno.ENOSPC, errno.EDQUOT} and path.is_dir()

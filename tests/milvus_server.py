@@ -29,8 +29,18 @@ _PORTS = (
 )
 # The port of health checks is picked by the package itself, from 9091 up.
 _COMMAND = """
-import sys
+import socket, sys
 from milvus import MilvusServer, MilvusServerConfig
+def free(config, port):  # also where one that was killed has just been
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind(("127.0.0.1", port))
+        one.listen()
+    except OSError:
+        return None
+    return one
+MilvusServerConfig.try_bind_port = free
 folder, authorize, *ports = sys.argv[1:]
 server = MilvusServer(MilvusServerConfig(data_dir=folder), wait_for_started=True)
 server.config.set("authorization_enabled", authorize == "yes")
@@ -42,12 +52,37 @@ server.server_proc.wait()
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class MilvusServer:
-    """A running server: its URI, and the token that it wants (None for none)."""
+    """A server: its URI, the token that it wants (None for none), its folder and ports."""
 
     uri: str
     token: str | None
+    _folder: Path
+    _ports: dict[str, int]
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, or start it again with what it held, and wait until it is ready."""
+        with (self._folder / "log").open("wb") as log:
+            authorize = "yes" if self.token else "no"
+            pairs = [f"{name}={port}" for name, port in self._ports.items()]
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _COMMAND, str(self._folder), authorize, *pairs],
+                env={**os.environ, "ETCD_CONFIG_PATH": str(self._folder / "etcd.yaml")},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _await_ready(self._process, self._folder)
+
+    def kill(self) -> None:
+        """End it without warning."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 @contextlib.contextmanager
@@ -63,41 +98,28 @@ def milvus_server(*, authorize: bool = False) -> Iterator[MilvusServer]:
             pytest.fail("the PyPI package milvus is not installed, and CI runs every test")
         pytest.skip("the PyPI package milvus is not installed")
     with tempfile.TemporaryDirectory(prefix="milvus-test-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        port, process = _start(folder, authorize)
+        server = _prepared(Path(name), authorize)
         try:
-            _await_ready(process, folder)
-            token = "root:Milvus" if authorize else None
-            yield MilvusServer(f"http://127.0.0.1:{port}", token)
+            server.start()
+            yield server
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            server.kill()
 
 
-def _start(folder: Path, authorize: bool) -> tuple[int, "subprocess.Popen[bytes]"]:
+def _prepared(folder: Path, authorize: bool) -> MilvusServer:
     ports = _free_ports(len(_PORTS) + 2)
     client, peer = ports.pop(), ports.pop()
-    etcd = folder / "etcd.yaml"
     # The embedded etcd takes its ports from nowhere else.
-    etcd.write_text(
+    (folder / "etcd.yaml").write_text(
         f"listen-client-urls: http://127.0.0.1:{client}\n"
         f"advertise-client-urls: http://127.0.0.1:{client}\n"
         f"listen-peer-urls: http://127.0.0.1:{peer}\n"
         f"initial-advertise-peer-urls: http://127.0.0.1:{peer}\n"
         f"initial-cluster: default=http://127.0.0.1:{peer}\n"
     )
-    pairs = [f"{name}={port}" for name, port in zip(_PORTS, ports, strict=True)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, str(folder), "yes" if authorize else "no", *pairs],
-            env={**os.environ, "ETCD_CONFIG_PATH": str(etcd)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    return ports[0], process
+    token = "root:Milvus" if authorize else None
+    named = dict(zip(_PORTS, ports, strict=True))
+    return MilvusServer(f"http://127.0.0.1:{ports[0]}", token, folder, named)
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", folder: Path) -> None:

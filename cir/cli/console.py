@@ -4,7 +4,9 @@ import inspect
 import io
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -170,11 +172,12 @@ def command(
 
     With `as_json`, whatever the work or a library under it prints goes to standard error, at the
     level of the file descriptor too, so that standard output holds the document alone. An error is
-    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with;
-    `words` say how the ways out of an error are spelt here.
+    a document then as well: `{"error": "..."}`. `interrupted` is what Ctrl-C is answered with, and
+    SIGTERM, with which services and containers are ended; `words` say how the ways out of an error
+    are spelt here.
     """
     try:
-        with _quiet_output(as_json):
+        with _quiet_output(as_json), _terminable():
             yield
     except RecomposeError as error:
         code = WRONG_USE if isinstance(error, UsageError) else FAILED
@@ -194,7 +197,14 @@ def command(
 
 def print_document(document: Any) -> None:
     """Print a JSON document on standard output; call it outside of `command`."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+    try:
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # who reads has seen enough
+        typer.echo(f"Error: the document cannot be written ({error.strerror or error}).", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left to be tried again at the end
+        raise typer.Exit(FAILED) from error
 
 
 @contextmanager
@@ -213,7 +223,13 @@ def progress_bar() -> Iterator[OnProgress]:
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
+        said = ""
+
         def show(progress: Progress) -> None:
+            nonlocal said
+            if progress.waiting != said and progress.waiting and not console.is_terminal:
+                typer.echo(f"Waiting for {progress.waiting} to answer.", err=True)
+            said = progress.waiting
             if progress.stage not in tasks:
                 tasks[progress.stage] = bars.add_task(progress.stage, total=None, figures="")
             bars.update(
@@ -238,6 +254,20 @@ def _fail(message: str, as_json: bool, code: int) -> None:
     if as_json:
         print_document({"error": message})
     raise typer.Exit(code)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within, SIGTERM ends the work as Ctrl-C does: what is under way is put in order first."""
+    before = signal.getsignal(signal.SIGTERM)
+    ours = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 Every step leaves the index in a state from which the same call goes on: rows are written in chunks,
 a row that is there with the same path, size and modified time is not made again, and the index
-counts as ready only when the walk has come to its end.
+counts as ready only when the walk has come to its end. An image is told of as done when its row is
+written, so that what a person last read of an ingest that was cut short is what the index holds.
 """
 
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -40,12 +41,18 @@ from cir.store import (
     MilvusStore,
     Row,
     image_id,
+    patient,
 )
 from cir.store.exactness import EXACT_IMAGES, index_type_for
 from cir.store.wire import check_rows
 
 PLAN_FILES = 512  # compared with the index in one request
 UPSERT_ROWS = 256
+WRITE_SECONDS = 2.0
+"""Rows are written when so many have come together, or so long after the last writing."""
+READ_TRIES = 3
+PATIENCE_SECONDS = 90.0
+"""How long an ingest waits for a server that goes away; one that starts anew needs some 30."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +133,24 @@ class FolderUpdate:
         self.on_failure = on_failure
         self.roots = roots
         self.rows: list[Row] = []
+        self.last_write = time.monotonic()
 
     def bring_in(self) -> None:
-        """Add what is new, update what changed, leave the rest."""
+        """Add what is new, update what changed, leave the rest.
+
+        What is encoded is written also when this is stopped, by the listener or by Ctrl-C, and when
+        something fails: then that error is raised, whatever becomes of the writing.
+        """
+        try:
+            self._bring_in()
+        except BaseException:
+            # A server that is away has been waited for; a second Ctrl-C ends this, too.
+            with suppress(Exception), patient(0):
+                self._write()
+            raise
+        self._write()
+
+    def _bring_in(self) -> None:
         cores = usable_cores()
         size = batch_of(self.encoder)
         waiting = max(cores, size)  # the next batch is read as one is encoded
@@ -138,7 +160,6 @@ class FolderUpdate:
         ):
             for batch in batched(loaded, size):
                 self._take(batch)
-        self._write()
 
     def remove_gone(self) -> None:
         """Remove the images whose file is no longer there."""
@@ -181,7 +202,7 @@ class FolderUpdate:
         """Read and decode one file; runs in a thread."""
         found, known = task.found, task.known
         try:
-            data = read_bytes(self.folder / found.path, self.roots)
+            data, found = self._read(found)
             content = content_hash(data)
             record = ImageRecord(
                 id=image_id(found.path),
@@ -201,6 +222,20 @@ class FolderUpdate:
         record = replace(record, width=picture.width, height=picture.height)
         return _Loaded(record, known, picture, thumbnail(picture.image))
 
+    def _read(self, found: FoundFile) -> tuple[bytes, FoundFile]:
+        """The file's content, and the file as it was when it had that content.
+
+        Raises:
+            ImageError: it cannot be read, or somebody is writing it.
+        """
+        path = self.folder / found.path
+        for _ in range(READ_TRIES):
+            data = read_bytes(path, self.roots)
+            before, found = found, _stat(path, found)
+            if found == before:
+                return data, found
+        raise ImageError("the file changes while it is read; the next update reads it again")
+
     def _take(self, batch: Sequence[_Loaded | FailedImage]) -> None:
         """Count, encode and collect a batch; write when enough has come together."""
         fresh: list[_Loaded] = []
@@ -216,8 +251,12 @@ class FolderUpdate:
                 (touched if same else retagged).append(item.record)
         self.report.unchanged += self._rewrite(touched)
         self.report.updated += self._rewrite(retagged)
+        before = len(self.rows)
         self._encode(fresh)
-        self.tell.count(len(batch))
+        self.tell.count(len(batch) - (len(self.rows) - before))
+        waited = time.monotonic() - self.last_write
+        if len(self.rows) >= UPSERT_ROWS or waited >= WRITE_SECONDS:
+            self._write()
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
@@ -227,8 +266,6 @@ class FolderUpdate:
                 self.rows.append(row)
                 self.report.added += item.known is None
                 self.report.updated += item.known is not None
-        if len(self.rows) >= UPSERT_ROWS:
-            self._write()
 
     def _rewrite(self, records: Sequence[ImageRecord]) -> int:
         """Write changed facts of images beside the embeddings that are there; how many."""
@@ -248,8 +285,11 @@ class FolderUpdate:
         return True
 
     def _write(self) -> None:
+        """Write what is encoded, and tell of it as done."""
         self.index.upsert(self.rows)
-        self.rows = []
+        rows, self.rows = self.rows, []
+        self.last_write = time.monotonic()
+        self.tell.count(len(rows))
 
     def _fail(self, path: str, reason: str) -> None:
         failed = FailedImage(path, reason)
@@ -266,6 +306,15 @@ def _same(held: Metadata, now: Metadata) -> bool:
         return {column: (isinstance(value, bool), value) for column, value in metadata.items()}
 
     return kinds(held) == kinds(now)
+
+
+def _stat(path: Path, found: FoundFile) -> FoundFile:
+    """The file as it is now."""
+    try:
+        now = path.stat()
+    except OSError as error:
+        raise ImageError(f"the file cannot be read ({error.strerror or error})") from error
+    return replace(found, size=now.st_size, modified=now.st_mtime_ns)
 
 
 def _is_gone(path: Path) -> bool:
@@ -311,13 +360,15 @@ def ingest(
         UsageError: the folder is missing or holds no image, the metadata cannot be joined, or the
             index was built from another folder. Nothing has been changed then.
         EncoderMismatchError: another encoder made the index.
-        StoreError: Milvus failed; the same call later continues.
+        StoreError: Milvus failed, or was away for longer than `PATIENCE_SECONDS`; the same call
+            later continues.
     """
     started = time.monotonic()
     folder = _checked_folder(folder)
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(None, on_progress)
-    with closing(Walk(folder, teller, only, roots)) as walk:
+    waiting = patient(PATIENCE_SECONDS, teller.wait)
+    with waiting, closing(Walk(folder, teller, only, roots)) as walk:
         _require_images(folder, walk)
         path = find_table(folder, metadata)
         if path is not None and metadata is None and leads_out(path, roots):
@@ -336,12 +387,12 @@ def ingest(
         )
         run = FolderUpdate(index, encoder, folder, walk, table, report, teller, on_failure, roots)
         run.bring_in()
-    if prune:
-        run.remove_gone()
-    if table is not None:
-        report.unmatched_rows = table.unmatched_rows
-    index.update(state="ready", count=index.count())
-    index.settle()
+        if prune:
+            run.remove_gone()
+        if table is not None:
+            report.unmatched_rows = table.unmatched_rows
+        index.update(state="ready", count=index.count())
+        index.settle()
     report.seconds = time.monotonic() - started
     return report
 

@@ -4,6 +4,7 @@ Jobs belong to the process, not to a browser session: a page that is left, run a
 second tab finds the same job.
 """
 
+import errno
 import logging
 import threading
 import time
@@ -132,9 +133,11 @@ def _run(job: Job, work: Callable[[Job], Any]) -> None:
         state = "cancelled"
     except RecomposeError as error:
         job.error, job.cause = str(error), error
-    except Exception:  # the boundary of a thread: nobody else would hear of it
+    except Exception as error:  # the boundary of a thread: nobody else would hear of it
         log.exception("the job %r failed", job.title)
         job.error = "Something went wrong that Recompose did not foresee; the server's log tells."
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            job.error = "The server's disk is full. Make room, then try again."
     finally:
         job.ended = time.time()
         job.state = state  # last: who sees the end sees all of it

@@ -19,6 +19,7 @@ from cir.store.records import (
 )
 
 if TYPE_CHECKING:
+    from cir.store.connection import patient
     from cir.store.index import MilvusIndex
     from cir.store.store import MilvusStore, gallery_store, index_store
 
@@ -36,6 +37,7 @@ __all__ = [
     "gallery_store",
     "image_id",
     "index_store",
+    "patient",
 ]
 
 
@@ -47,5 +49,6 @@ __getattr__ = late_names(
         "MilvusStore": "cir.store.store",
         "gallery_store": "cir.store.store",
         "index_store": "cir.store.store",
+        "patient": "cir.store.connection",
     },
 )

@@ -1,15 +1,19 @@
 """Connections to Milvus, and the sentences that stand in for its errors."""
 
 import contextlib
+import functools
 import logging
 import re
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from cir.errors import StoreError, UsageError
+from cir.errors import StoreAwayError, StoreError, UsageError
 from cir.store.consistency import Consistency, consistency_of
 
 CONNECT_SECONDS = 8.0
@@ -17,22 +21,68 @@ CONNECT_SECONDS = 8.0
 WORK_SECONDS = 120.0
 """Limit of a call that moves or compares many rows."""
 
+PATIENCE_SECONDS = 5.0
+"""How long a call waits for a server that has gone away, where `patient` says nothing else."""
+
 _SCHEMES = ("http", "https", "tcp", "unix")
 _COLLECTION_GONE = 100
-_PROBLEMS = {
-    ("auth check failure", "unauthenticated", "permission_denied", "permission deny"): (
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What signs in an error's text or its cause's mean; `passes`: it may be over in a moment."""
+
+    sentence: str
+    signs: tuple[str, ...]
+    passes: bool = False
+
+
+_NOT_LOADED = ("not loaded", "notloaded", "no index found")
+_PROBLEMS = (  # the surest first
+    _Problem(
         "refused the token. Set CIR_MILVUS_TOKEN to an API key or to user:password of an account "
-        "that may read and write there."
+        "that may read and write there.",
+        ("auth check failure", "unauthenticated", "permission_denied", "permission deny"),
     ),
-    ("unimplemented", "failed parsing http"): (
-        "does not answer as Milvus does. Check CIR_MILVUS_URI."
+    _Problem(
+        "does not answer as Milvus does. Check CIR_MILVUS_URI.",
+        ("unimplemented", "failed parsing http"),
     ),
-    ("not loaded", "notloaded", "no index found"): "had unloaded the index. Try again.",
-    ("deadline",): "did not answer in time. Try again, or look at the server's load.",
-    ("unavailable",): "cannot be reached. Check CIR_MILVUS_URI, and that the server runs.",
-    ("timeout",): "did not answer in time. Try again, or look at the server's load.",
-}
-"""Signs in an error's text or in its cause's, and what they mean, the surest first."""
+    _Problem("had unloaded the index. Try again.", _NOT_LOADED, True),
+    _Problem(
+        "did not answer in time. Try again, or look at the server's load.", ("deadline",), True
+    ),
+    _Problem(
+        "cannot be reached. Check CIR_MILVUS_URI, and that the server runs.",
+        ("unavailable",),
+        True,
+    ),
+    _Problem(
+        "did not answer in time. Try again, or look at the server's load.", ("timeout",), True
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Patience:
+    seconds: float
+    on_wait: Callable[[str], None] | None = None
+
+
+_patience: ContextVar[_Patience | None] = ContextVar("patience", default=None)
+
+
+@contextlib.contextmanager
+def patient(seconds: float, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Within, calls of this thread wait `seconds` for a server that goes away, then go on.
+
+    `on_wait` hears twice a second what is waited for; what it raises ends the waiting.
+    """
+    token = _patience.set(_Patience(seconds, on_wait))
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 class Connection(ABC):
@@ -83,14 +133,13 @@ class Connection(ABC):
 
     @contextlib.contextmanager
     def _translated(self, index_name: str = "") -> Iterator[None]:
-        import grpc
-        from pymilvus.exceptions import MilvusException
-
         try:
             yield
-        except (MilvusException, grpc.RpcError, grpc.FutureTimeoutError) as error:
+        except milvus_errors() as error:
             self.ready.clear()  # whatever happened, look again what is loaded
-            raise StoreError(self._sentence(error, index_name)) from error
+            problem = self._problem(error)
+            kind = StoreAwayError if problem and problem.passes and not self._lost() else StoreError
+            raise kind(self._sentence(error, index_name)) from error
 
     def _sentence(self, error: BaseException, index_name: str) -> str:
         text = self._without_secrets(str(getattr(error, "message", "") or error)).strip()
@@ -101,12 +150,15 @@ class Connection(ABC):
             )
         if self._lost():
             return f"{self.place} stopped in the middle of a request. Try again."
-        # Behind "cannot connect" the cause tells a refused token from a silent server.
-        every = f"{text} {error.__cause__ or ''}".lower()
-        for signs, problem in _PROBLEMS.items():
-            if any(sign in every for sign in signs):
-                return f"{self.place} {problem}"
+        problem = self._problem(error)
+        if problem is not None:
+            return f"{self.place} {problem.sentence}"
         return f"{self.place} refused the request: {(text.splitlines() or ['no reason'])[0][:300]}"
+
+    def _problem(self, error: BaseException) -> _Problem | None:
+        # Behind "cannot connect" the cause tells a refused token from a silent server.
+        text = f"{getattr(error, 'message', '') or error} {error.__cause__ or ''}".lower()
+        return next((each for each in _PROBLEMS if any(sign in text for sign in each.signs)), None)
 
     def _without_secrets(self, text: str) -> str:
         return text
@@ -149,15 +201,71 @@ class ServerConnection(Connection):
                 client_class = milvus_client_class()
                 with self._translated():
                     self._opened = client_class(
-                        uri=self._uri, token=self._token, timeout=CONNECT_SECONDS
+                        uri=self._uri,
+                        token=self._token,
+                        timeout=CONNECT_SECONDS,
+                        # Else a new channel waits with those that failed, up to two minutes.
+                        grpc_options={"grpc.use_local_subchannel_pool": 1},
                     )
             client = self._opened
-        yield client
+        yield _PatientClient(client, self)
 
     def _without_secrets(self, text: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):  # the longer hold the shorter
             text = text.replace(secret, "***")
         return text
+
+
+class _PatientClient:
+    """A client whose calls, where repeating does no harm, wait for a server that has gone away.
+
+    A server that has never answered is not waited for: its address may be wrong.
+    """
+
+    _READS = frozenset({"describe_collection", "has_collection", "list_indexes", "query", "search"})
+    _REPEATABLE = _READS | {"delete", "load_collection", "upsert"}
+    _FIRST_WAIT, _LONGEST_WAIT, _TELL_SECONDS = 0.1, 3.0, 0.5
+
+    def __init__(self, client: Any, connection: ServerConnection) -> None:
+        self._client = client
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        return functools.partial(self._repeated, call) if name in self._REPEATABLE else call
+
+    def _repeated(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        patience = _patience.get() or _Patience(PATIENCE_SECONDS)
+        wait, deadline = self._FIRST_WAIT, 0.0
+        while True:
+            try:
+                return call(*arguments, **options)
+            except milvus_errors() as error:
+                problem = self._connection._problem(error)
+                deadline = deadline or time.monotonic() + patience.seconds
+                left = deadline - time.monotonic()
+                if not (problem and problem.passes) or left <= 0:
+                    raise
+            self._sleep(min(wait, left), patience.on_wait)
+            if problem.signs == _NOT_LOADED:  # so says one that has just started
+                with contextlib.suppress(*milvus_errors()):
+                    self._client.load_collection(arguments[0], timeout=WORK_SECONDS)
+            wait = min(2 * wait, self._LONGEST_WAIT)
+
+    def _sleep(self, seconds: float, on_wait: Callable[[str], None] | None) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if on_wait is not None:
+                on_wait(self._connection.place)
+            time.sleep(min(left, self._TELL_SECONDS))
+
+
+def milvus_errors() -> tuple[type[Exception], ...]:
+    """What a call of pymilvus raises where Milvus fails."""
+    import grpc
+    from pymilvus.exceptions import MilvusException
+
+    return MilvusException, grpc.RpcError, grpc.FutureTimeoutError
 
 
 def milvus_client_class() -> Any:

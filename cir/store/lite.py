@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import errno
+import functools
 import importlib.util
 import os
 import re
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,13 +38,21 @@ class LiteServer:
 
     def __init__(self, path: Path, locks: "Locks") -> None:
         self._locks = locks
-        self._folder = Path(tempfile.mkdtemp(prefix="cir-", dir=_socket_root()))
+        try:
+            _sweep_temporary()
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_socket_root()))
+            self._owner = _own(self._folder)
+        except OSError as error:
+            locks.release()
+            raise StoreError(_no_temporary(error)) from error
         self._log = self._folder / "log"
         try:
             self._process = self._start(path)
             self.client = self._connect(path)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, OSError):
+                raise StoreError(_no_temporary(error)) from error
             raise
 
     client: Any = None
@@ -52,6 +61,26 @@ class LiteServer:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def mark(self) -> int:
+        """The place that the log has come to."""
+        with contextlib.suppress(OSError):
+            return self._log.stat().st_size
+        return 0
+
+    def found_disk_full(self, since: int) -> bool:
+        """Whether the server logged, since a mark, that the disk is full."""
+        if self.mark() == since:
+            return False
+        with self._log.open("rb") as log:
+            log.seek(since)
+            return _DISK_FULL in log.read()
+
+    def kill(self) -> None:
+        """End the server at once; the next session starts another."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def stop(self) -> None:
         """End the server, then give up the file, in this order."""
@@ -67,6 +96,7 @@ class LiteServer:
                 self._process.wait()
         self._locks.release()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._owner.close()
 
     def _start(self, path: Path) -> "subprocess.Popen[bytes]":
         library = library_folder()
@@ -111,6 +141,8 @@ class LiteServer:
                         uri=f"unix:{self._folder}/s", timeout=CONNECT_SECONDS, dedicated=True
                     )
             time.sleep(0.005)
+        if self.found_disk_full(0):
+            raise StoreError(_disk_full(path))
         raise StoreError(
             f"Milvus Lite cannot open {path}: {self._last_line()} "
             "If the file is damaged, restore a copy or move it away and index again."
@@ -204,6 +236,20 @@ def no_access(path: Path, error: OSError) -> str:
     )
 
 
+def _disk_full(path: Path) -> str:
+    return (
+        f"The disk that holds {path} is full; what was to be written is not kept. "
+        "Make room, then try again."
+    )
+
+
+def _no_temporary(error: OSError) -> str:
+    return (
+        f"Milvus Lite needs the temporary folder {tempfile.gettempdir()}, which cannot be written "
+        f"({error.strerror or error}). Make room there, or set TMPDIR to another folder."
+    )
+
+
 def library_folder() -> Path:
     """Folder of milvus-lite's server binary; the package itself is never imported."""
     spec = importlib.util.find_spec("milvus_lite")
@@ -222,6 +268,27 @@ def _socket_root() -> str | None:
     return None if len(tempfile.gettempdir()) < _MAX_TEMPORARY_PATH else "/tmp"
 
 
+def _own(folder: Path) -> IO[bytes]:
+    """What says, as long as it is open, that the owner of a temporary folder lives."""
+    import fcntl
+
+    owner = (folder / "new").open("ab")
+    fcntl.flock(owner, fcntl.LOCK_EX)
+    (folder / "new").rename(folder / _OWNER)  # from here on it is looked at
+    return owner
+
+
+def _sweep_temporary() -> None:
+    """Remove the temporary folders of processes that were killed."""
+    import fcntl
+
+    for marker in Path(_socket_root() or tempfile.gettempdir()).glob(f"{_PREFIX}*/{_OWNER}"):
+        with contextlib.suppress(OSError), marker.open("ab") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(marker.parent, ignore_errors=True)
+
+
+_PREFIX, _OWNER = "cir-", "owner"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
 _SQLITE = b"SQLite format 3\0"
 _META_TABLE = "collection_meta"
@@ -229,6 +296,8 @@ _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _LOADS = 200
 _MOST_SECONDS = 3_600.0
+_DISK_FULL = b"disk is full"
+_ROOM_BYTES = 2**19
 
 
 class LiteConnection(Connection):
@@ -267,7 +336,7 @@ class LiteConnection(Connection):
         file = _shared(self.path)
         client = file.acquire(self._wait_seconds)
         try:
-            yield client
+            yield _WritingClient(client, file)
         finally:
             file.leave(self._idle_seconds)
 
@@ -281,6 +350,47 @@ class LiteConnection(Connection):
 
     def _lost(self) -> bool:
         return not _shared(self.path).alive
+
+
+class _WritingClient:
+    """A client whose writes fail on a full disk.
+
+    Milvus Lite acknowledges what it could not write, and keeps it in memory until it ends: the next
+    update would take it for done. So its server ends at once, and what it has not written with it.
+    """
+
+    _ADDS = frozenset({"create_collection", "create_index", "upsert"})
+    _WRITES = _ADDS | {"delete", "drop_collection", "drop_index"}
+
+    def __init__(self, client: Any, file: "_LiteFile") -> None:
+        self._client = client
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        return functools.partial(self._write, name, call) if name in self._WRITES else call
+
+    def _write(self, name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if name in self._ADDS and self._room() < _ROOM_BYTES:
+            raise StoreError(_disk_full(self._file.path))
+        server = self._file.server
+        since = server.mark() if server is not None else 0
+        try:
+            result = call(*args, **options)
+        except Exception as error:
+            self._check(server, since, error)
+            raise
+        self._check(server, since, None)
+        return result
+
+    def _check(self, server: LiteServer | None, since: int, error: Exception | None) -> None:
+        # The log may be on the same disk, and lack the line for which there was no room.
+        if server is not None and (server.found_disk_full(since) or self._room() < _ROOM_BYTES):
+            server.kill()
+            raise StoreError(_disk_full(self._file.path)) from error
+
+    def _room(self) -> int:
+        return shutil.disk_usage(self._file.path.parent).free
 
 
 class _LiteFile:
@@ -300,6 +410,10 @@ class _LiteFile:
         self._load_seconds = 0.0
         self._reaper: threading.Thread | None = None
         self._server: LiteServer | None = None
+
+    @property
+    def server(self) -> LiteServer | None:
+        return self._server
 
     @property
     def alive(self) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cir.access import refuse_change
-from cir.errors import UsageError
+from cir.errors import StoreAwayError, StoreError, UsageError
 from cir.settings import Settings
 from cir.store.collection import ImageCollection
-from cir.store.connection import Connection, ServerConnection, is_server_uri
+from cir.store.connection import Connection, ServerConnection, is_server_uri, patient
 from cir.store.exactness import index_type_for
 from cir.store.index import MilvusIndex
 from cir.store.lite import LiteConnection
@@ -169,6 +169,17 @@ class MilvusStore:
             return
         with self._thumbnails().released(images, None):
             self._registry.remove(info)
+
+    def answers(self) -> bool:
+        """Whether Milvus answers, or refuses, at once: False for a server that has gone away."""
+        try:
+            with patient(0):
+                self._registry.infos("index")
+        except StoreAwayError:
+            return False
+        except StoreError:
+            pass  # whoever asks for more hears of it
+        return True
 
     def close(self) -> None:
         """Let go of the Milvus; a later call opens it again."""

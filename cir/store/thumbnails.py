@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -128,11 +127,17 @@ class FileThumbnails(Thumbnails):
 
     def _write(self, content_hash: str, jpeg: bytes) -> None:
         path = self._path(content_hash)
+        # A reader sees the whole file or none. What a process that is killed leaves behind has this
+        # name again when the image is.
+        partial = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(jpeg)
-            Path(file.name).replace(path)  # a reader sees the whole file or none
+            try:
+                partial.write_bytes(jpeg)
+                partial.replace(path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
         except OSError as error:
             raise StoreError(
                 f"The thumbnail {path} cannot be written ({error.strerror or error}). "

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from cir.images import open_image
+from cir.indexing.folder import PATIENCE_SECONDS
 from cir.parallel import batched
 from cir.progress import OnProgress, ProgressTeller
 from cir.search import USUAL, Mode, Query, SearchOptions, search_batch
-from cir.store import Hit, image_id
+from cir.store import Hit, image_id, patient
 from eval.evaluation.gallery import Gallery
 from eval.measures import DEPTH, first_target_rank
 from eval.runs.writing import RunWriter
@@ -111,20 +112,23 @@ def evaluate(
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
     teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
-    for ranking in rank(askable, gallery, modes, watch, depth, options):
-        query, mode = ranking.query, ranking.mode
-        found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
-        kept = [
-            (hit.path, hit.score)
-            for hit in ranking.hits
-            if keep_reference or hit.path != query.reference
-        ][:depth]
-        first = first_target_rank((path for path, _ in kept), query.first_targets)
-        writer.add_ranking(query.id, mode, kept, first)
-        if query.candidates:
-            found[mode].among[query.id] = [same.get(hit.path, hit.path) for hit in ranking.among]
-            writer.add_candidates(query.id, mode, ((h.path, h.score) for h in ranking.among))
-        teller.count(int(mode == modes[0]))
+    with patient(PATIENCE_SECONDS, teller.wait):
+        for ranking in rank(askable, gallery, modes, watch, depth, options):
+            query, mode = ranking.query, ranking.mode
+            found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
+            kept = [
+                (hit.path, hit.score)
+                for hit in ranking.hits
+                if keep_reference or hit.path != query.reference
+            ][:depth]
+            first = first_target_rank((path for path, _ in kept), query.first_targets)
+            writer.add_ranking(query.id, mode, kept, first)
+            if query.candidates:
+                found[mode].among[query.id] = [
+                    same.get(hit.path, hit.path) for hit in ranking.among
+                ]
+                writer.add_candidates(query.id, mode, ((h.path, h.score) for h in ranking.among))
+            teller.count(int(mode == modes[0]))
     return found
 
 

@@ -162,8 +162,11 @@ def write_submission(run: Run, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
             partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(content, encoding="utf-8")
-            partial.rename(path)
+            try:
+                partial.write_text(content, encoding="utf-8")
+                partial.rename(path)
+            finally:
+                partial.unlink(missing_ok=True)
     except OSError as error:
         raise RecomposeError(
             f"The submission could not be written to {folder} ({error.strerror or error})."

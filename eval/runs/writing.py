@@ -23,7 +23,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -158,14 +158,16 @@ class RunWriter:
             mode: one of the writer's modes.
             ranked: path and score of each image, best first.
             first_target: rank of the first target, from 1, or None.
+
+        Raises:
+            RecomposeError: the disk refuses.
         """
         self._ranks[query_id][mode] = first_target
-        self._files[mode].writelines(trec_lines(query_id, ranked, tag=mode))
+        self._write_ranking(mode, query_id, ranked)
 
     def add_candidates(self, query_id: str, mode: str, ranked: Iterable[tuple[str, float]]) -> None:
         """Write the ranking of a query's candidates: path and score of each, best first."""
-        name = f"{mode}.{SUBSET}"
-        self._files[name].writelines(trec_lines(query_id, ranked, tag=name))
+        self._write_ranking(f"{mode}.{SUBSET}", query_id, ranked)
 
     def add_values(self, mode: str, values: Mapping[str, Sequence[float]]) -> None:
         """Add columns to the table: by the measure's name a value for each query, in order."""
@@ -190,10 +192,20 @@ class RunWriter:
                 self.folder.rmdir()
             self._partial.rename(self.folder)
         except OSError as error:
-            raise RecomposeError(
-                f"The run could not be written to {self.folder} ({error.strerror or error})."
-            ) from error
+            raise self._refused(error) from error
         return self.folder
+
+    def _write_ranking(self, name: str, query_id: str, ranked: Iterable[tuple[str, float]]) -> None:
+        lines = list(trec_lines(query_id, ranked, tag=name))
+        try:
+            self._files[name].writelines(lines)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> RecomposeError:
+        return RecomposeError(
+            f"The run could not be written to {self.folder} ({error.strerror or error})."
+        )
 
     def _write_table(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -206,7 +218,8 @@ class RunWriter:
                 table.writerow([*texts, *cells, *values])
 
     def _discard(self) -> None:
-        self._closing.close()
+        with suppress(OSError):  # a full disk does not take what is not yet written
+            self._closing.close()
         shutil.rmtree(self._partial, ignore_errors=True)
 
 

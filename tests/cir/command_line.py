@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,23 @@ class CommandLine:
 
     def start(self, *arguments: object, code: str = "", **more: str) -> "subprocess.Popen[str]":
         """Start a command, or some code in its place, and do not wait."""
+        return self._start(arguments, code, subprocess.PIPE, more)
+
+    def start_on_terminal(
+        self, terminal: int, *arguments: object, code: str = ""
+    ) -> "subprocess.Popen[str]":
+        """The same, with a terminal, named by its descriptor, as standard error."""
+        return self._start(arguments, code, terminal, {"TERM": "xterm"})
+
+    def _start(
+        self, arguments: Sequence[object], code: str, stderr: int, more: Mapping[str, str]
+    ) -> "subprocess.Popen[str]":
         python = ["-c", code] if code else ["-m", self.module]
         return subprocess.Popen(
             [sys.executable, *python, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             encoding="utf-8",
             errors="surrogateescape",

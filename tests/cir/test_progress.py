@@ -93,3 +93,14 @@ def test_progress_reads_as_a_line(progress: Progress, text: str, share: float) -
 
 def test_nobody_need_listen() -> None:
     ProgressTeller(1, None).count(1)
+
+
+def test_a_wait_is_told_with_what_is_done_and_ends_with_the_next_count() -> None:
+    told: list[Progress] = []
+    teller = ProgressTeller(20, told.append)
+    teller.count(6)
+    teller.wait("Milvus at x")
+    teller.count(2)
+    assert str(told[1]) == "Indexing: 6 of 20 · waiting for Milvus at x to answer"
+    assert [each.done for each in told] == [6, 6, 8]
+    assert told[2].waiting == ""

@@ -7,6 +7,7 @@ import pytest
 
 from cir.errors import UsageError
 from cir.settings import load_settings
+from tests.small_disk import fill, small_disk
 
 FLAGS = {"uri": "http://flag:1", "token": "flag-token", "encoder": "flag-encoder"}
 NAMES = {"uri": "CIR_MILVUS_URI", "token": "CIR_MILVUS_TOKEN", "encoder": "CIR_ENCODER"}
@@ -173,3 +174,13 @@ def test_admins_are_addresses_and_a_sign_in_is_seen(
         monkeypatch.setenv("CIR_ADMIN_EMAILS", wrong)
         with pytest.raises(UsageError, match="separated by commas"):
             load_settings(secrets_file=NONE)
+
+
+@pytest.mark.parametrize("files", [2, 10])
+def test_a_data_folder_on_a_full_disk_is_still_the_data_folder(
+    monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    with small_disk(1, files=files) as disk:
+        fill(disk)
+        monkeypatch.setenv("CIR_DATA_DIR", str(disk))
+        assert load_settings(secrets_file=NONE).data_dir == disk.resolve()

@@ -67,7 +67,7 @@ def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
         case "cancelled":
             st.warning(plain(_stopped(job)), icon=":material/pause_circle:")
         case _:
-            st.error(f"{plain(job.title)}: {plain(job.error)}", icon=":material/error:")
+            st.error(plain(f"{job.title}: {job.error}{_kept(job)}"), icon=":material/error:")
     _failures(name, job)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.failures:
@@ -138,9 +138,16 @@ def _summary(name: str, job: Job) -> str:
 
 
 def _stopped(job: Job) -> str:
-    if job.progress is None or job.progress.stage != INDEXING:
+    if job.progress is None or job.progress.stage != INDEXING or not job.progress.done:
         return f"{job.title}: stopped before the first image."
     return f"{job.title}: stopped at {job.progress.counts}. What is done stays."
+
+
+def _kept(job: Job) -> str:
+    """What a failure left in the index."""
+    if job.progress is None or job.progress.stage != INDEXING or not job.progress.done:
+        return ""
+    return f" It stopped at {job.progress.counts}; what is done stays."
 
 
 def _failures(name: str, job: Job) -> None:

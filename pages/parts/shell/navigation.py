@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 STARTED_KEY = "started by the app"
-METRICS = "metrics"
+INDEXES, METRICS = "indexes", "metrics"
 # Absolute: Streamlit takes a relative path from the main script's folder, and there are two of
 # those, streamlit_app.py and cloud/streamlit_app.py.
 _FOLDER = Path(__file__).resolve().parents[2]
@@ -80,20 +80,31 @@ def started_by_app() -> bool:
 def _show(page: Any) -> None:
     """What stands around a page, and the page."""
     # Here: it takes a while, and the menu and the title are on screen before.
+    from cir.errors import StoreAwayError
+    from cir.store import patient
     from pages.parts.shell.session import offer_unlock, people_errors, pick_index
     from pages.parts.shell.sign_in import offer_sign_out, require_known_sign_in
 
-    known, reachable = False, False
+    known = reachable = away = False
     with people_errors():
         require_known_sign_in()
         known = True
-        pick_index()
-        reachable = True
+        try:
+            pick_index()
+            reachable = True
+        except StoreAwayError:
+            away = page.url_path in {INDEXES, METRICS}
+            if not away:
+                raise
     if not known:
         return
     with people_errors():
         offer_unlock()
         offer_sign_out()
-    # The others could but say the same again; runs are there without Milvus.
-    if reachable or page.url_path == METRICS:
+    # Runs, and jobs that wait for a server that is away, are there without Milvus. Other pages
+    # could but say the same again.
+    if away:
+        with patient(0):  # it has just been waited for
+            page.run()
+    elif reachable or page.url_path == METRICS:
         page.run()

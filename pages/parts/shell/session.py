@@ -3,6 +3,7 @@
 import functools
 import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import streamlit as st
 
 from cir.access import GATE
 from cir.encoders.protocol import Encoder
-from cir.errors import RecomposeError, Words
+from cir.errors import RecomposeError, StoreAwayError, Words
 from cir.settings import Settings, load_settings
 from cir.store import IndexInfo, MilvusIndex, MilvusStore, gallery_store, index_store
 from cir.words import duration
@@ -22,6 +23,8 @@ UNLOCKED_KEY = "unlocked"
 # Where GitHub's kind of Markdown finds an address: after a letter it finds no http:// and no www,
 # and before "@" it wants letters.
 _ADDRESS = re.compile(r"(?=https?://|www\.)|(?=@[-\w]+\.)", re.IGNORECASE)
+AWAY_SECONDS = 3.0
+_WAITING_ICON = ":material/hourglass_top:"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 
@@ -157,11 +160,18 @@ def encoder_of(info: IndexInfo) -> Encoder:
 def people_errors(words: Words | None = None) -> Iterator[None]:
     """Show an error as a sentence; what nobody foresaw goes to the log, not to the browser.
 
+    A server that is away is no error: the page says so and goes on by itself once it is back.
+
     Args:
         words: what the ways out of errors are called on the page.
     """
     try:
         yield
+    except StoreAwayError as error:
+        st.info(plain(f"{store().place} does not answer. Trying again."), icon=_WAITING_ICON)
+        if may_change():
+            st.caption(plain(str(error)))
+        _rerun_when_back(time.monotonic())
     except RecomposeError as error:
         st.error(plain(error.worded(words or {})), icon=":material/error:")
     except Exception as error:  # the boundary to the browser
@@ -173,6 +183,13 @@ def people_errors(words: Words | None = None) -> Iterator[None]:
             "details.",
             icon=":material/error:",
         )
+
+
+@st.fragment(run_every=AWAY_SECONDS)
+def _rerun_when_back(since: float) -> None:
+    first_run = time.monotonic() - since < AWAY_SECONDS / 2  # with the page, which has just asked
+    if not first_run and store().answers():
+        st.rerun()
 
 
 def plain(text: str) -> str:

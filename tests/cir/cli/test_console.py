@@ -1,11 +1,16 @@
 """The progress bar of both command lines."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from cir.cli.console import progress_bar
 from cir.progress import Progress
+from tests.cir.command_line import CommandLine
+from tests.places import REPOSITORY
 
 
 def test_the_bar_tells_each_stage_and_what_is_still_looked_for(
@@ -29,3 +34,26 @@ def test_without_a_terminal_there_is_no_bar(capsys: pytest.CaptureFixture[str]) 
     with progress_bar() as on_progress:
         on_progress(Progress("Indexing", 3, 20))
     assert capsys.readouterr().err == ""
+
+
+def test_a_wait_is_a_line_where_no_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar() as on_progress:
+        for waiting in ("", "Milvus at x", "Milvus at x", "", "Milvus at x"):
+            on_progress(Progress("Indexing", 3, 20, waiting=waiting))
+    assert capsys.readouterr().err == "Waiting for Milvus at x to answer.\n" * 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full is Linux's")
+def test_a_document_for_which_there_is_no_room_is_one_sentence(command_line: CommandLine) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "cir", "indexes", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            env=command_line.environment(),
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the document cannot be written (No space left on device).\n"

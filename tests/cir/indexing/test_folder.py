@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from cir.encoders.compact import encoder as compact_module
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import EncoderMismatchError, UnknownIndexError, UsageError
-from cir.images import content_hash
+from cir.images import content_hash, read_bytes
 from cir.indexing import folder, walk
 from cir.progress import Progress
 from cir.store import image_id
@@ -308,3 +308,53 @@ def test_an_ingest_below_roots_reads_nothing_outside(album: Album, tmp_path: Pat
     (album.folder / "metadata.csv").symlink_to(outside / "secret.csv")
     with pytest.raises(UsageError, match=r"metadata\.csv is a link that leads out"):
         album.ingest(roots=roots)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_file_that_changes_while_it_is_read_is_held_as_it_was_read(
+    album: Album, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    changing = album.folder / "red.png"
+    colours = iter(["brown", "pink", "gray"][:times])
+
+    def read(path: Path, roots: Sequence[Path]) -> bytes:
+        data = read_bytes(path, roots)
+        colour = next(colours, None) if path == changing else None
+        if colour:
+            save(solid(colour, (50 + len(colour), 40)), changing)
+        return data
+
+    monkeypatch.setattr(folder, "read_bytes", read)
+    report = album.ingest()
+    if times < folder.READ_TRIES:
+        assert counts(report) == (18, 0, 0, 0, 0)
+        record, now = album.records["red.png"], changing.stat()
+        assert (record.size, record.modified) == (now.st_size, now.st_mtime_ns)
+        assert record.content_hash == content_hash(changing.read_bytes())
+        assert counts(album.ingest()) == (0, 0, 18, 0, 0)
+    else:
+        assert "changes while it is read" in report.failed[0].reason
+        assert counts(album.ingest()) == (1, 0, 17, 0, 0)
+
+
+@pytest.mark.parametrize("moment", [-(10**18), 0, 10**10, 4 * 10**18])
+def test_a_clock_that_jumps_changes_nothing(album: Album, moment: int) -> None:
+    for path in album.folder.rglob("*.png"):
+        os.utime(path, ns=(moment, moment))
+    assert counts(album.ingest()) == (18, 0, 0, 0, 0)
+    save(striped("red", (60, 90)), album.folder / "red.png")
+    os.utime(album.folder / "red.png", ns=(moment - 10**9, moment - 10**9))
+    assert counts(album.ingest()) == (0, 1, 17, 0, 0)
+    assert counts(album.ingest()) == (0, 0, 18, 0, 0)
+
+
+def test_a_folder_that_may_only_be_read_is_indexed(album: Album) -> None:
+    places = [album.folder, *(each for each in album.folder.rglob("*") if each.is_dir())]
+    for place in places:
+        place.chmod(0o555)
+    try:
+        with permissions_hold():
+            assert counts(album.ingest()) == (18, 0, 0, 0, 0)
+    finally:
+        for place in places:
+            place.chmod(0o755)

@@ -23,6 +23,7 @@ from cir.indexing.uploads import (
 from cir.jobs.background import JobCancelled
 from cir.progress import Progress
 from tests.drawn import content, solid
+from tests.small_disk import fill, small_disk
 
 RED = content(solid("red"))
 BLUE = content(solid("blue"))
@@ -277,3 +278,17 @@ def test_names_that_differ_in_case_or_unicode_form_are_all_kept(data: Path) -> N
     received = receive([Upload("a.zip", zipped(sent))], data)
     assert received.images == 4
     assert sorted(files(received.folder).values()) == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("zips", [False, True])
+def test_an_upload_for_which_there_is_no_room_leaves_nothing(zips: bool) -> None:
+    noise = {f"{number}.png": bytes([number]) * 40_000 for number in range(10)}
+    sent = [Upload("all.zip", zipped(noise, zipfile.ZIP_STORED))] if zips else []
+    sent = sent or [Upload(*each) for each in noise.items()]
+    with small_disk(1) as disk:
+        filler = fill(disk, 200_000)
+        with pytest.raises(UsageError, match=r"No space left on device.*Nothing was kept"):
+            receive(sent, disk)
+        assert list((disk / "uploads").iterdir()) == []
+        filler.unlink()
+        assert receive(sent, disk).images == 10

@@ -1,5 +1,6 @@
 """Background work: one job a key, cancel, and what people hear of failures."""
 
+import errno
 import logging
 import threading
 
@@ -126,6 +127,18 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_line_in_the_log(
     assert "did not foresee" in job.error
     assert "secret" not in job.error
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_full_disk_is_told_as_that() -> None:
+    def work(job: Job) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+    job = Jobs().start("a", "One", work)
+    job.wait(SECONDS)
+    assert (job.state, job.error) == (
+        "failed",
+        "The server's disk is full. Make room, then try again.",
+    )
 
 
 def test_the_latest_job_comes_first() -> None:

@@ -121,6 +121,37 @@ def test_a_cancelled_upload_keeps_its_files_and_goes_on(
     assert (finally_held.state, jobs.count(finally_held)) == ("ready", 2)
 
 
+@pytest.mark.parametrize("batches", [1, 3])
+@pytest.mark.parametrize("sent", [False, True], ids=["folder", "uploads"])
+def test_where_a_cancelled_job_stopped_is_what_is_there(
+    jobs: IndexJobs, name: str, compact: CompactEncoder, tmp_path: Path, sent: bool, batches: int
+) -> None:
+    class Cancelled(CountingEncoder):
+        def encode_images(self, images: Sequence[Image]) -> Embeddings:
+            running = jobs.get(name)
+            if running is not None and self.encoded == self.batch * (batches - 1):
+                running.cancel()
+            return super().encode_images(images)
+
+    encoder = Cancelled(compact)
+    encoder.batch = 2
+    jobs = replace(jobs, load=lambda choice: encoder)
+    folder = draw_album(tmp_path / "album")
+    uploads = [Upload(path.name, path.read_bytes()) for path in sorted(folder.rglob("*.png"))]
+    if sent:
+        job = jobs.build_from_uploads(name, uploads, "compact")
+    else:
+        job = jobs.build_from_folder(name, folder, "compact")
+    job.wait(SECONDS)
+    assert (job.state, encoder.encoded) == ("cancelled", 2 * batches)
+    assert job.progress is not None
+    stopped = info(jobs, name)
+    assert stopped is not None
+    report = finished(jobs.update(stopped)).report
+    assert report.unchanged == job.progress.done == encoder.encoded - report.added
+    assert report.added == 18 - report.unchanged
+
+
 def test_a_table_sent_for_a_folder_is_used_again(
     jobs: IndexJobs, name: str, tmp_path: Path
 ) -> None:

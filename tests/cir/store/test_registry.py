@@ -134,6 +134,4 @@ def test_an_index_that_somebody_unloaded_is_loaded_again(
     shared_index.count()
     with store._connection.session() as client:
         client.release_collection(shared_index.info.collection)
-    with pytest.raises(StoreError, match=r"unloaded the index\. Try again"):
-        shared_index.count()
     assert shared_index.count() >= 0

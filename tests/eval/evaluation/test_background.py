@@ -5,17 +5,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from cir.jobs.background import Job, Jobs
 from cir.progress import Progress, ProgressTeller
 from cir.settings import Settings
+from eval.evaluation import ranking
 from eval.evaluation.background import LOADING, Plan, evaluate_in_job
 from eval.evaluation.ranking import QUERIES as ASKING
 from eval.evaluation.running import GALLERY, Request
 from eval.runs.reading import list_runs
 from eval.sets.catalogue import NATIVE_NAME, Place
+from tests.quick_server import quick_server
 
 QUERIES = [{"_id": "q", "image": "red.png", "text": "in blue"}]
 QRELS = [("q", "blue.png", 1)]
@@ -80,6 +83,37 @@ def test_a_cancelled_job_leaves_no_run(plan: Plan, settings: Settings, stage: st
 
     assert finished(work).state == "cancelled"
     assert not list(settings.runs_dir.glob("*")) and not list(settings.runs_dir.glob(".*"))
+
+
+def test_the_queries_wait_for_a_server_that_goes_away(
+    plan: Plan, settings: Settings, write_set: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "BATCH", 1)
+    queries = [{**QUERIES[0], "_id": str(number)} for number in range(4)]
+    write_set(queries, [(str(number), "blue.png", 1) for number in range(4)])
+    waits: list[Progress] = []
+    cuts: list[Timer] = []
+
+    with quick_server() as server:
+
+        def work(job: Job) -> object:
+            tell = job.tell
+
+            def heard(progress: Progress) -> None:
+                if progress.stage == ASKING and progress.done == 1 and not cuts:
+                    server.cut()
+                    cuts.append(Timer(1.0, server.restore))
+                    cuts[0].start()
+                if progress.waiting:
+                    waits.append(progress)
+                tell(progress)
+
+            job.tell = heard  # type: ignore[method-assign]
+            return evaluate_in_job(job, plan, replace(settings, milvus_uri=server.uri))
+
+        job = finished(work)
+    assert job.state == "done", job.error
+    assert {(each.stage, each.done) for each in waits} == {(ASKING, 1)}
 
 
 def test_a_read_only_recompose_writes_nothing(plan: Plan, settings: Settings) -> None:

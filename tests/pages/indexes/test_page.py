@@ -200,7 +200,7 @@ def test_a_cancelled_build_is_continued(album: Path, monkeypatch: pytest.MonkeyP
     by_key = next(each for each in app.button if each.key == "continue colours")
     by_key.click()
     app = finish(app.run())
-    assert "6 added" in app.success[0].value
+    assert "6 unchanged" in app.success[0].value
     assert app.dataframe[0].value["State"].tolist() == ["ready"]
 
 
