@@ -43,7 +43,7 @@ def test_how_exact_searches_are_is_shown(capsys: pytest.CaptureFixture[str]) -> 
     facts |= {"weights": None, "dim": 2, "source": None, "collection": "", "encoder": "e"}
     facts |= {"count": 200_000, "state": "ready"}
     recall = Recall(at=20, mean=0.973, worst=0.85, sample=50, images=200_000)
-    told = [
+    told: list[tuple[str, dict[str, Any], str]] = [
         ("Milvus Lite", {"index_type": "FLAT"}, "exact"),
         ("Milvus Lite", {"index_type": "AUTOINDEX"}, "misses images"),
         ("Milvus Lite", {"index_type": "AUTOINDEX", "count": 80_000}, "exact"),

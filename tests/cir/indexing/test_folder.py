@@ -17,6 +17,7 @@ from cir.images import content_hash, read_bytes
 from cir.indexing import folder, walk
 from cir.progress import Progress
 from cir.store import image_id
+from cir.store.exactness import EXACT_IMAGES
 from tests.cir.album import Album, CountingEncoder, counts, require_same_content
 from tests.drawn import draw_album, save, solid, spoil_album, striped
 from tests.privileges import permissions_hold
@@ -201,7 +202,7 @@ def test_a_small_index_on_a_server_is_exact(
 
 
 def test_the_thread_looks_far_enough_ahead_to_choose_the_kind_of_index() -> None:
-    assert walk.CHUNK_FILES * walk.CHUNKS_AHEAD > folder.EXACT_IMAGES
+    assert walk.CHUNK_FILES * walk.CHUNKS_AHEAD > EXACT_IMAGES
 
 
 def test_another_folder_needs_another_name(album: Album, tmp_path: Path) -> None:

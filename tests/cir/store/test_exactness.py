@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -215,7 +216,6 @@ def test_others_may_search_while_an_index_is_rebuilt(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     # A search that was under way may be told to try again; none finds anything else.
-    print(len(found), set(found))
     assert found.count("7") >= len(found) - len(threads)
     assert index.search_vectors(vectors[7:8], 1)[0][0].path == "7"
 
@@ -232,7 +232,7 @@ def test_a_read_only_store_rebuilds_nothing(tmp_path: Path) -> None:
 def test_rows_of_earlier_and_later_versions_read(tmp_path: Path) -> None:
     info = make_index(make_store(tmp_path)).info
     facts = dataclasses.asdict(info) | {"phase": "live"}
-    recall = {"at": 20, "mean": 0.9, "worst": 0.5, "sample": 50, "images": 7}
+    recall: dict[str, Any] = {"at": 20, "mean": 0.9, "worst": 0.5, "sample": 50, "images": 7}
     later = json.dumps(facts | {"recall": recall | {"later": 1}})
     assert _entry(info.collection, later).info.recall == Recall(**recall)
     earlier = {key: value for key, value in facts.items() if key not in ("recall", "index_type")}
