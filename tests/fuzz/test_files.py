@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cir.errors import RecomposeError
-from cir.images import decode
+from cir.images import decode, thumbnail
 from cir.indexing.archives import opened_archive
+from cir.indexing.backup import export_index, import_index
 from cir.indexing.metadata import read_table
 from cir.settings import load_settings
+from cir.store import MilvusStore
 from eval.runs.rankings import read_trec
 from eval.runs.reading import open_upload
 from eval.sets.catalogue import load_set
+from tests.cir.store.samples import COLUMNS, DIM, row, unit
 from tests.drawn import checked, content, striped
 
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=20)
@@ -109,6 +112,41 @@ def test_a_damaged_archive_leads_nowhere_outside(data: bytes, kind: Any) -> None
                 assert not entry.path.is_absolute()
     except RecomposeError as error:
         assert "some.zip" in str(error)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> MilvusStore:
+    """A store with the index "kept"."""
+    folder = tmp_path_factory.mktemp("exports")
+    store = MilvusStore(str(folder / "recompose.db"), data_dir=folder)
+    index = store.create(
+        "kept", encoder="test", fingerprint="0", precision="exact", dim=DIM, columns=COLUMNS
+    )
+    jpeg = thumbnail(striped("red"))
+    index.upsert([row(f"{n}.jpg", metadata={"year": n}, thumbnail=jpeg) for n in range(5)])
+    return store
+
+
+@given(st.data())
+def test_a_damaged_export_makes_a_sound_index_or_none(
+    store: MilvusStore, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    whole = folder / "whole.parquet"
+    if not whole.exists():
+        export_index(store.open("kept"), whole)
+    file = folder / "damaged.parquet"
+    file.write_bytes(data.draw(damaged([whole.read_bytes()])))
+    try:
+        import_index(store, file, "made")
+    except RecomposeError as error:
+        assert str(error)
+        assert [info.name for info in store.list()] == ["kept"]
+    else:
+        made = store.open("made")
+        assert made.count() == made.info.count
+        assert made.search_vectors(unit(1.0)[None], 3)[0]
+        store.drop("made")
 
 
 CSV_TEXT = st.text(string.printable + "äé日\ufeff\0\u2028", max_size=60)
