@@ -61,7 +61,7 @@ def test_the_wheel_requires_what_the_requirements_files_say(metadata: Message) -
 
 
 def test_the_requirements_files_name_what_they_should_and_give_reasons() -> None:
-    assert {path.name for path in REPOSITORY.glob("requirements*")} == set(FILES)
+    assert {path.name for path in REPOSITORY.glob("requirements*.txt")} == set(FILES)
     assert {each.name.lower() for file in FILES for each in _required(file)} >= set(NAMED)
     for file in FILES:
         for above, line in pairwise(_lines(file)):

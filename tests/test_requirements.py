@@ -63,11 +63,3 @@ def test_the_lock_names_no_place_and_no_build_of_one_machine() -> None:
     assert "://" not in text
     assert not [each for each in LOCKED if "+" in str(each.specifier)]
     assert not [line for line in text.splitlines() if line.startswith("-")]
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_every_requirement_says_why_it_is_there(file: str) -> None:
-    text = (REPOSITORY / file).read_text(encoding="utf-8").splitlines()
-    for before, line in zip(["", *text], text, strict=False):
-        if line and not line.startswith(("#", "-")):
-            assert re.search(r"\s#\s*\w", line) or before.startswith("#"), line

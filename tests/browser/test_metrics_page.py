@@ -113,7 +113,7 @@ def test_a_cancelled_run_leaves_no_folder(
     metrics: Page, own_data_dir: Path, tmp_path: Path
 ) -> None:
     before = run_folders(own_data_dir)
-    start(metrics, *draw(tmp_path, 2))
+    start(metrics, *draw(tmp_path, 2, images=1200, queries=600))  # longer than a click takes
     metrics.get_by_role("button", name="Cancel").click()
     expect(metrics.get_by_text("The evaluation was cancelled; no run was kept.")).to_be_visible()
     assert run_folders(own_data_dir) == before

@@ -78,7 +78,7 @@ def test_a_person_signs_in_searches_and_signs_out(
 ) -> None:
     provider.person = {"email": "bob@example.org", "email_verified": True}
     sign_in(tab, team_app)
-    expect(tab.get_by_text("Signed in as bob@example.org")).to_be_visible()
+    expect(tab.get_by_text("Signed in as bob\u2060@example.org")).to_be_visible()
     expect(tab.get_by_text("This Recompose is read-only")).to_be_visible()
     expect(tab.get_by_role("button", name="Build the index")).to_have_count(0)
     sign_out(tab)

@@ -64,6 +64,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusStore]:
     store.close()
 
 
+@pytest.mark.slow
 def test_lost_recall_is_detected_and_mended_without_encoding(large: MilvusStore) -> None:
     index = large.open("large")
     assert index.is_behind()
