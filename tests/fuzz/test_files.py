@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -127,6 +127,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> MilvusStore:
     return store
 
 
+@settings(max_examples=settings().max_examples // 4)  # making an index takes half a second
 @given(st.data())
 def test_a_damaged_export_makes_a_sound_index_or_none(
     store: MilvusStore, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
