@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cir.store.lite import library_folder
+from cir.store.lite_server import library_folder
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 
 START_SECONDS = 30.0
