@@ -207,7 +207,7 @@ def warn_behind(info: IndexInfo) -> None:
     """Say on standard error that results are missing."""
     typer.echo(
         f"Note: the index {info.name!r} was made in a way that misses some of the nearest images. "
-        f"Mend it in seconds, without encoding: rebuild {shlex.quote(info.name)}",
+        f"Mend it in seconds, without encoding: python -m cir rebuild {shlex.quote(info.name)}",
         err=True,
     )
 

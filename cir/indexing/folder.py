@@ -51,7 +51,7 @@ UPSERT_ROWS = 256
 WRITE_SECONDS = 2.0
 """Rows are written when so many have come together, or so long after the last writing."""
 READ_TRIES = 3
-PATIENCE_SECONDS = 90.0
+JOB_PATIENCE_SECONDS = 90.0
 """How long an ingest waits for a server that goes away; one that starts anew needs some 30."""
 
 
@@ -360,14 +360,14 @@ def ingest(
         UsageError: the folder is missing or holds no image, the metadata cannot be joined, or the
             index was built from another folder. Nothing has been changed then.
         EncoderMismatchError: another encoder made the index.
-        StoreError: Milvus failed, or was away for longer than `PATIENCE_SECONDS`; the same call
+        StoreError: Milvus failed, or was away for longer than `JOB_PATIENCE_SECONDS`; the same call
             later continues.
     """
     started = time.monotonic()
     folder = _checked_folder(folder)
     report = IngestReport(name, encoder.spec.name)
     teller = ProgressTeller(None, on_progress)
-    waiting = patient(PATIENCE_SECONDS, teller.wait)
+    waiting = patient(JOB_PATIENCE_SECONDS, teller.wait)
     with waiting, closing(Walk(folder, teller, only, roots)) as walk:
         _require_images(folder, walk)
         path = find_table(folder, metadata)

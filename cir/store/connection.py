@@ -38,6 +38,7 @@ class _Problem:
 
 
 _NOT_LOADED = ("not loaded", "notloaded", "no index found")
+_TOO_SLOW = "did not answer in time. Try again, or look at the server's load."
 _PROBLEMS = (  # the surest first
     _Problem(
         "refused the token. Set CIR_MILVUS_TOKEN to an API key or to user:password of an account "
@@ -49,17 +50,13 @@ _PROBLEMS = (  # the surest first
         ("unimplemented", "failed parsing http"),
     ),
     _Problem("had unloaded the index. Try again.", _NOT_LOADED, True),
-    _Problem(
-        "did not answer in time. Try again, or look at the server's load.", ("deadline",), True
-    ),
+    _Problem(_TOO_SLOW, ("deadline",), True),
     _Problem(
         "cannot be reached. Check CIR_MILVUS_URI, and that the server runs.",
         ("unavailable",),
         True,
     ),
-    _Problem(
-        "did not answer in time. Try again, or look at the server's load.", ("timeout",), True
-    ),
+    _Problem(_TOO_SLOW, ("timeout",), True),
 )
 
 

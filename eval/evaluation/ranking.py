@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from cir.images import open_image
-from cir.indexing.folder import PATIENCE_SECONDS
+from cir.indexing.folder import JOB_PATIENCE_SECONDS
 from cir.parallel import batched
 from cir.progress import OnProgress, ProgressTeller
 from cir.search import USUAL, Mode, Query, SearchOptions, search_batch
@@ -112,7 +112,7 @@ def evaluate(
     # One string a path, however often it is ranked.
     same = {path: path for path in gallery.paths}
     teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
-    with patient(PATIENCE_SECONDS, teller.wait):
+    with patient(JOB_PATIENCE_SECONDS, teller.wait):
         for ranking in rank(askable, gallery, modes, watch, depth, options):
             query, mode = ranking.query, ranking.mode
             found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]

@@ -164,7 +164,7 @@ def test_an_ingest_says_that_it_waits_and_goes_on_by_itself(
 def test_an_ingest_gives_up_in_the_end_and_can_be_repeated(
     album: Album, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(indexing, "JOB_PATIENCE_SECONDS", 1.0)
     told: list[Progress] = []
     begun = time.monotonic()
     with pytest.raises(StoreAwayError, match="cannot be reached"):
