@@ -32,6 +32,7 @@ _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _LOADS = 200
 _MOST_SECONDS = 3_600.0
+_ROW_LOAD_SECONDS = 2e-5  # of 768 numbers, as measured from 20,000 to 300,000 rows
 _ROOM_BYTES = 2**19
 
 
@@ -116,6 +117,8 @@ class _WritingClient:
             self._check(server, since, error)
             raise
         self._check(server, since, None)
+        if name == "upsert":
+            self._file.note_written(len(args[1]))
         return result
 
     def _check(self, server: LiteServer | None, since: int, error: Exception | None) -> None:
@@ -170,6 +173,11 @@ class _LiteFile:
         with self._condition:
             self.ready.add(collection)
             self._load_seconds += seconds
+
+    def note_written(self, rows: int) -> None:
+        """Note that rows came, which take their time when they are loaded again."""
+        with self._condition:
+            self._load_seconds += rows * _ROW_LOAD_SECONDS
 
     def leave(self, idle_seconds: float) -> None:
         """`idle_seconds`: how long to keep it from others who ask for it."""

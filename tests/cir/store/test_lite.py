@@ -102,6 +102,16 @@ def test_an_idle_file_that_was_dear_to_load_stays_open(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_file_that_has_just_been_filled_stays_open(tmp_path: Path) -> None:
+    store = make_store(tmp_path, idle_seconds=0.1)
+    index = make_index(store)
+    for start in range(0, 10_000, 1_000):
+        index._images.upsert(fields_of(row(str(number))) for number in range(start, start + 1_000))
+    time.sleep(1.5)
+    assert alive(store)
+    store.close()
+
+
 def test_an_idle_file_is_let_go_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lite, "_LOADS", 2)
     store = make_store(tmp_path, idle_seconds=0.1)
