@@ -72,7 +72,8 @@ def start(tab: Page, labelled: Path, pictures: Path) -> None:
     tab.get_by_text("New run", exact=True).click()
     choose(tab, "Labelled set", "A folder on the server")
     settle(tab)
-    place = tab.get_by_text("A folder of images", exact=True)
+    places = tab.get_by_role("radiogroup", name="Search in")
+    place = places.get_by_text("A folder of images", exact=True)
     if place.count():  # where there are indexes, one of them is offered first
         place.click()
     for label, folder in (

@@ -75,6 +75,7 @@ def put(address: str, session: Stranger, content: bytes, *, certificate: str = "
             verify=verify,
             headers={"X-Xsrftoken": token or ""},
             timeout=60,
+            stream=True,  # a refusal comes before all is sent, and its end may be lost
         ).status_code
 
 

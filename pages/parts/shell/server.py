@@ -102,9 +102,14 @@ def _length(scope: "Scope") -> int | None:
 
 
 async def _answer(send: "Send", status: int) -> None:
-    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    body = b"Too much is held here already."
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"Too much is held here already."})
+    await send({"type": "http.response.body", "body": body})
 
 
 @asynccontextmanager
