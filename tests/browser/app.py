@@ -134,11 +134,18 @@ def _tree(root: int) -> list[int]:
     found = [root]
     for pid in found:
         for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += [int(child) for child in children.read_text().split()]
+            try:
+                words = children.read_text().split()
+            except OSError:
+                continue  # a thread that has just ended
+            found += [int(child) for child in words]
     return found
 
 
 def _memory_mb(pid: int) -> float:
     """Proportional set size: what the process has for itself, and its share of the rest."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0  # a process that has just ended
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.app import CHROMIUM_FLAGS, chromium_path, running_app, settle
+from tests.browser.app import running_app, settle
 from tests.cir.command_line import CommandLine
 from tests.drawn import draw_album
 from tests.milvus_server import milvus_server
@@ -32,7 +32,9 @@ def address() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", ["token", "address", "file"])
-def test_a_password_in_use_stands_nowhere(address: str, tmp_path: Path, way: str) -> None:
+def test_a_password_in_use_stands_nowhere(
+    browser: Browser, address: str, tmp_path: Path, way: str
+) -> None:
     pictures = draw_album(tmp_path / "pictures", 2)
     labelled = tmp_path / "set"
     (labelled / "qrels").mkdir(parents=True)
@@ -71,18 +73,14 @@ def test_a_password_in_use_stands_nowhere(address: str, tmp_path: Path, way: str
         done = cir.run("indexes", **wrong)
         assert done.returncode != 0
         said.append(done.stdout + done.stderr)
-    chromium = chromium_path()
-    with (
-        running_app(data, tmp_path / "app.log", env) as app,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS) as browser,
-    ):
+    with running_app(data, tmp_path / "app.log", env) as app:
         page = browser.new_page()
         for path in ("", "indexes", "metrics"):
             page.goto(f"{app}/{path}", timeout=60_000)
             page.get_by_role("heading", level=1).wait_for(timeout=60_000)
             settle(page)
             said.append(page.content() + page.url)
+        page.close()
     assert all(name in each for each in said[-3:-1])
     shutil.rmtree(pictures)
     (tmp_path / "said").write_text("\n".join(said))
