@@ -18,14 +18,15 @@ class SearchOptions:
 
     Attributes:
         limit: images at most, 1 to 16,384.
-        where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        where: conditions on the metadata, such as "baseColour in Red, Blue"; all must hold. See
+            `cir.store.filters.Condition`.
     """
 
     limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
     where: Sequence[str] = _option(
         (),
-        'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
-        "all must hold.",
+        'Condition on the metadata, for example "year>=2011", "baseColour in Red, Navy Blue" or '
+        '"name~shirt" (contains); repeatable, all must hold.',
         bench=False,
     )
 
