@@ -16,7 +16,7 @@ from cir.search.options import SearchOptions, split_weight
 from cir.search.references import Reference, indexed_reference
 from cir.store import MilvusIndex, is_image_id
 from pages.parts.search import uploads
-from pages.parts.shell.session import INDEX_KEY, is_local, session_settings
+from pages.parts.shell.session import INDEX_KEY, came_from_elsewhere, is_local, session_settings
 
 REFERENCE, INSTRUCTION = "ref", "instruction"
 LIMIT = 24
@@ -26,6 +26,7 @@ MOST_STEPS = 50
 LOOKS = ("size", "ways")
 """What of the address says how results are shown, not what is asked."""
 _STEPS = "steps of the search"
+_LAST = "the search when its page was left"
 _TO_TOP = "the search begins at the top"
 _OF_REFERENCE = ("crop", "turn")
 
@@ -230,6 +231,19 @@ def _history() -> tuple[list[Step], int]:
     nearest = min(found, key=lambda number: abs(number - then))
     st.session_state[_STEPS] = every, nearest
     return every, nearest
+
+
+def restore() -> None:
+    """Ask again for what was asked when somebody left the page and comes back by the menu.
+
+    The menu's address holds nothing; an empty address on the page itself asks for nothing.
+    """
+    index, now = st.session_state.get(INDEX_KEY), state()
+    then = st.session_state.get(_LAST)
+    if came_from_elsewhere() and not now and then is not None and then[0] == index:
+        st.session_state[_STEPS] = then[1]
+        _write(then[1][0][then[1][1]].state)
+    st.session_state[_LAST] = index, _history()
 
 
 def to_top() -> None:
