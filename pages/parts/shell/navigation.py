@@ -17,6 +17,9 @@ SEARCH_FILE, INDEXES_FILE, METRICS_FILE = (
     str(_FOLDER / f"{name}.py") for name in ("search", "indexes", "metrics")
 )
 
+# Files of our own: for an icon of Streamlit's the browser would ask a foreign host.
+_MARK, _LOGO = (str(Path(__file__).with_name(name)) for name in ("mark.svg", "logo.svg"))
+
 # Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
 # file uploader, or pushes out of a table on a phone; and a focus that can be seen.
 STYLE = """<style>
@@ -35,7 +38,8 @@ STYLE = """<style>
 
 def run_app() -> None:
     """Run the app: what a main script calls, and all that it does."""
-    st.set_page_config(page_title="Recompose", page_icon=":material/image_search:", layout="wide")
+    st.set_page_config(page_title="Recompose", page_icon=_MARK, layout="wide")
+    st.logo(_LOGO, size="large", icon_image=_MARK)
     signed_out = st.user.get("is_logged_in") is False  # None where no sign-in is set up
     asked = navigation(hidden=signed_out)
     st.html(STYLE)
