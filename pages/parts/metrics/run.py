@@ -10,7 +10,14 @@ from cir.errors import UsageError
 from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
 from eval.measures import FAMILIES, MEASURES, explained, heading, parse_measure
 from eval.reporting.page import gain_difference, made_with
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, by_group, composition_gain
+from eval.runs.ranks import (
+    COMPOSED,
+    MODE_NAMES,
+    RankTable,
+    by_group,
+    composition_gain,
+    telling_measure,
+)
 from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
 from pages.parts.metrics.delete import offer_delete
@@ -152,7 +159,8 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
     if not run.metrics:
         st.markdown("The targets of this split are not known: there are rankings and no figures.")
         return
-    measure = usual_measure(list(run.metrics))
+    usual = usual_measure(list(run.metrics))
+    measure = telling_measure(modes, usual)
     gain = composition_gain(modes, measure)
     if gain is None:
         st.markdown(
@@ -161,10 +169,19 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
         )
         return
     words = "the " + MODE_NAMES[gain.mode].lower()
+    if gain.is_saturated:
+        st.info(
+            f"**This set does not tell what composing brings.** The composed query and {words} are "
+            "full in every measure of the run: only harder queries tell them apart.",
+            icon=":material/trending_flat:",
+        )
+        return
     compared = (
         f"In {heading(measure)} the composed query reaches {gain.composed:.1%}; the best of the "
         f"others, {words}, {gain.best:.1%}"
     )
+    if measure != usual:
+        compared += f". {heading(usual)} is full for both and tells nothing"
     difference = _gain_difference(run, run_key([run]), measure) if interval else None
     if difference is not None:
         compared += f". {_certainty(difference)}"
