@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.app import running_app, settle
@@ -32,6 +33,7 @@ def only_asking(browser: Browser, address: str) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.usefixtures("run")
 def test_the_pages_ask_their_own_host_alone(browser: Browser, app: str) -> None:
     with only_asking(browser, app) as page:
         page.goto(f"{app}/?index=shirts&instruction=a+green+shirt")
