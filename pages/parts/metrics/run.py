@@ -29,6 +29,10 @@ from pages.parts.shell.session import people_errors, plain
 NAMES = tuple(str(measure) for measure in MEASURES)
 MEASURES_HELP = "\n".join(f"- {kind.pattern()}: {kind.help}" for kind in FAMILIES.values())
 _ALL = "All queries"
+_WAYS = (
+    "Composed: picture and sentence turned into one embedding. Sum: that of the picture and that "
+    "of the sentence, added."
+)
 _MOST_GROUPS = 30  # that a chart shows
 
 
@@ -111,7 +115,7 @@ def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | Non
         border="horizontal",
         alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
     )
-    st.caption(explained(NAMES))
+    st.caption(f"{explained(NAMES)} {_WAYS}" if len(modes) > 1 else explained(NAMES))
     more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
     if not more and table is None:
         return None

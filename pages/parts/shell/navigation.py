@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 STARTED_KEY = "started by the app"
+DANGER = "danger"
+"""What keys of buttons begin with that destroy something: they have a colour of their own."""
 INDEXES, METRICS = "indexes", "metrics"
 # Absolute: Streamlit takes a relative path from the main script's folder, and there are two of
 # those, streamlit_app.py and cloud/streamlit_app.py.
@@ -21,7 +23,8 @@ SEARCH_FILE, INDEXES_FILE, METRICS_FILE = (
 _MARK, _LOGO = (str(Path(__file__).with_name(name)) for name in ("mark.svg", "logo.svg"))
 
 # Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
-# file uploader, or pushes out of a table on a phone; and a focus that can be seen.
+# file uploader, or pushes out of a table on a phone; a focus that can be seen; and a colour for
+# what destroys.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
@@ -29,6 +32,12 @@ STYLE = """<style>
 [data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
 [data-testid="stSidebarNavLink"]:focus-visible, [data-testid="stElementToolbar"] :focus-visible {
   outline: 2px solid currentColor; outline-offset: -2px; }
+[class*="st-key-danger"] button:enabled { color: light-dark(#b3261e, #ff8a80);
+  border-color: currentColor; }
+[class*="st-key-danger"] button[data-testid*="-primary"]:enabled {
+  color: #fff; background: #b3261e; border-color: #b3261e; }
+[class*="st-key-danger"] button[data-testid*="-primary"]:enabled:is(:hover, :focus-visible) {
+  background: #8c1d18; border-color: #8c1d18; }
 @media (max-width: 640px) {
   [data-testid="stTable"] :is(th, td) { padding: 0.3rem 0.15rem !important; }
   [data-testid="stTable"] :is(th, td) * { font-size: 0.75rem !important; }
