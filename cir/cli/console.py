@@ -133,7 +133,12 @@ def _parameter(each: Field[Any]) -> inspect.Parameter:
     repeatable = isinstance(each.default, tuple)
     kind = list[str] | None if repeatable else type(each.default)
     option = typer.Option(
-        help=facts["help"], min=facts["low"], max=facts["high"], show_default=not repeatable
+        # Typer's own name for a flag would be two, --name and --no-name.
+        *([f"--{each.name.replace('_', '-')}"] if kind is bool else []),
+        help=facts["help"],
+        min=facts["low"],
+        max=facts["high"],
+        show_default=not repeatable,
     )
     return inspect.Parameter(
         each.name,

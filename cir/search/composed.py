@@ -97,11 +97,20 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    words = None
+    if options.words and mode != "image":
+        index.require_words()
+        words = [query.text for query in queries]
     with timed("encoding"):
         vectors = embed(encoder, queries, mode)
     with timed("search"):
         return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+            vectors,
+            options.limit,
+            where,
+            exclude_ids=exclude_ids,
+            only_ids=only_ids,
+            words=words,
         )
 
 

@@ -19,6 +19,7 @@ class SearchOptions:
     Attributes:
         limit: images at most, 1 to 16,384.
         where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        words: whether images count, too, whose metadata hold words of the instruction.
     """
 
     limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
@@ -27,6 +28,11 @@ class SearchOptions:
         'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
         "all must hold.",
         bench=False,
+    )
+    words: bool = _option(
+        False,
+        "Also match the words of the instruction with those in the metadata.",
+        panel="Query",
     )
 
     def __post_init__(self) -> None:
