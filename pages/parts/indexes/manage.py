@@ -9,6 +9,7 @@ from cir.jobs.indexes import IndexJobs
 from cir.store import IndexInfo
 from pages.parts.indexes.forms import show_add, show_update
 from pages.parts.indexes.list import source_of, state_of
+from pages.parts.shell.navigation import DANGER
 from pages.parts.shell.session import INDEX_KEY, people_errors, plain
 
 DROPPING_KEY = "index to drop"
@@ -33,7 +34,7 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
             show_add(info, jobs, disabled=busy)
         elif info.source is not None:
             show_update(info, jobs, disabled=busy)
-        if st.button("Drop …", icon=":material/delete:", disabled=busy, key="drop"):
+        if st.button("Drop …", icon=":material/delete:", disabled=busy, key=f"{DANGER} drop"):
             st.session_state[DROPPING_KEY] = info.name
     # In the session, not in the click: the dialog outlives a rerun that another job causes.
     dropping = by_name.get(st.session_state.get(DROPPING_KEY, ""))
@@ -62,7 +63,12 @@ def _confirm(info: IndexInfo, jobs: IndexJobs) -> None:
         st.markdown(f"**{plain(info.name)}** and its embeddings will be gone. {_files(info, jobs)}")
         with st.form("confirm drop", border=False):
             typed = st.text_input("Type the name of the index")
-            sure = st.form_submit_button("Drop for good", type="primary", icon=":material/delete:")
+            sure = st.form_submit_button(
+                "Drop for good",
+                type="primary",
+                icon=":material/delete:",
+                key=f"{DANGER} drop for good",
+            )
         if sure and typed.strip() != info.name.strip():
             st.error(f"This is not the name. Type {plain(info.name)} to drop it.")
         elif sure:
