@@ -116,8 +116,8 @@ def takes(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command an option for each field of a dataclass, in place of its argument `options`.
 
-    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of` says
-    which fields are offered; the others have their defaults.
+    A field's metadata hold `help`, `panel`, `low` and `high`; a tuple becomes a repeatable option,
+    a truth value a flag. `of` says which fields are offered; the others have their defaults.
     """
 
     def gather(told: dict[str, Any]) -> Any:
@@ -131,9 +131,15 @@ def _parameter(each: Field[Any]) -> inspect.Parameter:
     """The parameter that typer reads a field's option from."""
     facts = each.metadata
     repeatable = isinstance(each.default, tuple)
-    kind = list[str] | None if repeatable else type(each.default)
+    kind = list[str] | None if repeatable else each.type
+    flag = f"--{each.name.replace('_', '-')}"
     option = typer.Option(
-        help=facts["help"], min=facts["low"], max=facts["high"], show_default=not repeatable
+        flag,  # named, so that a truth value has no opposite
+        help=facts["help"],
+        min=facts["low"],
+        max=facts["high"],
+        show_default=each.default not in ((), "", None),
+        rich_help_panel=facts["panel"],
     )
     return inspect.Parameter(
         each.name,

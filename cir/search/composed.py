@@ -11,6 +11,7 @@ from PIL.Image import Image
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
+from cir.search.folding import check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions
 from cir.store import Hit, MilvusIndex
 
@@ -97,12 +98,29 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    check(index, options)
     with timed("encoding"):
         vectors = embed(encoder, queries, mode)
     with timed("search"):
-        return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
-        )
+        if is_plain(options):
+            return index.search_vectors(
+                vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+            )
+        return [
+            shown(
+                index,
+                lambda limit, further, at=at: index.search_vectors(
+                    vectors[at : at + 1],
+                    limit,
+                    [*where, *further],
+                    exclude_ids=exclude_ids and exclude_ids[at : at + 1],
+                    only_ids=only_ids and only_ids[at : at + 1],
+                )[0],
+                options,
+                where,
+            )
+            for at in range(len(queries))
+        ]
 
 
 def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:

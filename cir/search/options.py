@@ -6,10 +6,18 @@ from typing import Any
 
 
 def _option(
-    default: Any, text: str, *, low: float | None = None, high: float | None = None, **facts: Any
+    default: Any,
+    text: str,
+    *,
+    panel: str,
+    low: float | None = None,
+    high: float | None = None,
+    **facts: Any,
 ) -> Any:
-    """A field with what the faces need: a help text, its bounds, whether the bench offers it."""
-    return field(default=default, metadata={"help": text, "low": low, "high": high, **facts})
+    """A field with what the faces need: a help text, where it stands in a list of options, its
+    bounds, whether the bench offers it."""
+    told = {"help": text, "panel": panel, "low": low, "high": high, **facts}
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True)
@@ -19,13 +27,49 @@ class SearchOptions:
     Attributes:
         limit: images at most, 1 to 16,384.
         where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        threshold: least score of a hit, a cosine similarity from -1 to 1; None for any.
+        group_by: a metadata column: of the images with the same value only the best is a hit, and
+            tells how many there are (`Hit.group_size`). Images without a value are one group.
+        fold: whether near-duplicates stand under the best of them (`Hit.folded`), exact copies of a
+            file included.
+        distinct: whether exact copies of a file alone do so.
+
+    `limit` counts hits as they are then, without what stands under them.
     """
 
-    limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
+    limit: int = _option(10, "Number of results.", panel="Results", low=1, high=16_384, bench=False)
     where: Sequence[str] = _option(
         (),
         'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
         "all must hold.",
+        panel="Results",
+        bench=False,
+    )
+    threshold: float | None = _option(
+        None,
+        "Least score of a result, the cosine similarity, -1 to 1.",
+        panel="Results",
+        low=-1,
+        high=1,
+        bench=False,
+    )
+    group_by: str = _option(
+        "",
+        "Metadata column of which each value gives one result, its best image; with how many there "
+        "are.",
+        panel="Results",
+        bench=False,
+    )
+    fold: bool = _option(
+        False,
+        "Put near-duplicates under the best of them.",
+        panel="Results",
+        bench=False,
+    )
+    distinct: bool = _option(
+        False,
+        "Put exact copies of a file under the first of them.",
+        panel="Results",
         bench=False,
     )
 
