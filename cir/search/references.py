@@ -63,9 +63,9 @@ def indexed_reference(
     if not found:
         raise UsageError("The reference image is no longer in this index. Choose another one.")
     record = found[0]
-    original = _original(index, record, settings, local=local)
-    if original is not None:
-        return Reference(original, record.path, record.content_hash, path=record.path)
+    found_file = original(index, record, settings, local=local)
+    if found_file is not None:
+        return Reference(found_file[1], record.path, record.content_hash, path=record.path)
     jpeg = index.thumbnails([key]).get(key)
     if jpeg is None:
         raise ImageError(f"{record.path}: neither the file nor a thumbnail is there any more.")
@@ -73,10 +73,15 @@ def indexed_reference(
     return Reference(small, record.path, record.content_hash, is_thumbnail=True, path=record.path)
 
 
-def _original(
+def original(
     index: MilvusIndex, record: ImageRecord, settings: Settings, *, local: bool
-) -> Image | None:
-    """The file's picture, where it may be read and is still the one that was indexed."""
+) -> tuple[bytes, Image] | None:
+    """The file's content and picture, where it may be read and is still the one that was indexed.
+
+    Args:
+        local: whether the person who asks has this machine to themselves, see
+            `cir.access.is_readable`.
+    """
     if index.info.source is None:
         return None
     path = Path(index.info.source) / record.path
@@ -84,7 +89,9 @@ def _original(
         return None
     try:
         data = read_bytes(path, link_roots(settings))
-        return decode(data).image if content_hash(data) == record.content_hash else None
+        # Decoded also where the content alone is wanted: others may write rows to a shared Milvus,
+        # and a row that names a file which is no image gets nothing of it.
+        return (data, decode(data).image) if content_hash(data) == record.content_hash else None
     except ImageError:
         return None
 
