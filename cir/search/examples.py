@@ -16,31 +16,10 @@ _NAMES: Mapping[Role, frozenset[str]] = {
     "look": frozenset(("pattern", "print", "material", "fabric", "texture", "finish")),
     "kind": frozenset(("type", "kind", "category", "class", "garment", "product", "object")),
 }
-_COLOURS = frozenset(
-    [
-        "beige",
-        "black",
-        "blue",
-        "brown",
-        "gold",
-        "green",
-        "grey",
-        "gray",
-        "khaki",
-        "maroon",
-        "navy",
-        "orange",
-        "pink",
-        "purple",
-        "red",
-        "silver",
-        "tan",
-        "teal",
-        "turquoise",
-        "violet",
-        "white",
-        "yellow",
-    ]
+_COLOUR = re.compile(
+    r"\b(beige|black|blue|brown|gold|green|gr[ae]y|khaki|maroon|navy|orange|pink|purple|red|silver|"
+    r"tan|teal|turquoise|violet|white|yellow)\b",
+    re.IGNORECASE,
 )
 _VAGUE = frozenset(("", "na", "n/a", "none", "null", "nan", "other", "others", "unknown", "unisex"))
 _PHRASES: Mapping[Role, str] = {
@@ -135,7 +114,7 @@ def _has_role(column: str, found: Counter[str], role: Role) -> bool:
     if role != "colour":
         return False
     common = [value for value, _ in found.most_common(10)]
-    return sum(bool(_COLOURS & set(value.lower().split())) for value in common) > len(common) / 2
+    return sum(bool(_COLOUR.search(value)) for value in common) > len(common) / 2
 
 
 def _pairs(
