@@ -12,7 +12,7 @@ from cir.errors import ImageError, UsageError
 from cir.images import MAX_BYTES, as_rgb, content_hash, decode, open_reference, read_bytes
 from cir.search.composed import Query
 from cir.settings import Settings
-from cir.store import ImageRecord, MilvusIndex
+from cir.store import Hit, ImageRecord, MilvusIndex
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -125,3 +125,16 @@ def query_of(
         picture, content = open_reference(image)
         return Query(picture, text, content)
     return Query(given.image, text, given.content_hash)
+
+
+def neighbours(index: MilvusIndex, key: str, limit: int = 8) -> list[Hit]:
+    """The images most like an image of the index by its own embedding, best first.
+
+    Itself and images of the same content are left out; nothing is encoded.
+
+    Raises:
+        UsageError: the index has no image of this id.
+    """
+    vector = index.vectors([key])
+    same = index.ids_with_content(index.get([key])[0].content_hash)
+    return index.search_vectors(vector, limit, exclude_ids=[{key, *same}])[0]
