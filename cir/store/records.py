@@ -1,6 +1,7 @@
 """What the store keeps and gives back, as plain data: no Milvus in here."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,11 @@ def image_id(path: str) -> str:
     Bytes of a file name that are not UTF-8 count as themselves (`os.fsdecode`'s convention).
     """
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def is_image_id(text: str) -> bool:
+    """Whether the text is of the form of an image's key."""
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
 @dataclass(frozen=True)

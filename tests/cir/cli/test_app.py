@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import typer
 
 from cir.cli.app import app
 from cir.images import content_hash
+from cir.search import USUAL
 from cir.settings import load_settings
 from cir.store import image_id, index_store
 from tests.cir.command_line import CommandLine
@@ -71,12 +73,9 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
     )
     assert list(document) == ["index", "encoder", "query", "hits"]
     assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
-    assert document["query"] == {
-        "image": str(red),
-        "text": "in blue",
-        "limit": 4,
-        "where": ["number>=1", "number<4"],
-    }
+    told = {"limit": 4, "where": ["number>=1", "number<4"]}
+    usual = json.loads(json.dumps(asdict(USUAL)))
+    assert document["query"] == {"image": str(red), "more": [], "text": "in blue"} | usual | told
     hits = document["hits"]
     assert sorted(hit["path"] for hit in hits) == ["blue.png", "green.png", "yellow.png"]
     scores = [hit["score"] for hit in hits]
