@@ -88,9 +88,7 @@ def test_an_upload_has_the_limit_that_its_widget_names(monkeypatch: pytest.Monke
         uploaded_reference("big.png", bytes(2**20 + 1))
 
 
-def test_neighbours_are_like_an_image_and_no_copy_of_it(
-    store: MilvusStore, tmp_path: Path
-) -> None:
+def test_neighbours_are_like_an_image_and_no_copy_of_it(store: MilvusStore, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, colour in (("a", "red"), ("copy of a", "red"), ("b", "#f01010"), ("c", "blue")):
