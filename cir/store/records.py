@@ -66,6 +66,7 @@ class IndexInfo:
         recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
         import_of: id of the export of which not all rows are in yet, "" for none.
+        title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
     name: str
@@ -86,6 +87,7 @@ class IndexInfo:
     tokenizer: str | None = None
     recall: Recall | None = None
     import_of: str = ""
+    title_column: str = ""
 
     @property
     def exact(self) -> bool:
