@@ -14,6 +14,7 @@ from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.images import open_image, part_of
+from cir.search.folding import check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions, box_of, split_weight
 from cir.store import Hit, MilvusIndex, is_image_id
 
@@ -135,12 +136,29 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    check(index, options)
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
     with timed("search"):
-        return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
-        )
+        if is_plain(options):
+            return index.search_vectors(
+                vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+            )
+        return [
+            shown(
+                index,
+                lambda limit, further, at=at: index.search_vectors(
+                    vectors[at : at + 1],
+                    limit,
+                    [*where, *further],
+                    exclude_ids=exclude_ids and exclude_ids[at : at + 1],
+                    only_ids=only_ids and only_ids[at : at + 1],
+                )[0],
+                options,
+                where,
+            )
+            for at in range(len(queries))
+        ]
 
 
 def embed(
