@@ -101,6 +101,12 @@ def test_wordings_are_averaged_as_before_bit_for_bit(compact: CompactEncoder) ->
     sums[:1] /= np.linalg.norm(sums[:1], axis=1, keepdims=True)
     queries = [Query(RED, "in blue", rewordings=("make it blue",)), Query(GREEN, "striped")]
     assert np.array_equal(embed(compact, queries), sums)
+    alone = Query(RED, "in blue", rewordings=("make it blue", "striped"))
+    rows = [[compact.encode_composed([RED], ["in blue"])[0]]]
+    rows += [compact.encode_composed([RED, RED], list(alone.rewordings))]
+    mean = rows[0][0] + rows[1][0] + rows[1][1]
+    mean = mean[None] / np.linalg.norm(mean[None], axis=1, keepdims=True)
+    assert np.array_equal(embed(compact, [alone]), mean)
 
 
 def test_balance_moves_between_text_composition_and_image(compact: CompactEncoder) -> None:
@@ -177,9 +183,9 @@ def test_references_are_averaged_by_weight(compact: CompactEncoder, mode: Mode) 
 
 def test_the_text_alone_knows_no_references(compact: CompactEncoder) -> None:
     query = Query(RED, "in blue", weight=0.5, more=(More(GREEN),))
-    np.testing.assert_allclose(
-        row_of(compact, query, "text"), row_of(compact, BOTH, "text"), atol=1e-6
-    )
+    reworded = Query(None, "red", rewordings=("dark red",))
+    for rows in (embed(compact, [query], "text"), embed(compact, [query, reworded], "text")):
+        np.testing.assert_allclose(rows[0], row_of(compact, BOTH, "text"), atol=1e-6)
 
 
 def test_no_reference_is_its_own_result(index: MilvusIndex, compact: CompactEncoder) -> None:
