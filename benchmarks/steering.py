@@ -61,7 +61,8 @@ class Photos:
         """Places of the images nearest to a row."""
         scores = self.rows @ row
         scores[list(without)] = -np.inf
-        return np.argsort(-scores, kind="stable")[:FIRST].tolist()
+        best: list[int] = np.argsort(-scores, kind="stable")[:FIRST].tolist()
+        return best
 
     def like(self, at: int) -> list[int]:
         """Others of the same kind and colour."""

@@ -40,7 +40,8 @@ class SearchOptions:
 
     Attributes:
         limit: images at most, 1 to 16,384.
-        where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        where: conditions on the metadata, such as "baseColour in Red, Blue"; all must hold. See
+            `cir.store.filters.Condition`.
         balance: how much the reference counts against the instruction, 0 to 1: 0 is the instruction
             alone, 0.5 the encoder's own composition, 1 the reference alone.
         less: texts to steer away from, each with its weight after a star: "red*0.5". The weight is
@@ -50,13 +51,21 @@ class SearchOptions:
         crop: the part of the first reference that counts, "left,top,right,bottom" as shares of its
             width and height from 0 to 1, after it is turned; "" for all of it.
         turn: by how many degrees the first reference is turned clockwise: 0, 90, 180 or 270.
+        threshold: least score of a hit, a cosine similarity from -1 to 1; None for any.
+        group_by: a metadata column: of the images with the same value only the best is a hit, and
+            tells how many there are (`Hit.group_size`). Images without a value are one group.
+        fold: whether near-duplicates stand under the best of them (`Hit.folded`), exact copies of a
+            file included.
+        distinct: whether exact copies of a file alone do so.
+
+    `limit` counts hits as they are then, without what stands under them.
     """
 
     limit: int = _option(10, "Number of results.", panel="Results", low=1, high=16_384, bench=False)
     where: Sequence[str] = _option(
         (),
-        'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
-        "all must hold.",
+        'Condition on the metadata, for example "year>=2011", "baseColour in Red, Navy Blue" or '
+        '"name~shirt" (contains); repeatable, all must hold.',
         panel="Results",
         bench=False,
     )
@@ -87,6 +96,33 @@ class SearchOptions:
         0,
         "Degrees by which the reference is turned clockwise first: 0, 90, 180 or 270.",
         panel="Query",
+    )
+    threshold: float | None = _option(
+        None,
+        "Least score of a result, the cosine similarity, -1 to 1.",
+        panel="Results",
+        low=-1,
+        high=1,
+        bench=False,
+    )
+    group_by: str = _option(
+        "",
+        "Metadata column of which each value gives one result, its best image; with how many there "
+        "are.",
+        panel="Results",
+        bench=False,
+    )
+    fold: bool = _option(
+        False,
+        "Put near-duplicates under the best of them.",
+        panel="Results",
+        bench=False,
+    )
+    distinct: bool = _option(
+        False,
+        "Put exact copies of a file under the first of them.",
+        panel="Results",
+        bench=False,
     )
 
     def __post_init__(self) -> None:

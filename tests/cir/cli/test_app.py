@@ -198,6 +198,19 @@ def test_prune_and_drop_remove_rows_and_never_images(
     assert len(list(folder.iterdir())) == 5
 
 
+def test_the_column_of_titles_can_be_chosen(command_line: CommandLine, tmp_path: Path) -> None:
+    folder = draw_album(tmp_path / "album", kinds=1)
+    lines = [f"{each.name},thing {n},{n}" for n, each in enumerate(sorted(folder.iterdir()))]
+    (folder / "metadata.csv").write_text("\n".join(["file,name,text", *lines]))
+    command_line.document("index", folder, "--name", "x")
+    assert command_line.document("title", "x") == {"index": "x", "title_column": "name"}
+    assert command_line.document("title", "x", "text")["title_column"] == "text"
+    assert command_line.run("title", "x").stdout == "Titles are those of column text.\n"
+    assert command_line.document("title", "x", "-")["title_column"] == "name"
+    refused = command_line.document("title", "x", "nothing", exit_code=2)["error"]
+    assert "The columns are: file, name, text." in refused
+
+
 def test_export_and_import_are_one_document(
     cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
 ) -> None:
