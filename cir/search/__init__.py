@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         is_cut,
         search,
         search_batch,
+        search_ways,
         similarities,
     )
 
@@ -32,6 +33,7 @@ __all__ = [
     "is_cut",
     "search",
     "search_batch",
+    "search_ways",
     "similarities",
 ]
 

@@ -14,6 +14,7 @@ from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.images import open_image, part_of
+from cir.search.folding import check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions, box_of, split_weight
 from cir.store import Hit, MilvusIndex, is_image_id
 
@@ -84,11 +85,26 @@ def search(
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
-    excluded = {*exclude_ids, *_ids_to_avoid(options)}
-    for content in (query.content_hash, *(each.content_hash for each in query.more)):
-        if content is not None:
-            excluded.update(index.ids_with_content(content))
+    excluded = {*exclude_ids, *_excluded(index, query, options)}
     return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+
+
+def search_ways(
+    index: MilvusIndex, encoder: Encoder, query: Query, options: SearchOptions = USUAL
+) -> dict[Mode, list[Hit]]:
+    """What `search` gives for the same query in each of the `MODES` that it has enough for.
+
+    A query without an instruction can only be asked by its image, one without a reference only by
+    its text. Errors as in `search`.
+    """
+    excluded = [_excluded(index, query, options)]
+    modes: Sequence[Mode] = MODES
+    if query.image is None or not query.text:
+        modes = [_way(query, "composed")]
+    return {
+        mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
+        for mode in modes
+    }
 
 
 def is_cut(encoder: Encoder, query: Query) -> bool:
@@ -120,12 +136,39 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    check(index, options)
+    words: list[str] | None = None
+    if options.words and mode != "image":
+        index.require_words()
+        words = [query.text for query in queries]
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
     with timed("search"):
-        return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
-        )
+        if is_plain(options):
+            return index.search_vectors(
+                vectors,
+                options.limit,
+                where,
+                exclude_ids=exclude_ids,
+                only_ids=only_ids,
+                words=words,
+            )
+        return [
+            shown(
+                index,
+                lambda limit, further, at=at: index.search_vectors(
+                    vectors[at : at + 1],
+                    limit,
+                    [*where, *further],
+                    exclude_ids=exclude_ids and exclude_ids[at : at + 1],
+                    only_ids=only_ids and only_ids[at : at + 1],
+                    words=words and words[at : at + 1],
+                )[0],
+                options,
+                where,
+            )
+            for at in range(len(queries))
+        ]
 
 
 def embed(
@@ -163,8 +206,8 @@ def embed(
         ImageError: a file of `less_image` cannot be read.
     """
     distinct = list({id(query): query for query in queries}.values())
-    asked = [_as_seen(query, options) for query in distinct]
-    if len(asked) == 1:
+    asked = [_seen(query, options) for query in distinct]
+    if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
         encoder = RememberingEncoder(encoder)
     rows = _rows(encoder, asked, mode)
     if mode == "composed" and options.balance != 0.5:
@@ -216,7 +259,7 @@ def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
     return rows
 
 
-def _as_seen(query: Query, options: SearchOptions) -> Query:
+def _seen(query: Query, options: SearchOptions) -> Query:
     if query.image is None or not (options.turn or options.crop):
         return query
     return replace(query, image=as_seen(query.image, options))
@@ -231,9 +274,9 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
         for other, weight in _others(query, mode)
     ]
     if others:
-        for at, query in enumerate(queries):
-            rows[at] *= query.weight if query.more else 1
         places = [at for at, _, _ in others]
+        for at in set(places):
+            rows[at] *= _weight(queries[at])
         weights = np.array([[weight] for _, _, weight in others], np.float32)
         added: Embeddings = weights * _first_rows(encoder, [query for _, query, _ in others], mode)
         np.add.at(rows, places, added)
@@ -243,7 +286,7 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
 
 def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
     """A query's further references and wordings, each as a query of one with its weight."""
-    references = [(query.image, query.weight if query.more else 1.0)]
+    references = [(query.image, _weight(query))]
     wordings = [query.instruction]
     if mode != "text":
         references += [(each.image, each.weight) for each in query.more]
@@ -255,6 +298,11 @@ def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
         for text in wordings
     ]
     return pairs[1:]
+
+
+def _weight(query: Query) -> float:
+    """Of the first reference: it counts beside others alone."""
+    return query.weight if query.more else 1.0
 
 
 def _balanced(
@@ -296,6 +344,15 @@ def _unwanted(
         rows.append(index.vectors([key for key, _ in stored]))
     weights = [weight for _, weight in (*texts, *files, *stored)]
     return np.concatenate(rows), np.array(weights, np.float32)
+
+
+def _excluded(index: MilvusIndex, query: Query, options: SearchOptions) -> set[str]:
+    """Ids of the images that a query is asked with: they are no results."""
+    excluded = set(_ids_to_avoid(options))
+    for content in (query.content_hash, *(each.content_hash for each in query.more)):
+        if content is not None:
+            excluded.update(index.ids_with_content(content))
+    return excluded
 
 
 def _ids_to_avoid(options: SearchOptions) -> list[str]:
