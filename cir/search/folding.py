@@ -16,7 +16,7 @@ from cir.store.collection import MAX_LIMIT
 from cir.store.filters import Condition
 from cir.store.wire import INT64
 
-NEAR = 0.98
+NEAR = 0.995
 """Least cosine of the embeddings of near-duplicates."""
 _FIRST_LOOK = 100  # hits; Milvus takes hardly longer for so many than for one
 _GROWTH = 4

@@ -39,6 +39,7 @@ _CHANGEABLE = frozenset(
         "state",
         "count",
         "import_of",
+        "usual",
     )
 )
 
@@ -252,6 +253,22 @@ class MilvusIndex:
             vector = np.asarray(fields["vector"], dtype=np.float32)
             by_id[fields["id"]] = Row(record_of(fields), vector)
         return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def sample(self, count: int) -> list[Row]:
+        """At most `count` images, a random draw that is the same each time, without thumbnails.
+
+        They are those whose ids come first, which are digests.
+        """
+        share = min(1.0, 2 * count / max(1, self.count()))
+        bound = f"{round(share * 16**8):08x}" if share < 1 else None
+        rows = self._images.query(
+            filters.key_range("", bound), [*RECORD_FIELDS, "vector"], MAX_LIMIT
+        )
+        rows.sort(key=lambda fields: str(fields["id"]))
+        return [
+            Row(record_of(fields), np.asarray(fields["vector"], dtype=np.float32))
+            for fields in rows[:count]
+        ]
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """`(n, dim)` embeddings of the ids, in the order asked for.
