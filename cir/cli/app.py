@@ -235,6 +235,32 @@ def indexes_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fals
         report.print_indexes(infos, store.backend)
 
 
+@app.command("title")
+def title_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    column: Annotated[
+        str | None,
+        typer.Argument(help="Metadata column, or - to leave it to what columns hold."),
+    ] = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the column that holds the titles of an index's images, or say which one it is."""
+    with command(as_json):
+        from cir.search.titles import title_column
+
+        _, store = _open(uri, token)
+        index = store.open(name)
+        if column is not None:
+            index.choose_title("" if column == "-" else column)
+        title = title_column(index)
+    if as_json:
+        print_document({"index": name, "title_column": title})
+    else:
+        typer.echo(f"Titles are those of column {title}." if title else "No column holds titles.")
+
+
 @app.command("rebuild")
 def rebuild_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],

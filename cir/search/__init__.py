@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         is_cut,
         search,
         search_batch,
+        search_ways,
         similarities,
     )
     from cir.search.usual import is_nothing_close, usual_score, usual_scores
@@ -34,6 +35,7 @@ __all__ = [
     "is_nothing_close",
     "search",
     "search_batch",
+    "search_ways",
     "similarities",
     "usual_score",
     "usual_scores",

@@ -85,11 +85,26 @@ def search(
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
-    excluded = {*exclude_ids, *_ids_to_avoid(options)}
-    for content in (query.content_hash, *(each.content_hash for each in query.more)):
-        if content is not None:
-            excluded.update(index.ids_with_content(content))
+    excluded = {*exclude_ids, *_excluded(index, query, options)}
     return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+
+
+def search_ways(
+    index: MilvusIndex, encoder: Encoder, query: Query, options: SearchOptions = USUAL
+) -> dict[Mode, list[Hit]]:
+    """What `search` gives for the same query in each of the `MODES` that it has enough for.
+
+    A query without an instruction can only be asked by its image, one without a reference only by
+    its text. Errors as in `search`.
+    """
+    excluded = [_excluded(index, query, options)]
+    modes: Sequence[Mode] = MODES
+    if query.image is None or not query.text:
+        modes = [_way(query, "composed")]
+    return {
+        mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
+        for mode in modes
+    }
 
 
 def is_cut(encoder: Encoder, query: Query) -> bool:
@@ -314,6 +329,15 @@ def _unwanted(
         rows.append(index.vectors([key for key, _ in stored]))
     weights = [weight for _, weight in (*texts, *files, *stored)]
     return np.concatenate(rows), np.array(weights, np.float32)
+
+
+def _excluded(index: MilvusIndex, query: Query, options: SearchOptions) -> set[str]:
+    """Ids of the images that a query is asked with: they are no results."""
+    excluded = set(_ids_to_avoid(options))
+    for content in (query.content_hash, *(each.content_hash for each in query.more)):
+        if content is not None:
+            excluded.update(index.ids_with_content(content))
+    return excluded
 
 
 def _ids_to_avoid(options: SearchOptions) -> list[str]:

@@ -40,7 +40,8 @@ class SearchOptions:
 
     Attributes:
         limit: images at most, 1 to 16,384.
-        where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        where: conditions on the metadata, such as "baseColour in Red, Blue"; all must hold. See
+            `cir.store.filters.Condition`.
         balance: how much the reference counts against the instruction, 0 to 1: 0 is the instruction
             alone, 0.5 the encoder's own composition, 1 the reference alone.
         less: texts to steer away from, each with its weight after a star: "red*0.5". The weight is
@@ -63,8 +64,8 @@ class SearchOptions:
     limit: int = _option(10, "Number of results.", panel="Results", low=1, high=16_384, bench=False)
     where: Sequence[str] = _option(
         (),
-        'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
-        "all must hold.",
+        'Condition on the metadata, for example "year>=2011", "baseColour in Red, Navy Blue" or '
+        '"name~shirt" (contains); repeatable, all must hold.',
         panel="Results",
         bench=False,
     )

@@ -150,6 +150,10 @@ class ImageCollection:
             used.update(row["content_hash"] for row in rows)
         return used
 
+    def state(self) -> tuple[int, int]:
+        """What changes with the rows: number of rows, and writes of this process."""
+        return self.count(), self._connection.consistency.writes(self._collection)
+
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows in groups of about 1 MB."""
         for group in batches(rows, _UPSERT_BYTES):

@@ -97,6 +97,7 @@ class IndexInfo:
         created, updated: ISO 8601, UTC.
         usual: what the best hits of queries usually score, None where that was not sampled.
         import_of: id of the export of which not all rows are in yet, "" for none.
+        title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
     name: str
@@ -118,6 +119,7 @@ class IndexInfo:
     recall: Recall | None = None
     import_of: str = ""
     usual: UsualScores | None = None
+    title_column: str = ""
 
     @property
     def exact(self) -> bool:
