@@ -97,6 +97,9 @@ class IndexInfo:
         created, updated: ISO 8601, UTC.
         usual: what the best hits of queries usually score, None where that was not sampled.
         import_of: id of the export of which not all rows are in yet, "" for none.
+        words: whether Milvus could index the words of the text columns, None where it was not
+            asked to.
+        replaces: the collection that this one took the place of, or is to take, "" for none.
         title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
@@ -119,6 +122,8 @@ class IndexInfo:
     recall: Recall | None = None
     import_of: str = ""
     usual: UsualScores | None = None
+    words: bool | None = None
+    replaces: str = ""
     title_column: str = ""
 
     @property

@@ -48,7 +48,7 @@ KEYS: dict[str, dict[str, str]] = {
     "cir search": {
         "": "index, encoder, query, close, hits",
         "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
-        "threshold, group_by, fold, distinct",
+        "words, threshold, group_by, fold, distinct",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },

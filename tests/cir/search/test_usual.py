@@ -77,8 +77,12 @@ def test_an_unchanged_folder_is_not_sampled_again(
 
 
 def test_an_index_without_is_sampled_when_somebody_asks(
-    local_store: MilvusStore, index: MilvusIndex, compact: CompactEncoder
+    local_store: MilvusStore,
+    index: MilvusIndex,
+    compact: CompactEncoder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("cir.search.usual.FIRST_SECONDS", 60)  # the host may be crowded
     known = index.info.usual
     index.update(usual=None)
     assert usual_scores(index, compact) == known
@@ -135,7 +139,8 @@ def test_what_is_not_known_is_not_claimed() -> None:
     assert is_nothing_close(USUAL, query, []) is None
     assert is_nothing_close(None, query, [hit(0.0)]) is None
     assert is_nothing_close(UsualScores(10), query, [hit(0.0)]) is None
-    for options in (SearchOptions(less=["stripes"]), SearchOptions(balance=0.3)):
+    for told in ({"less": ["stripes"]}, {"balance": 0.3}, {"words": True}):
+        options = SearchOptions(**told)
         assert is_nothing_close(USUAL, query, [hit(0.0)], options) is None
 
 
