@@ -206,8 +206,8 @@ def embed(
         ImageError: a file of `less_image` cannot be read.
     """
     distinct = list({id(query): query for query in queries}.values())
-    asked = [_as_seen(query, options) for query in distinct]
-    if len(asked) == 1:
+    asked = [_seen(query, options) for query in distinct]
+    if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
         encoder = RememberingEncoder(encoder)
     rows = _rows(encoder, asked, mode)
     if mode == "composed" and options.balance != 0.5:
@@ -259,7 +259,7 @@ def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
     return rows
 
 
-def _as_seen(query: Query, options: SearchOptions) -> Query:
+def _seen(query: Query, options: SearchOptions) -> Query:
     if query.image is None or not (options.turn or options.crop):
         return query
     return replace(query, image=as_seen(query.image, options))
@@ -274,9 +274,9 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
         for other, weight in _others(query, mode)
     ]
     if others:
-        for at, query in enumerate(queries):
-            rows[at] *= query.weight if query.more else 1
         places = [at for at, _, _ in others]
+        for at in set(places):
+            rows[at] *= _weight(queries[at])
         weights = np.array([[weight] for _, _, weight in others], np.float32)
         added: Embeddings = weights * _first_rows(encoder, [query for _, query, _ in others], mode)
         np.add.at(rows, places, added)
@@ -286,7 +286,7 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
 
 def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
     """A query's further references and wordings, each as a query of one with its weight."""
-    references = [(query.image, query.weight if query.more else 1.0)]
+    references = [(query.image, _weight(query))]
     wordings = [query.instruction]
     if mode != "text":
         references += [(each.image, each.weight) for each in query.more]
@@ -298,6 +298,11 @@ def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
         for text in wordings
     ]
     return pairs[1:]
+
+
+def _weight(query: Query) -> float:
+    """Of the first reference: it counts beside others alone."""
+    return query.weight if query.more else 1.0
 
 
 def _balanced(
