@@ -131,8 +131,8 @@ def _best(index: MilvusIndex, asked: Asked) -> Embeddings:
 def _own(
     whole: cir.Index, every: dict[str, dict[str, str]], labelled: Path, there: dict[str, str]
 ) -> list[Asked]:
-    """Queries made of the photos and of the labelled set; those of photos that are not there are
-    of another domain."""
+    """Queries made of the photos and of the labelled set; where the photo or every target is not in
+    the index, they are of another domain."""
     encoder = whole.encoder
     records = list(whole.iterate())
     vectors = whole.vectors([record.id for record in records])
@@ -151,7 +151,11 @@ def _own(
         found.append(Asked("image", f"{word}photos", vectors[at], own, inside))
         for name, each in zip(("type", "colour and type", "sentence", "name"), rows, strict=True):
             found.append(Asked("text", f"{word}{name}", each[at], [()] * len(at), inside))
-        at = [n for n, each in enumerate(queries) if (each.reference in there) == inside]
+        at = [
+            n
+            for n, each in enumerate(queries)
+            if (each.reference in there and not there.keys().isdisjoint(each.targets)) == inside
+        ]
         own = [(ids[queries[n].reference],) for n in at]
         found.append(Asked("composed", f"{word}labelled set", composed[at], own, inside))
     return found

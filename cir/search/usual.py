@@ -27,7 +27,7 @@ IMAGE_SAMPLE = 200
 LEAST_SAMPLE = 40
 """With fewer, nothing is known of a way."""
 LEAST_IMAGES = 50
-IMAGE_SHARE, TEXT_SHARE, COMPOSED_SHARE = 0.015, 0.05, 0.1
+IMAGE_SHARE, TEXT_SHARE, COMPOSED_SHARE = 0.01, 0.05, 0.05
 """Share of the sampled queries whose best hit scores less than `UsualScore.least`: chosen for about
 one false alarm in a hundred by `benchmarks/nothing_close.py`. What is put together of an index's
 metadata is asked less well than what people ask, so more of it falls below."""
@@ -37,7 +37,7 @@ _GROWTH = 1.25
 _BATCH = 4
 _COPIES = 5  # hits that may be copies of the query's own image
 _MOST_VALUES = 40  # of a column whose values may be asked for as a change
-_TOLD = 3  # values of an image that make a text
+_TOLD = 2  # values of an image that make a text: with more, a single word scores too little
 _LONGEST = 200  # characters of a value
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _INSTRUCTIONS = (
@@ -60,7 +60,7 @@ def learn_usual_scores(
 ) -> UsualScores:
     """Sample what queries score in the index, and keep it with the index.
 
-    The queries: images of the index, themselves left out; texts of up to three values of an image's
+    The queries: images of the index, themselves left out; texts of up to two values of an image's
     metadata; thumbnails with an instruction, a usual one or a value of another image. A way of
     asking is None where there are fewer than `LEAST_SAMPLE` queries: because of few images, no
     metadata in words, or an encoder that does not come so far in the time.
