@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cir.progress import Progress
     from cir.search.options import SearchOptions
     from cir.settings import Settings, load_settings
+    from cir.store.facets import Facet
     from cir.store.records import Hit, ImageRecord, IndexInfo, Row, image_id
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _MODULES = {
     "cir.progress": ("Progress",),
     "cir.search.options": ("SearchOptions",),
     "cir.settings": ("Settings", "load_settings"),
+    "cir.store.facets": ("Facet",),
     "cir.store.records": ("Hit", "ImageRecord", "IndexInfo", "Row", "image_id"),
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "EncoderError",
     "EncoderMismatchError",
     "EncoderSpec",
+    "Facet",
     "FailedImage",
     "Hit",
     "ImageError",

@@ -62,6 +62,13 @@ _TURNS = {
 }
 """By EXIF orientation, what makes a picture upright; from 5 on, width and height change places."""
 
+_CLOCKWISE = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+"""Pillow turns the other way."""
+
 # Pillow warns of oddities that do not matter here. Once for the process: threads that decode cannot
 # each set the warnings aside, `warnings.catch_warnings` is not made for threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -194,6 +201,28 @@ def as_rgb(image: Image.Image) -> Image.Image:
         ImageError: it cannot be decoded, or is above `MAX_PIXELS`.
     """
     return _decoded(lambda: _picture(image.copy(), *image.size)).image
+
+
+def part_of(
+    image: Image.Image, turn: int = 0, box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """The image turned clockwise by 0, 90, 180 or 270 degrees, then cropped.
+
+    `box` is left, top, right and bottom as shares of the turned image's sides, 0 to 1, to the
+    nearest pixel; one is left at least. None keeps all.
+    """
+    if turn:
+        image = image.transpose(_CLOCKWISE[turn])
+    if box is None:
+        return image
+    left, right = _pixels_between(box[0], box[2], image.width)
+    top, bottom = _pixels_between(box[1], box[3], image.height)
+    return image.crop((left, top, right, bottom))
+
+
+def _pixels_between(start: float, end: float, side: int) -> tuple[int, int]:
+    first = min(round(start * side), side - 1)
+    return first, max(round(end * side), first + 1)
 
 
 def thumbnail(image: Image.Image) -> bytes:

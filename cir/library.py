@@ -4,11 +4,9 @@
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from cir.encoders.protocol import Encoder
 from cir.encoders.registry import choice_of_index, choose, load_encoder
@@ -17,7 +15,7 @@ from cir.indexing.backup import export_index, import_index
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.progress import OnProgress
 from cir.search import SearchOptions, search
-from cir.search.references import query_of
+from cir.search.references import Given, query_of
 from cir.settings import Settings, load_settings
 from cir.store import Hit, IndexInfo, IndexKind, MilvusIndex, MilvusStore
 
@@ -51,7 +49,7 @@ class Index(MilvusIndex):
 
     def search(
         self,
-        image: str | os.PathLike[str] | bytes | Image.Image | None = None,
+        image: Given | Sequence[Given] | None = None,
         text: str = "",
         *,
         exclude_ids: Collection[str] = (),
@@ -61,16 +59,19 @@ class Index(MilvusIndex):
 
         Args:
             image: the reference image: a file's path or content, a Pillow image, or the id of an
-                image of the index. A file that is in the index is not among its own results.
+                image of the index; or several of them. A path or id as text may end with a weight,
+                "FILE*0.5", 1 where none is written. A file that is in the index is not among its
+                own results.
             text: the instruction, what should be different; without an image, what to look for.
             exclude_ids: ids of images to leave out.
-            options: fields of `SearchOptions`, for example `limit=10, where=["year>=2011"]`.
+            options: fields of `SearchOptions`, for example `limit=10, where=["year>=2011"],
+                balance=0.3, less=["red*0.5"]`.
 
         Returns:
             Hits with `score`, the cosine similarity from -1 to 1; equal ones by path.
 
         Raises:
-            UsageError: neither image nor text is given, a condition is wrong, the limit is out of
+            UsageError: neither image nor text is given, a condition is wrong, an option is out of
                 range, or the index has no image of this id.
             ImageError: the image cannot be read.
             EncoderError: the index's encoder cannot be loaded.

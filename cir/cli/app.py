@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cir.cli.console import (
+    ENCODER,
+    QUERY,
     AsJson,
     Commands,
     Device,
@@ -43,7 +45,11 @@ def index_command(
     name: Annotated[str, typer.Option("--name", help="Name of the index, new or existing.")],
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder of a new index; see `encoders`.", show_default=False),
+        typer.Option(
+            help="Encoder of a new index; see `encoders`.",
+            show_default=False,
+            rich_help_panel=ENCODER,
+        ),
     ] = None,
     metadata: Annotated[
         Path | None,
@@ -61,7 +67,12 @@ def index_command(
     device: Device = None,
     precision: Precision = "auto",
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch the encoder's weights without asking.")
+        bool,
+        typer.Option(
+            "--download",
+            help="Fetch the encoder's weights without asking.",
+            rich_help_panel=ENCODER,
+        ),
     ] = False,
     uri: Uri = None,
     token: Token = None,
@@ -140,9 +151,20 @@ def sample_command(
 @takes(SearchOptions)
 def search_command(
     name: Annotated[str, typer.Argument(help="Name of the index.")],
-    image: Annotated[Path | None, typer.Option(help="Reference image.", show_default=False)] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Reference image, a file or the id of an image of the index; repeatable, then "
+            'with a weight each, "FILE*0.5".',
+            show_default=False,
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
     text: Annotated[
-        str, typer.Option(help='Instruction, for example "in red".', show_default=False)
+        str,
+        typer.Option(
+            help='Instruction, for example "in red".', show_default=False, rich_help_panel=QUERY
+        ),
     ] = "",
     *,
     options: SearchOptions,
@@ -151,6 +173,7 @@ def search_command(
         typer.Option(
             help="Encoder of your own that made the index, as module:attribute.",
             show_default=False,
+            rich_help_panel=ENCODER,
         ),
     ] = None,
     weights: Weights = None,
@@ -165,22 +188,18 @@ def search_command(
 
     with command(as_json):
         from cir.encoders.registry import choice_of_index, choose, load_ahead, load_encoder
-        from cir.errors import UsageError
-        from cir.images import open_reference
-        from cir.search import Query, search
+        from cir.search import search
+        from cir.search.references import opened_files, query_of
 
-        query = Query(instruction=text)
-        if image is not None:
-            if not image.exists():
-                raise UsageError(f"There is no image file {image}.")
-            picture, content = open_reference(image)
-            query = Query(picture, text, content)
+        images = image or []
+        references = opened_files(images)  # first: what is wrong needs no store
         settings, store = _open(uri, token, device=device)
         choice = choose(settings, encoder, weights=weights, tokenizer=tokenizer)
         load_ahead(replace(choice, precision="exact"))
         index = store.open(name)
         if encoder is None:
             choice = choice_of_index(index.info, choice)
+        query = query_of(index, references, text, settings)
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, options)
@@ -188,7 +207,8 @@ def search_command(
             report.warn_behind(index.info)
     if as_json:
         asked = {
-            "image": None if image is None else str(image),
+            "image": images[0] if images else None,
+            "more": images[1:],
             "text": text,
             **asdict(options),
         }
@@ -209,6 +229,32 @@ def indexes_command(uri: Uri = None, token: Token = None, as_json: AsJson = Fals
         print_document({"indexes": [report.index_document(info) for info in infos]})
     else:
         report.print_indexes(infos, store.backend)
+
+
+@app.command("title")
+def title_command(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    column: Annotated[
+        str | None,
+        typer.Argument(help="Metadata column, or - to leave it to what columns hold."),
+    ] = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the column that holds the titles of an index's images, or say which one it is."""
+    with command(as_json):
+        from cir.search.titles import title_column
+
+        _, store = _open(uri, token)
+        index = store.open(name)
+        if column is not None:
+            index.choose_title("" if column == "-" else column)
+        title = title_column(index)
+    if as_json:
+        print_document({"index": name, "title_column": title})
+    else:
+        typer.echo(f"Titles are those of column {title}." if title else "No column holds titles.")
 
 
 @app.command("rebuild")

@@ -33,6 +33,9 @@ WORDS: Words = {
 
 FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
 
+QUERY, RESULTS, ENCODER, MILVUS = "Query", "Results", "Encoder", "Milvus"
+"""Panels of `--help`; the options of a search name theirs (`cir.search.SearchOptions`)."""
+
 Uri = Annotated[
     str | None,
     typer.Option(
@@ -40,6 +43,7 @@ Uri = Annotated[
         help="Milvus: address of a server or of Zilliz Cloud, or a Lite file. "
         "Default: CIR_MILVUS_URI, else a Lite file in the data folder.",
         show_default=False,
+        rich_help_panel=MILVUS,
     ),
 ]
 Token = Annotated[
@@ -49,6 +53,7 @@ Token = Annotated[
         help="Token of the Milvus server, user:password or an API key; - reads it from standard "
         "input. Default: CIR_MILVUS_TOKEN.",
         show_default=False,
+        rich_help_panel=MILVUS,
     ),
 ]
 Weights = Annotated[
@@ -58,12 +63,16 @@ Weights = Annotated[
         help="The encoder's checkpoint on this machine. Default: where it was for the index, else "
         "the weights folder (CIR_WEIGHTS_DIR), the cache of the hub, or a download.",
         show_default=False,
+        rich_help_panel=ENCODER,
     ),
 ]
 Tokenizer = Annotated[
     str | None,
     typer.Option(
-        "--tokenizer", help="Folder of the encoder's tokenizer; likewise.", show_default=False
+        "--tokenizer",
+        help="Folder of the encoder's tokenizer; likewise.",
+        show_default=False,
+        rich_help_panel=ENCODER,
     ),
 ]
 Device = Annotated[
@@ -72,13 +81,15 @@ Device = Annotated[
         "--device",
         help="Where a large encoder computes: auto, cpu, cuda or mps. Default: CIR_DEVICE.",
         show_default=False,
+        rich_help_panel=ENCODER,
     ),
 ]
 Precision = Annotated[
     str,
     typer.Option(
         help="Arithmetic of a large encoder: exact, bf16, fp16, or fast, the quickest here. "
-        "auto: the index's, else exact on a CPU and half precision on a GPU."
+        "auto: the index's, else exact on a CPU and half precision on a GPU.",
+        rich_help_panel=ENCODER,
     ),
 ]
 AsJson = Annotated[
@@ -116,12 +127,16 @@ def takes(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command an option for each field of a dataclass, in place of its argument `options`.
 
-    A field's metadata hold `help`, `low` and `high`; a tuple becomes a repeatable option. `of` says
-    which fields are offered; the others have their defaults.
+    A field's metadata hold `help`, `panel`, `low` and `high`; a tuple becomes a repeatable option,
+    a truth value a flag. `of` says which fields are offered; the others have their defaults. What
+    the dataclass refuses is wrong use.
     """
 
     def gather(told: dict[str, Any]) -> Any:
-        return options(**{name: value for name, value in told.items() if value is not None})
+        try:
+            return options(**{name: value for name, value in told.items() if value is not None})
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from error
 
     offered = [_parameter(each) for each in fields(options) if of(each)]
     return lambda work: with_parameters(work, "options", offered, gather)
@@ -131,9 +146,15 @@ def _parameter(each: Field[Any]) -> inspect.Parameter:
     """The parameter that typer reads a field's option from."""
     facts = each.metadata
     repeatable = isinstance(each.default, tuple)
-    kind = list[str] | None if repeatable else type(each.default)
+    kind = list[str] | None if repeatable else each.type
+    flag = f"--{each.name.replace('_', '-')}"
     option = typer.Option(
-        help=facts["help"], min=facts["low"], max=facts["high"], show_default=not repeatable
+        flag,  # named, so that a truth value has no opposite
+        help=facts["help"],
+        min=facts["low"],
+        max=facts["high"],
+        show_default=each.default not in ((), "", None),
+        rich_help_panel=facts["panel"],
     )
     return inspect.Parameter(
         each.name,

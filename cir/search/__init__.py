@@ -6,19 +6,35 @@ from cir.late import late_names
 from cir.search.options import USUAL, SearchOptions, bench_options
 
 if TYPE_CHECKING:
-    from cir.search.composed import MODES, Mode, Query, embed, is_cut, search, search_batch
+    from cir.search.composed import (
+        MODES,
+        Mode,
+        More,
+        Query,
+        as_seen,
+        embed,
+        is_cut,
+        search,
+        search_batch,
+        search_ways,
+        similarities,
+    )
 
 __all__ = [
     "MODES",
     "USUAL",
     "Mode",
+    "More",
     "Query",
     "SearchOptions",
+    "as_seen",
     "bench_options",
     "embed",
     "is_cut",
     "search",
     "search_batch",
+    "search_ways",
+    "similarities",
 ]
 
 __getattr__ = late_names(

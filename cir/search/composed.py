@@ -3,16 +3,20 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
+from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
-from cir.search.options import USUAL, SearchOptions
-from cir.store import Hit, MilvusIndex
+from cir.images import open_image, part_of
+from cir.search.folding import check, is_plain, shown
+from cir.search.options import USUAL, SearchOptions, box_of, split_weight
+from cir.store import Hit, MilvusIndex, is_image_id
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -22,21 +26,40 @@ Timed = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Query:
-    """What a person asks: a reference image, an instruction, or both.
+class More:
+    """A further reference image of a query.
 
     Attributes:
         image: RGB, as `cir.images` opens it.
+        content_hash: of its file, as for the first.
+        weight: how much it counts beside the others, above 0.
+    """
+
+    image: Image
+    content_hash: str | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a person asks: reference images, an instruction, or both.
+
+    Attributes:
+        image: RGB, as `cir.images` opens it; the first reference.
         instruction: any text; "" or white space for none.
         content_hash: of the reference's file. Where given, images of the same content are left out
             of the results.
         rewordings: the instruction in other words; the embeddings of all wordings are averaged.
+        weight: how much `image` counts beside `more`, above 0.
+        more: further references, where there is a first.
     """
 
     image: Image | None = None
     instruction: str = ""
     content_hash: str | None = None
     rewordings: tuple[str, ...] = ()
+    weight: float = 1.0
+    more: tuple[More, ...] = ()
 
     @property
     def text(self) -> str:
@@ -62,10 +85,26 @@ def search(
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
-    excluded = set(exclude_ids)
-    if query.content_hash is not None:
-        excluded.update(index.ids_with_content(query.content_hash))
+    excluded = {*exclude_ids, *_excluded(index, query, options)}
     return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+
+
+def search_ways(
+    index: MilvusIndex, encoder: Encoder, query: Query, options: SearchOptions = USUAL
+) -> dict[Mode, list[Hit]]:
+    """What `search` gives for the same query in each of the `MODES` that it has enough for.
+
+    A query without an instruction can only be asked by its image, one without a reference only by
+    its text. Errors as in `search`.
+    """
+    excluded = [_excluded(index, query, options)]
+    modes: Sequence[Mode] = MODES
+    if query.image is None or not query.text:
+        modes = [_way(query, "composed")]
+    return {
+        mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
+        for mode in modes
+    }
 
 
 def is_cut(encoder: Encoder, query: Query) -> bool:
@@ -97,48 +136,223 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    check(index, options)
     with timed("encoding"):
-        vectors = embed(encoder, queries, mode)
+        vectors = embed(encoder, queries, mode, options, index)
     with timed("search"):
-        return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
-        )
+        if is_plain(options):
+            return index.search_vectors(
+                vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+            )
+        return [
+            shown(
+                index,
+                lambda limit, further, at=at: index.search_vectors(
+                    vectors[at : at + 1],
+                    limit,
+                    [*where, *further],
+                    exclude_ids=exclude_ids and exclude_ids[at : at + 1],
+                    only_ids=only_ids and only_ids[at : at + 1],
+                )[0],
+                options,
+                where,
+            )
+            for at in range(len(queries))
+        ]
 
 
-def embed(encoder: Encoder, queries: Sequence[Query], mode: Mode = "composed") -> Embeddings:
+def embed(
+    encoder: Encoder,
+    queries: Sequence[Query],
+    mode: Mode = "composed",
+    options: SearchOptions = USUAL,
+    index: MilvusIndex | None = None,
+) -> Embeddings:
     """`(n, dim)` float32 unit rows of the queries.
 
     "composed" fuses image and instruction, and takes the one there is where the other is missing;
-    "image" and "text" ignore the other; "sum" is the normalised sum of the two alone. The rows of
-    all wordings of a query are averaged. A query that stands there twice is encoded once.
+    "image" and "text" ignore the other; "sum" is the normalised sum of the two alone. A query of
+    several references or wordings has the normalised sum of the rows of each reference with each
+    wording, times the reference's weight. A query that stands there twice is encoded once, and the
+    rows of a query that comes alone are kept: asked again with other options, it is not encoded.
+
+    The options that make the row, in this order:
+
+    - `turn` and `crop` change the first reference before it is encoded.
+    - `balance` b moves a composed row c towards the row of one side, t of the text or i of the
+      image: normalised(2b c + (1 - 2b) t) below 0.5, normalised((2 - 2b) c + (2b - 1) i) above. It
+      is for queries that have both, in the mode "composed".
+    - `less` and `less_image` turn the row q away from the unit rows n_k of these texts and
+      pictures, w_k their weights, in every mode: normalised(q - sum_k w_k / 2 (n_k - (q . n_k) q)).
+      Only what of n_k is at right angles to q is taken away, so that a picture much like the query
+      does not cancel it.
+
+    Args:
+        index: where the pictures of `less_image` are that are named by their ids: their stored
+            embeddings are used.
 
     Raises:
-        UsageError: a query lacks what the mode needs.
+        UsageError: a query lacks what the mode needs, or the index an image of `less_image`.
+        ImageError: a file of `less_image` cannot be read.
     """
     distinct = list({id(query): query for query in queries}.values())
-    rows = _rows(encoder, distinct, mode)
-    reworded = [
-        (at, replace(query, instruction=text))
-        for at, query in enumerate(distinct if mode != "image" else ())
-        for text in query.rewordings
-    ]
-    if reworded:
-        places = [at for at, _ in reworded]
-        np.add.at(rows, places, _rows(encoder, [query for _, query in reworded], mode))
-        rows[places] = normalised(rows[places])
+    asked = [_seen(query, options) for query in distinct]
+    if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
+        encoder = RememberingEncoder(encoder)
+    rows = _rows(encoder, asked, mode)
+    if mode == "composed" and options.balance != 0.5:
+        rows = _balanced(encoder, asked, rows, options.balance)
+    if options.less or options.less_image:
+        rows = _steered(rows, *_unwanted(encoder, options, index))
     place = {id(query): at for at, query in enumerate(distinct)}
     return rows[[place[id(query)] for query in queries]]
 
 
-def normalised(sums: Embeddings) -> Embeddings:
+def similarities(
+    index: MilvusIndex,
+    encoder: Encoder,
+    query: Query,
+    options: SearchOptions = USUAL,
+    ids: Sequence[str] = (),
+) -> dict[Literal["image", "text"], dict[str, float]]:
+    """Cosine similarities of images of the index with the two sides of a query: why they are found.
+
+    The sides are the query's references alone, as `turn` and `crop` show them, and its text alone;
+    neither is balanced or steered. A side that the query lacks has no similarities, and neither has
+    an id that the index lacks.
+
+    Raises:
+        EncoderMismatchError: another encoder made the index.
+        StoreError: Milvus failed.
+    """
+    require_same_encoder(encoder, index.info)
+    found = index.rows(ids)
+    seen = SearchOptions(crop=options.crop, turn=options.turn)
+    there = {"image": query.image is not None, "text": bool(query.text)}
+    told: dict[Literal["image", "text"], dict[str, float]] = {"image": {}, "text": {}}
+    for side, similar in told.items():
+        if there[side]:
+            row = embed(encoder, [query], side, seen)[0]
+            similar |= {each.record.id: float(each.vector @ row) for each in found}
+    return told
+
+
+def as_seen(image: Image, options: SearchOptions) -> Image:
+    """A query's first reference as it is encoded: turned, and cropped."""
+    return part_of(image, options.turn, box_of(options.crop))
+
+
+def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
     """`(n, dim)` float32 unit rows along these sums of rows; a sum of nothing stays 0."""
     length = np.linalg.norm(sums, axis=1, keepdims=True)
     rows: Embeddings = (sums / np.maximum(length, 1e-12)).astype(np.float32)
     return rows
 
 
+def _seen(query: Query, options: SearchOptions) -> Query:
+    if query.image is None or not (options.turn or options.crop):
+        return query
+    return replace(query, image=as_seen(query.image, options))
+
+
 def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
-    """`(n, dim)` rows of the queries in their first wording."""
+    """`(n, dim)` unit rows of the queries, of all their references and wordings."""
+    rows = _first_rows(encoder, queries, mode)
+    others = [
+        (at, other, weight)
+        for at, query in enumerate(queries)
+        for other, weight in _others(query, mode)
+    ]
+    if others:
+        places = [at for at, _, _ in others]
+        for at in set(places):
+            rows[at] *= _weight(queries[at])
+        weights = np.array([[weight] for _, _, weight in others], np.float32)
+        added: Embeddings = weights * _first_rows(encoder, [query for _, query, _ in others], mode)
+        np.add.at(rows, places, added)
+        rows[places] = normalised(rows[places])
+    return rows
+
+
+def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
+    """A query's further references and wordings, each as a query of one with its weight."""
+    references = [(query.image, _weight(query))]
+    wordings = [query.instruction]
+    if mode != "text":
+        references += [(each.image, each.weight) for each in query.more]
+    if mode != "image":
+        wordings += query.rewordings
+    pairs = [
+        (replace(query, image=image, instruction=text), weight)
+        for image, weight in references
+        for text in wordings
+    ]
+    return pairs[1:]
+
+
+def _weight(query: Query) -> float:
+    """Of the first reference: it counts beside others alone."""
+    return query.weight if query.more else 1.0
+
+
+def _balanced(
+    encoder: Encoder, queries: Sequence[Query], rows: Embeddings, balance: float
+) -> Embeddings:
+    """Composed rows moved towards one side, see `embed`."""
+    side: Mode = "text" if balance < 0.5 else "image"
+    share = abs(1 - 2 * balance)
+    both = [at for at, query in enumerate(queries) if query.image is not None and query.text]
+    if both:
+        alone = _rows(encoder, [queries[at] for at in both], side)
+        rows[both] = normalised((1 - share) * rows[both] + share * alone)
+    return rows
+
+
+def _steered(rows: Embeddings, unwanted: Embeddings, weights: Embeddings) -> Embeddings:
+    """`(n, dim)` rows turned away from the `(m, dim)` unwanted, see `embed`."""
+    push = weights / 2
+    along = rows @ unwanted.T @ push
+    return normalised(rows - push @ unwanted + along[:, None] * rows)
+
+
+def _unwanted(
+    encoder: Encoder, options: SearchOptions, index: MilvusIndex | None
+) -> tuple[Embeddings, Embeddings]:
+    """Unit rows `(m, dim)` of what to steer away from, and their weights `(m,)`."""
+    encoder = RememberingEncoder(encoder)  # a labelled set steers many batches away from the same
+    texts = [split_weight(text) for text in options.less]
+    pictures = [split_weight(picture) for picture in options.less_image]
+    files = [each for each in pictures if not is_image_id(each[0])]
+    stored = [each for each in pictures if is_image_id(each[0])]
+    rows = [
+        encoder.encode_texts([text for text, _ in texts]),
+        encoder.encode_images([open_image(file) for file, _ in files]),
+    ]
+    if stored:
+        if index is None:
+            raise UsageError("The id of a picture to steer away from needs an index.")
+        rows.append(index.vectors([key for key, _ in stored]))
+    weights = [weight for _, weight in (*texts, *files, *stored)]
+    return np.concatenate(rows), np.array(weights, np.float32)
+
+
+def _excluded(index: MilvusIndex, query: Query, options: SearchOptions) -> set[str]:
+    """Ids of the images that a query is asked with: they are no results."""
+    excluded = set(_ids_to_avoid(options))
+    for content in (query.content_hash, *(each.content_hash for each in query.more)):
+        if content is not None:
+            excluded.update(index.ids_with_content(content))
+    return excluded
+
+
+def _ids_to_avoid(options: SearchOptions) -> list[str]:
+    """The images of the index that are steered away from: they are no results."""
+    names = [split_weight(picture)[0] for picture in options.less_image]
+    return [name for name in names if is_image_id(name)]
+
+
+def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
+    """`(n, dim)` rows of the queries with their first reference, in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
     ways = [_way(query, mode) for query in queries]
     for way in MODES:

@@ -1,37 +1,184 @@
 """What a search can be told beside its query; imports nothing heavy."""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from cir.errors import UsageError
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a picture, as shares of its sides."""
+
+TURNS = (0, 90, 180, 270)
+MAX_WEIGHT = 10.0
+
+_WEIGHTED = re.compile(r"(?P<what>.+?)\s*\*\s*(?P<weight>-?[\d.]+)\s*", re.DOTALL)
+
 
 def _option(
-    default: Any, text: str, *, low: float | None = None, high: float | None = None, **facts: Any
+    default: Any,
+    text: str,
+    *,
+    panel: str,
+    low: float | None = None,
+    high: float | None = None,
+    **facts: Any,
 ) -> Any:
-    """A field with what the faces need: a help text, its bounds, whether the bench offers it."""
-    return field(default=default, metadata={"help": text, "low": low, "high": high, **facts})
+    """A field with what the faces need: a help text, where it stands in a list of options, its
+    bounds, whether the bench offers it."""
+    told = {"help": text, "panel": panel, "low": low, "high": high, **facts}
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True)
 class SearchOptions:
     """Options of a search; the command lines and the bench make theirs of these fields.
 
+    Where one is out of range, making this raises UsageError.
+
     Attributes:
         limit: images at most, 1 to 16,384.
-        where: conditions on the metadata, such as "baseColour=Red"; all must hold.
+        where: conditions on the metadata, such as "baseColour in Red, Blue"; all must hold. See
+            `cir.store.filters.Condition`.
+        balance: how much the reference counts against the instruction, 0 to 1: 0 is the instruction
+            alone, 0.5 the encoder's own composition, 1 the reference alone.
+        less: texts to steer away from, each with its weight after a star: "red*0.5". The weight is
+            1 where none is written, above 0, at most 10.
+        less_image: pictures to steer away from, written likewise: the id of an image of the index
+            (32 hex digits, always taken for one), or a file. Images named by id are no results.
+        crop: the part of the first reference that counts, "left,top,right,bottom" as shares of its
+            width and height from 0 to 1, after it is turned; "" for all of it.
+        turn: by how many degrees the first reference is turned clockwise: 0, 90, 180 or 270.
+        threshold: least score of a hit, a cosine similarity from -1 to 1; None for any.
+        group_by: a metadata column: of the images with the same value only the best is a hit, and
+            tells how many there are (`Hit.group_size`). Images without a value are one group.
+        fold: whether near-duplicates stand under the best of them (`Hit.folded`), exact copies of a
+            file included.
+        distinct: whether exact copies of a file alone do so.
+
+    `limit` counts hits as they are then, without what stands under them.
     """
 
-    limit: int = _option(10, "Number of results.", low=1, high=16_384, bench=False)
+    limit: int = _option(10, "Number of results.", panel="Results", low=1, high=16_384, bench=False)
     where: Sequence[str] = _option(
         (),
-        'Condition on the metadata, for example "baseColour=Red" or "year>=2011"; repeatable, '
-        "all must hold.",
+        'Condition on the metadata, for example "year>=2011", "baseColour in Red, Navy Blue" or '
+        '"name~shirt" (contains); repeatable, all must hold.',
+        panel="Results",
+        bench=False,
+    )
+    balance: float = _option(
+        0.5,
+        "How much the reference counts against the instruction: 0 is the instruction alone, 0.5 "
+        "the encoder's own composition, 1 the reference alone.",
+        panel="Query",
+        low=0,
+        high=1,
+    )
+    less: Sequence[str] = _option(
+        (), 'Text to steer away from, with a weight "red*0.5"; repeatable.', panel="Query"
+    )
+    less_image: Sequence[str] = _option(
+        (),
+        "Picture to steer away from, a file or the id of an image of the index, with a weight "
+        '"FILE*0.5"; repeatable.',
+        panel="Query",
+    )
+    crop: str = _option(
+        "",
+        'Part of the reference that counts, "left,top,right,bottom" as shares of its sides from '
+        '0 to 1: "0,0,1,0.5" is the upper half.',
+        panel="Query",
+    )
+    turn: int = _option(
+        0,
+        "Degrees by which the reference is turned clockwise first: 0, 90, 180 or 270.",
+        panel="Query",
+    )
+    threshold: float | None = _option(
+        None,
+        "Least score of a result, the cosine similarity, -1 to 1.",
+        panel="Results",
+        low=-1,
+        high=1,
+        bench=False,
+    )
+    group_by: str = _option(
+        "",
+        "Metadata column of which each value gives one result, its best image; with how many there "
+        "are.",
+        panel="Results",
+        bench=False,
+    )
+    fold: bool = _option(
+        False,
+        "Put near-duplicates under the best of them.",
+        panel="Results",
+        bench=False,
+    )
+    distinct: bool = _option(
+        False,
+        "Put exact copies of a file under the first of them.",
+        panel="Results",
         bench=False,
     )
 
     def __post_init__(self) -> None:
-        given = (self.where,) if isinstance(self.where, str) else tuple(self.where)
-        object.__setattr__(self, "where", given)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(each.default, tuple):
+                texts = (value,) if isinstance(value, str) else tuple(map(str, value))
+                object.__setattr__(self, each.name, texts)
+            low, high = each.metadata["low"], each.metadata["high"]
+            if low is not None and value is not None and not low <= value <= high:
+                raise UsageError(f"The search option {each.name} goes from {low} to {high}.")
+        for text in (*self.less, *self.less_image):
+            split_weight(text)
+        if self.turn not in TURNS:
+            raise UsageError(f"A picture is turned by 0, 90, 180 or 270 degrees, not {self.turn}.")
+        box_of(self.crop)
+
+
+def split_weight(text: str) -> tuple[str, float]:
+    """What is weighted, and its weight: "red*0.5" is "red" and 0.5, "red" has 1.
+
+    Raises:
+        UsageError: the weight is not a number above 0, at most 10.
+    """
+    match = _WEIGHTED.fullmatch(text)
+    if match is None:
+        return text, 1.0
+    try:
+        weight = float(match["weight"])
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight <= MAX_WEIGHT:
+        raise UsageError(
+            f"The weight in {text!r} must be a number above 0, at most {MAX_WEIGHT:.0f}."
+        )
+    return match["what"], weight
+
+
+def box_of(crop: str) -> Box | None:
+    """The part of a picture that a text "left,top,right,bottom" names; None for all of it.
+
+    Raises:
+        UsageError: it does not name one.
+    """
+    if not crop.strip():
+        return None
+    try:
+        left, top, right, bottom = map(float, crop.split(","))
+    except ValueError:
+        left = top = right = bottom = math.nan
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise UsageError(
+            f"The crop {crop!r} names no part of a picture: write left,top,right,bottom as shares "
+            'of its sides from 0 to 1, for example "0,0,1,0.5" for the upper half.'
+        )
+    return left, top, right, bottom
 
 
 def bench_options() -> list[Field[Any]]:

@@ -1,7 +1,7 @@
 """An indexed image as reference: its original where it may be read, else its thumbnail."""
 
 import os
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,10 @@ from PIL.Image import Image
 from cir.access import is_readable, link_roots
 from cir.errors import ImageError, UsageError
 from cir.images import MAX_BYTES, as_rgb, content_hash, decode, open_reference, read_bytes
-from cir.search.composed import Query
+from cir.search.composed import More, Query
+from cir.search.options import split_weight
 from cir.settings import Settings
-from cir.store import ImageRecord, MilvusIndex
-
-_ID = re.compile(r"[0-9a-f]{32}")
+from cir.store import Hit, ImageRecord, MilvusIndex, is_image_id
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,9 @@ def indexed_reference(
     if not found:
         raise UsageError("The reference image is no longer in this index. Choose another one.")
     record = found[0]
-    original = _original(index, record, settings, local=local)
-    if original is not None:
-        return Reference(original, record.path, record.content_hash, path=record.path)
+    found_file = original(index, record, settings, local=local)
+    if found_file is not None:
+        return Reference(found_file[1], record.path, record.content_hash, path=record.path)
     jpeg = index.thumbnails([key]).get(key)
     if jpeg is None:
         raise ImageError(f"{record.path}: neither the file nor a thumbnail is there any more.")
@@ -73,10 +72,15 @@ def indexed_reference(
     return Reference(small, record.path, record.content_hash, is_thumbnail=True, path=record.path)
 
 
-def _original(
+def original(
     index: MilvusIndex, record: ImageRecord, settings: Settings, *, local: bool
-) -> Image | None:
-    """The file's picture, where it may be read and is still the one that was indexed."""
+) -> tuple[bytes, Image] | None:
+    """The file's content and picture, where it may be read and is still the one that was indexed.
+
+    Args:
+        local: whether the person who asks has this machine to themselves, see
+            `cir.access.is_readable`.
+    """
     if index.info.source is None:
         return None
     path = Path(index.info.source) / record.path
@@ -84,37 +88,86 @@ def _original(
         return None
     try:
         data = read_bytes(path, link_roots(settings))
-        return decode(data).image if content_hash(data) == record.content_hash else None
+        # Decoded also where the content alone is wanted: others may write rows to a shared Milvus,
+        # and a row that names a file which is no image gets nothing of it.
+        return (data, decode(data).image) if content_hash(data) == record.content_hash else None
     except ImageError:
         return None
 
 
+Given = str | os.PathLike[str] | bytes | Image | More
+"""A reference image as people give it: a file's path or content, a Pillow image, an id, or opened
+already. A text may end with a weight, "FILE*0.5"."""
+
+
 def query_of(
-    index: MilvusIndex,
-    image: str | os.PathLike[str] | bytes | Image | None,
-    text: str,
-    settings: Settings,
+    index: MilvusIndex, image: Given | Sequence[Given] | None, text: str, settings: Settings
 ) -> Query:
-    """The query of a reference image in any form and an instruction.
+    """The query of reference images in any form and an instruction.
 
     Args:
         index: which is asked.
-        image: a file's path or content, a Pillow image, or the id of an image of the index.
+        image: one or several.
         text: the instruction.
-        settings: say which files may be read.
+        settings: say which files of the index may be read.
 
     Raises:
-        ImageError: the image cannot be read.
+        UsageError: the index has no such image, or a weight is out of range.
+        ImageError: an image cannot be read.
     """
     if image is None:
         return Query(instruction=text)
-    if isinstance(image, Image):
-        return Query(as_rgb(image), text)
-    if isinstance(image, bytes):
-        given = uploaded_reference("The reference image", image)
-    elif isinstance(image, str) and _ID.fullmatch(image) and not Path(image).exists():
-        given = indexed_reference(index, image, settings, local=True)
-    else:
-        picture, content = open_reference(image)
-        return Query(picture, text, content)
-    return Query(given.image, text, given.content_hash)
+    given = [image] if isinstance(image, (str, os.PathLike, bytes, Image, More)) else image
+    opened = [_opened(each, index, settings) for each in given]
+    if not opened:
+        return Query(instruction=text)
+    first, *more = opened
+    return Query(first.image, text, first.content_hash, weight=first.weight, more=tuple(more))
+
+
+def opened_files(images: Sequence[str]) -> list[Given]:
+    """These references, "FILE*0.5" or the id of an image, with the files opened.
+
+    Raises:
+        UsageError: there is no such file, or a weight is out of range.
+        ImageError: a file cannot be read.
+    """
+    given: list[Given] = []
+    for each in images:
+        name, weight = split_weight(each)
+        if not Path(name).exists() and not is_image_id(name):
+            raise UsageError(f"There is no image file {name}.")
+        given.append(More(*open_reference(name), weight) if Path(name).exists() else each)
+    return given
+
+
+def _opened(given: Given, index: MilvusIndex, settings: Settings) -> More:
+    match given:
+        case More():
+            return given
+        case Image():
+            return More(as_rgb(given))
+        case bytes():
+            upload = uploaded_reference("The reference image", given)
+            return More(upload.image, upload.content_hash)
+        case str():
+            name, weight = split_weight(given)
+            if is_image_id(name) and not Path(name).exists():
+                indexed = indexed_reference(index, name, settings, local=True)
+                return More(indexed.image, indexed.content_hash, weight)
+            return More(*open_reference(name), weight)
+        case _:
+            return More(*open_reference(given))
+
+
+def neighbours(index: MilvusIndex, key: str, limit: int = 8) -> list[Hit]:
+    """The images most like an image of the index by its own embedding, best first.
+
+    Itself and images of the same content are left out; nothing is encoded.
+
+    Raises:
+        UsageError: the index has no image of this id.
+    """
+    vector = index.vectors([key])
+    same = index.ids_with_content(index.get([key])[0].content_hash)
+    return index.search_vectors(vector, limit, exclude_ids=[{key, *same}])[0]

@@ -16,6 +16,7 @@ from cir.store.records import (
     Metadata,
     Row,
     image_id,
+    is_image_id,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "gallery_store",
     "image_id",
     "index_store",
+    "is_image_id",
     "patient",
 ]
 

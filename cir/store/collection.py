@@ -101,9 +101,9 @@ class ImageCollection:
             yield from self.query(filters.keys_in("id", part), fields, len(part), strong=strong)
             strong = False  # what the first request saw, the others see
 
-    def count(self, *, strong: bool | None = None) -> int:
-        """Number of rows now."""
-        return int(self.query("", ["count(*)"], strong=strong)[0]["count(*)"])
+    def count(self, expression: str = "", *, strong: bool | None = None) -> int:
+        """Number of rows now that meet an expression."""
+        return int(self.query(expression, ["count(*)"], strong=strong)[0]["count(*)"])
 
     def iterate(self, fields: Sequence[str], rows: int = _PAGE_ROWS) -> Iterator[dict[str, Any]]:
         """Every row once, by id, in bounded memory; `fields` must name `id`.
@@ -149,6 +149,10 @@ class ImageCollection:
                 return every & set(content_hashes)
             used.update(row["content_hash"] for row in rows)
         return used
+
+    def state(self) -> tuple[int, int]:
+        """What changes with the rows: number of rows, and writes of this process."""
+        return self.count(), self._connection.consistency.writes(self._collection)
 
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows in groups of about 1 MB."""
@@ -211,6 +215,7 @@ def parts(items: Sequence[str], step: int) -> Iterator[list[str]]:
 _QUERIES = 500
 _HITS = 200_000
 _ALLOWED_IDS = 10_000
+_HIT_FIELDS = ("path", "meta", "content_hash")
 
 
 @dataclass(frozen=True)
@@ -258,7 +263,7 @@ class Search:
 
     def _ask(self, queries: NDArray[np.float32], limit: int, expression: str) -> list[list[Hit]]:
         answers = self.images.search(
-            queries, limit, expression, fields=("path", "meta"), strong=self.strong
+            queries, limit, expression, fields=_HIT_FIELDS, strong=self.strong
         )
         return [sorted(_hits(answer), key=_order) for answer in answers]
 
@@ -271,6 +276,7 @@ def _hits(answer: Any) -> Iterator[Hit]:
             # Rounding in Milvus may give 1.0000001.
             score=min(1.0, max(-1.0, float(found["distance"]))),
             metadata=decode_metadata(found["entity"]["meta"]),
+            content_hash=found["entity"]["content_hash"],
         )
 
 

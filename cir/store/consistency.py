@@ -46,6 +46,11 @@ class Consistency:
         with self._lock:  # what was written meanwhile, it may have missed
             self._seen[collection] = max(self._seen.get(collection, -1), written)
 
+    def writes(self, collection: str) -> int:
+        """How many writes of this process the collection has had."""
+        with self._lock:
+            return self._written.get(collection, 0)
+
     def forget(self, collection: str) -> None:
         """The collection is gone."""
         with self._lock:

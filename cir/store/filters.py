@@ -1,4 +1,4 @@
-"""Conditions on metadata, such as "baseColour=Red", as checked Milvus expressions.
+"""Conditions on metadata, such as "baseColour in Red, Blue", as checked Milvus expressions.
 
 The only place that writes a Milvus expression.
 """
@@ -6,7 +6,8 @@ The only place that writes a Milvus expression.
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -14,46 +15,50 @@ from cir.errors import UsageError
 from cir.store.records import ColumnType
 from cir.store.wire import INT64, MAX_METADATA_BYTES, encode_text, is_key
 
-Operator = Literal["=", "!=", ">=", "<=", ">", "<"]
+Operator = Literal["=", "!=", ">=", "<=", ">", "<", "in", "~"]
 Value = str | int | float | bool
 
 # Longer operators first, so that ">=" is not read as ">" and a value that begins with "=".
-_SPELLINGS: dict[str, Operator] = {
-    "!=": "!=",
-    ">=": ">=",
-    "<=": "<=",
-    "==": "=",
-    "=": "=",
-    ">": ">",
-    "<": "<",
-}
-_OPERATOR = re.compile("|".join(re.escape(spelling) for spelling in _SPELLINGS))
+_OPERATOR = re.compile(r"!=|>=|<=|==|=|>|<|~|(?<=\s)in(?=\s|$)", re.IGNORECASE)
+_QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)')
+_BARE = re.compile(r"[^\W_](?:[\w .+/&:-]*\w)?")
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_KINDS = {"integer": "whole numbers", "number": "numbers", "boolean": "true or false"}
 _SHOWN = 200  # characters of what was typed, in a message
-_EXAMPLE = 'Write a column, one of = != >= <= > <, and a value, for example "baseColour=Red".'
+_LONGEST_NORMALISED = 1_024  # normalising may take the square of a text's length
+
+Example = Callable[[str | None], str]
+"""Gives a condition for a message, on a certain column or on any; "" for none."""
 
 
 @dataclass(frozen=True)
 class Condition:
     """A comparison of a metadata column with a value of the column's type.
 
-    Rows without a value meet "!=" and no other operator. Texts compare exactly, letter case
-    included; "<" and its kin order them by code points.
+    "in" holds where the row's value is one of a tuple; "~" where its text contains the value, in
+    whatever letter case. Rows without a value meet "!=" and no other operator. All other
+    comparisons of texts are exact, letter case included; "<" and its kin order them by code points.
+    Texts that differ in their Unicode form alone (an é typed as one character or as two) are equal.
     """
 
     column: str
     operator: Operator
-    value: Value
+    value: Value | tuple[Value, ...]
 
 
-def parse_where(text: str, columns: Mapping[str, ColumnType]) -> Condition:
+def parse_where(
+    text: str, columns: Mapping[str, ColumnType], example: Example = lambda column: ""
+) -> Condition:
     """The condition that a text such as `year>=2011` or `name = "Levi's 501"` states.
 
-    Whitespace around the operator and one pair of quotes around the value are left out.
+    Whitespace around the operator and one pair of quotes around the value are left out. After `in`
+    stand values with commas between them, each that holds a comma in double quotes (and a double
+    quote in it twice).
 
     Args:
         text: a column, an operator and a value.
         columns: metadata columns of the index and their types.
+        example: asked for what a message shows.
 
     Raises:
         UsageError: the text is no condition, the column is unknown, the value is of another type,
@@ -65,30 +70,70 @@ def parse_where(text: str, columns: Mapping[str, ColumnType]) -> Condition:
             f'The condition "{_short(text)}" has {len(text):,} characters; no value has more than '
             f"{MAX_METADATA_BYTES:,} bytes."
         )
-    column, rest = _split_column(text, columns)
-    match = _OPERATOR.match(rest)
-    if match is None:
-        raise UsageError(f'"{_short(text)}" is not a condition. {_EXAMPLE}')
-    operator = _SPELLINGS[match[0]]
-    written = rest[match.end() :].strip()
-    if not written:
+    column, operator, rest = _split(text, columns, example)
+    kind = columns[column]
+    written = rest.strip()
+    texts = _listed(written) if operator == "in" else [_unquoted(written)] if written else []
+    if not texts:
+        exact = kind == "string" and operator in ("=", "!=", "in")
+        empty = f' For the empty text write {column} {operator} ""' if exact else ""
+        raise UsageError(f'"{_short(text)}" has no value after {operator}.{empty}')
+    if operator == "~" and kind != "string":
         raise UsageError(
-            f'"{text}" has no value after {match[0]}. '
-            f'For the empty text write {column}{operator}"".'
+            f'"{_short(text)}": column {column} holds {_KINDS[kind]}, and only text can contain '
+            f"something.{_for_example(example, column)}"
         )
-    value = _value(column, columns[column], _unquoted(written))
+    values = tuple(dict.fromkeys(_value(column, kind, each, example) for each in texts))
+    if operator == "in":
+        return Condition(column, operator, values)
+    value = values[0]
     if isinstance(value, bool) and operator not in ("=", "!="):
         raise UsageError(f'"{_short(text)}": column {column} is true or false; use = or !=.')
     return Condition(column, operator, value)
 
 
+def spelling(condition: Condition) -> str:
+    """The text that `parse_where` reads as this condition."""
+    if isinstance(condition.value, tuple):
+        return f"{condition.column} in {', '.join(map(_listing, condition.value))}"
+    return f"{condition.column}{condition.operator}{_spelled(condition.value)}"
+
+
+def canonical(text: str) -> str:
+    """The text in Unicode's form NFC, in which it is compared; very long texts stay as they are."""
+    if len(text) > _LONGEST_NORMALISED:
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
 def expression(conditions: Iterable[Condition]) -> str:
-    """A Milvus expression that all the conditions must meet; "" for none."""
-    return conjunction(
-        f"meta[{quote(condition.column)}] "
-        f"{'==' if condition.operator == '=' else condition.operator} {_literal(condition.value)}"
-        for condition in conditions
-    )
+    """A Milvus expression that all the conditions must meet; "" for none.
+
+    Raises:
+        ValueError: one has the operator "~", which Milvus cannot tell without letter case: the
+            index names the rows instead.
+    """
+    return conjunction(map(_comparison, conditions))
+
+
+def _comparison(condition: Condition) -> str:
+    field, operator, value = f"meta[{quote(condition.column)}]", condition.operator, condition.value
+    if operator == "~":
+        raise ValueError("a condition with ~ is no expression")
+    values = value if isinstance(value, tuple) else (value,)
+    if operator in ("=", "!=", "in"):
+        forms = list(dict.fromkeys(form for each in values for form in _forms(each)))
+        if operator == "in" or len(forms) > 1:
+            listed = ", ".join(map(_literal, forms))
+            return f"{field} {'not in' if operator == '!=' else 'in'} [{listed}]"
+    return f"{field} {'==' if operator == '=' else operator} {_literal(values[0])}"
+
+
+def _forms(value: Value) -> list[Value]:
+    """A value in all forms in which a row may hold it: those of Unicode, for a text."""
+    if not isinstance(value, str) or value.isascii() or len(value) > _LONGEST_NORMALISED:
+        return [value]
+    return [value, *(unicodedata.normalize(form, value) for form in ("NFC", "NFD"))]
 
 
 def conjunction(parts: Iterable[str]) -> str:
@@ -102,10 +147,14 @@ def keys_in(field: str, keys: Sequence[str]) -> str:
     Raises:
         ValueError: a key is not 32 hex digits.
     """
-    for key in keys:
-        if not is_key(key):
-            raise ValueError(f"not a key of 32 hex digits: {key!r:.80}")
-    return f"{field} in [{', '.join(quote(key) for key in keys)}]"
+    return f"{field} in [{_quoted(keys)}]"
+
+
+def ids_among(ids: Sequence[str], others: Sequence[str]) -> str:
+    """An expression for the rows with these ids, where `others` are the ids of all other rows."""
+    if not ids:
+        return f"id == {quote('')}"  # no row; Milvus Lite takes no empty list
+    return keys_in("id", ids) if len(ids) <= len(others) else f"id not in [{_quoted(others)}]"
 
 
 def key_range(low: str, high: str | None) -> str:
@@ -136,16 +185,71 @@ def _literal(value: Value) -> str:
     return repr(value)
 
 
-def _split_column(text: str, columns: Mapping[str, ColumnType]) -> tuple[str, str]:
-    """A known column at the start of the text, and the rest from the operator on."""
+def _quoted(keys: Sequence[str]) -> str:
+    for key in keys:
+        if not is_key(key):
+            raise ValueError(f"not a key of 32 hex digits: {key!r:.80}")
+    return ", ".join(map(quote, keys))
+
+
+def _split(
+    text: str, columns: Mapping[str, ColumnType], example: Example
+) -> tuple[str, Operator, str]:
+    """A known column at the start of the text, the operator, and what follows."""
     for column in sorted(columns, key=len, reverse=True):
-        rest = text[len(column) :].lstrip()
-        if text.startswith(column) and _OPERATOR.match(rest):
-            return column, rest
+        if not text.startswith(column):
+            continue
+        after = len(text) - len(text[len(column) :].lstrip())
+        match = _OPERATOR.match(text, after)
+        if match is not None:
+            return column, _operator(match), text[match.end() :]
     match = _OPERATOR.search(text)
     if match is None or not match.start():
-        raise UsageError(f'"{_short(text)}" is not a condition. {_EXAMPLE}')
+        raise UsageError(
+            f'"{_short(text)}" is not a condition. Write a column, then a value after one of = != '
+            f">= <= > < or ~ (contains), or several after in.{_for_example(example, None)}"
+        )
     raise UsageError(_unknown_column(text[: match.start()].strip(), columns))
+
+
+def _operator(match: re.Match[str]) -> Operator:
+    found = match[0].lower()
+    return cast(Operator, "=" if found == "==" else found)
+
+
+def _for_example(example: Example, column: str | None) -> str:
+    shown = example(column)
+    return f" For example: {shown}" if shown else ""
+
+
+def _listed(text: str) -> list[str]:
+    """The values of a list with commas; empty ones count only where they are quoted."""
+    found: list[str] = []
+    at = 0
+    while at < len(text):
+        quoted = _QUOTED.match(text, at)
+        if quoted is not None:
+            found.append(quoted[1].replace('""', '"'))
+            at = quoted.end()
+            continue
+        bare, _, _ = text[at:].partition(",")
+        found += [bare.strip()] if bare.strip() else []
+        at += len(bare) + 1
+    return found
+
+
+def _listing(value: Value) -> str:
+    """A value as it stands after `in`."""
+    if not isinstance(value, str) or _BARE.fullmatch(value):
+        return _spelled(value)
+    doubled = value.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _spelled(value: Value | tuple[Value, ...]) -> str:
+    if isinstance(value, str) and not _BARE.fullmatch(value):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unknown_column(name: str, columns: Mapping[str, ColumnType]) -> str:
@@ -169,7 +273,7 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _value(column: str, kind: ColumnType, text: str) -> Value:
+def _value(column: str, kind: ColumnType, text: str, example: Example) -> Value:
     if kind == "string":
         return text
     value: Value | None
@@ -180,7 +284,9 @@ def _value(column: str, kind: ColumnType, text: str) -> Value:
     else:
         value, wanted = _number(text), "a number"
     if value is None:
-        raise UsageError(f'Column {column} needs {wanted}, not "{_short(text)}".')
+        raise UsageError(
+            f'Column {column} needs {wanted}, not "{_short(text)}".{_for_example(example, column)}'
+        )
     return cast(Value, value)
 
 

@@ -1,6 +1,6 @@
 """One index: write, read and search its images."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
 from cir.store import filters
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
+from cir.store.columns import Column, ColumnTable, TableCache, read_columns
 from cir.store.connection import Connection
 from cir.store.exactness import (
     EXACT_IMAGES,
@@ -19,13 +20,18 @@ from cir.store.exactness import (
     is_measured,
     measure_recall,
 )
-from cir.store.filters import Condition
+from cir.store.facets import Facet, facets_of, kind_of
+from cir.store.filters import Condition, spelling
 from cir.store.records import Hit, ImageRecord, IndexInfo, Recall, Row
 from cir.store.registry import Registry
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
 _GROUP_ROWS = 1_000
+_SAMPLE_ROWS = 2_000
+_LISTED_VALUES = 1_000  # more of them take Milvus longer than the ids of their rows
+_LISTED_CHARACTERS = 50_000
+_SHOWN_VALUE = 30
 _GROUP_BYTES = 4 * 2**20
 _CHANGEABLE = frozenset(
     (
@@ -39,8 +45,13 @@ _CHANGEABLE = frozenset(
         "state",
         "count",
         "import_of",
+        "title_column",
     )
 )
+_COLUMN_FIELDS = ("id", "path", "meta")
+
+_tables = TableCache()
+"""Shared by all that open an index in this process."""
 
 
 class MilvusIndex:
@@ -123,9 +134,9 @@ class MilvusIndex:
         with self._thumbnails.released(self._images, ids):
             self._images.delete(list(ids))
 
-    def count(self) -> int:
-        """Number of images now."""
-        return self._images.count()
+    def count(self, where: Sequence[str | Condition] = ()) -> int:
+        """Number of images now, of those that meet all conditions."""
+        return self._images.count(filters.expression(self.conditions(where)))
 
     def search_vectors(
         self,
@@ -154,7 +165,7 @@ class MilvusIndex:
         queries = self._checked(vectors, limit)
         strong = len(queries) > 1
         conditions = self.conditions(where)
-        search = Search(self._images, filters.expression(conditions), strong=strong)
+        search = Search(self._images, self._expression(conditions), strong=strong)
         if only_ids is None:
             return search.excluding(queries, limit, exclude_ids)
         excluded = exclude_ids or [()] * len(queries)
@@ -233,8 +244,67 @@ class MilvusIndex:
         """
         columns = self._info.columns
         return [
-            filters.parse_where(each, columns) if isinstance(each, str) else each for each in where
+            filters.parse_where(each, columns, self.example_condition)
+            if isinstance(each, str)
+            else each
+            for each in where
         ]
+
+    def example_condition(self, column: str | None = None) -> str:
+        """A condition that some images meet, such as `baseColour in Red, Blue`; "" for none.
+
+        On a column of choices where there is one, or on the given column.
+        """
+        found = self.sample_columns().columns
+        order = {"choices": 0, "range": 1, "text": 2, None: 3}
+        named = sorted(
+            found, key=lambda name: (order[kind_of(found[name])], -len(found[name].values))
+        )
+        for name in named if column is None else [column]:
+            example = _example(name, found[name])
+            if example:
+                return example
+        return ""
+
+    def facets(self, where: Sequence[str | Condition] = ()) -> list[Facet]:
+        """What the images can be narrowed down by, column by column.
+
+        The first call after a change of the index reads all metadata, which takes a second for
+        100,000 images; later ones take milliseconds.
+
+        Args:
+            where: conditions such as "year>=2011". A column's choices are counted among the images
+                that meet those on the other columns.
+
+        Raises:
+            UsageError: a condition is wrong.
+        """
+        return facets_of(self._all_columns(), self.conditions(where))
+
+    def sample_columns(self) -> ColumnTable:
+        """The metadata by column of some 2,000 images, always the same until the index changes."""
+        images = self._images.count()
+        if images <= 2 * _SAMPLE_ROWS:
+            return self._all_columns()
+        # Ids are digests: those up to a bound are a random sample.
+        bound = f"{16**8 * _SAMPLE_ROWS // images:08x}"
+        return self._kept_columns(
+            "sample",
+            lambda: self._images.query(
+                filters.key_range("0", bound), _COLUMN_FIELDS, MAX_LIMIT, strong=False
+            ),
+        )
+
+    def choose_title(self, column: str) -> None:
+        """Choose the metadata column that titles come from; "" leaves it to what columns hold.
+
+        Raises:
+            UsageError: the index has no such column.
+        """
+        if column and column not in self._info.columns:
+            there = ", ".join(sorted(self._info.columns)) or "none"
+            raise UsageError(f'There is no column "{column:.200}". The columns are: {there}.')
+        self.update(title_column=column)
 
     def get(self, ids: Sequence[str]) -> list[ImageRecord]:
         """Records of the ids that are there, in the order asked for."""
@@ -298,6 +368,45 @@ class MilvusIndex:
         """JPEG files of the ids that have a thumbnail."""
         return self._thumbnails.read(self._images, ids)
 
+    def _expression(self, conditions: Sequence[Condition]) -> str:
+        """The conditions as Milvus is asked for them."""
+        parts = [self._containing(each) for each in conditions if each.operator == "~"]
+        if not parts:
+            return filters.expression(conditions)
+        plain = filters.expression([each for each in conditions if each.operator != "~"])
+        return filters.conjunction([plain, *parts])
+
+    def _containing(self, condition: Condition) -> str:
+        """An expression for the rows whose text contains something, in whatever letter case.
+
+        Milvus Lite and servers before 2.4 cannot tell that, so it is told which values or rows.
+        """
+        table = self._all_columns()
+        rows = table.meeting([condition])
+        column = table.columns[condition.column]
+        texts = [
+            str(value)
+            for value, count in zip(column.values, column.counts(rows), strict=True)
+            if count
+        ]
+        few = len(texts) <= _LISTED_VALUES and sum(map(len, texts)) <= _LISTED_CHARACTERS
+        if texts and few and all(map(str.isascii, texts)):
+            return filters.expression([Condition(condition.column, "in", tuple(texts))])
+        return filters.ids_among(table.ids_of(rows), table.ids_of(~rows))
+
+    def _all_columns(self) -> ColumnTable:
+        return self._kept_columns("", lambda: self._images.iterate(_COLUMN_FIELDS))
+
+    def _kept_columns(
+        self, part: str, rows: Callable[[], Iterable[Mapping[str, Any]]]
+    ) -> ColumnTable:
+        state = (self._info.updated, tuple(self._info.columns.items()), self._images.state())
+        return _tables.get(
+            f"{self._info.collection} {part}",
+            state,
+            lambda: read_columns(rows(), self._info.columns),
+        )
+
     def _checked(self, vectors: NDArray[np.float32], limit: int) -> NDArray[np.float32]:
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"A search gives 1 to {MAX_LIMIT} images a query, not {limit}.")
@@ -310,3 +419,23 @@ class MilvusIndex:
         if not np.isfinite(queries).all():
             raise StoreError("A query holds a value that is not a finite number.")
         return queries
+
+
+def _example(name: str, column: Column) -> str:
+    """A condition on a column that some images meet, short enough to be read."""
+    counts = column.counts()
+    common = sorted(
+        range(len(counts)), key=lambda place: (-counts[place], str(column.values[place]))
+    )
+    values = [value for value in map(column.values.__getitem__, common) if value != ""]
+    if not values:
+        return ""
+    if column.kind in ("integer", "number"):
+        return spelling(Condition(name, ">=", sorted(values)[len(values) // 2]))
+    if kind_of(column) == "text":
+        words = [word for word in str(values[0]).split() if word.isalpha()]
+        return spelling(Condition(name, "~", words[-1])) if words else ""
+    short = [value for value in values if len(str(value)) <= _SHOWN_VALUE]
+    if len(short) > 1 and column.kind == "string":
+        return spelling(Condition(name, "in", tuple(short[:2])))
+    return spelling(Condition(name, "=", short[0])) if short else ""

@@ -1,6 +1,7 @@
 """What the store keeps and gives back, as plain data: no Milvus in here."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,11 @@ def image_id(path: str) -> str:
     Bytes of a file name that are not UTF-8 count as themselves (`os.fsdecode`'s convention).
     """
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def is_image_id(text: str) -> bool:
+    """Whether the text is of the form of an image's key."""
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class IndexInfo:
         recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
         import_of: id of the export of which not all rows are in yet, "" for none.
+        title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
     name: str
@@ -80,6 +87,7 @@ class IndexInfo:
     tokenizer: str | None = None
     recall: Recall | None = None
     import_of: str = ""
+    title_column: str = ""
 
     @property
     def exact(self) -> bool:
@@ -123,9 +131,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: `score` is the cosine similarity, from -1 to 1."""
+    """One result: `score` is the cosine similarity, from -1 to 1.
+
+    Attributes:
+        content_hash: of the image's file.
+        folded: hits that the search put under this one, best first: exact copies, near-duplicates.
+        group_size: images of the index that meet the conditions and have the same value of the
+            column that results are grouped by, this one included; 0 where nothing is grouped.
+    """
 
     id: str
     path: str
     score: float
     metadata: Metadata = field(default_factory=dict)
+    content_hash: str = ""
+    folded: tuple["Hit", ...] = ()
+    group_size: int = 0

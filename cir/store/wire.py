@@ -135,14 +135,15 @@ def _metadata_problem(metadata: Metadata, columns: Mapping[str, ColumnType]) -> 
     for name, value in metadata.items():
         if name not in columns:
             return f"the index has no metadata column {name!r}"
-        if value is not None and not _fits(value, columns[name]):
+        if value is not None and not fits(value, columns[name]):
             return f"column {name!r} holds values of type {columns[name]}, not {value!r:.60}"
     if len(json.dumps(_encode_metadata(metadata)).encode()) > MAX_METADATA_BYTES:
         return f"its metadata is longer than {MAX_METADATA_BYTES} bytes"
     return ""
 
 
-def _fits(value: Any, column: ColumnType) -> bool:
+def fits(value: Any, column: ColumnType) -> bool:
+    """Whether a value is of a column's type."""
     if column == "boolean":
         return isinstance(value, bool)
     if column == "string":

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cir.cli.console import (
+    ENCODER,
     AsJson,
     Commands,
     Device,
@@ -63,7 +64,10 @@ def run_command(
     ] = None,
     index: Annotated[str | None, typer.Option(help="Index to search, instead of a folder.")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Encoder; without it the index's own, or the default.")
+        str | None,
+        typer.Option(
+            help="Encoder; without it the index's own, or the default.", rich_help_panel=ENCODER
+        ),
     ] = None,
     split: Split = None,
     ablations: Annotated[

@@ -47,7 +47,7 @@ KEYS: dict[str, dict[str, str]] = {
     "cir sample": INGEST,
     "cir search": {
         "": "index, encoder, query, hits",
-        "query": "image, text, limit, where",
+        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import typer
 
 from cir.cli.app import app
 from cir.images import content_hash
+from cir.search import USUAL
 from cir.settings import load_settings
 from cir.store import image_id, index_store
 from tests.cir.command_line import CommandLine
@@ -71,12 +73,9 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
     )
     assert list(document) == ["index", "encoder", "query", "hits"]
     assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
-    assert document["query"] == {
-        "image": str(red),
-        "text": "in blue",
-        "limit": 4,
-        "where": ["number>=1", "number<4"],
-    }
+    told = {"limit": 4, "where": ["number>=1", "number<4"]}
+    usual = json.loads(json.dumps(asdict(USUAL)))
+    assert document["query"] == {"image": str(red), "more": [], "text": "in blue"} | usual | told
     hits = document["hits"]
     assert sorted(hit["path"] for hit in hits) == ["blue.png", "green.png", "yellow.png"]
     scores = [hit["score"] for hit in hits]
@@ -85,6 +84,37 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
         assert list(hit) == ["id", "path", "score", "metadata"]
         assert hit["id"] == image_id(hit["path"])
         assert hit["metadata"]["colour"] == hit["path"].removesuffix(".png")
+
+
+def test_a_query_is_steered_and_the_document_says_how(
+    cir: CommandLine, album: Path, first: dict[str, Any]
+) -> None:
+    red, blue, green = (image_id(f"{colour}.png") for colour in ("red", "blue", "green"))
+    document = cir.document(
+        *("search", ODD_NAME, "--image", f"{red}*0.5", "--image", f"{album / 'green.png'}*2"),
+        *("--text", "striped", "--balance", 0.7, "--less", "a dress", "--less", "yellow*0.5"),
+        *("--less-image", blue, "--crop", "0,0,1,0.5", "--turn", 180, "--limit", 100),
+    )
+    told = {
+        "image": f"{red}*0.5",
+        "more": [f"{album / 'green.png'}*2"],
+        "balance": 0.7,
+        "less": ["a dress", "yellow*0.5"],
+        "less_image": [blue],
+        "crop": "0,0,1,0.5",
+        "turn": 180,
+    }
+    assert {key: document["query"][key] for key in told} == told
+    found = {hit["id"] for hit in document["hits"]}
+    assert len(found) == 9 and not {red, blue, green} & found
+
+
+def test_help_groups_what_a_query_is_made_of(cir: CommandLine) -> None:
+    printed = cir.run("search", "--help").stdout
+    places = [printed.index(f"─ {panel} ─") for panel in ("Query", "Results", "Encoder", "Milvus")]
+    assert places == sorted(places)
+    query = printed[places[0] : places[1]]
+    assert all(f"--{name} " in query for name in ("image", "text", "balance", "less", "less-image"))
 
 
 def test_search_leaves_out_a_copy_of_the_reference(
@@ -166,6 +196,19 @@ def test_prune_and_drop_remove_rows_and_never_images(
     assert "There is no index yet" in command_line.run("indexes").stdout
     assert not list(command_line.data_dir.rglob("*.jpg"))
     assert len(list(folder.iterdir())) == 5
+
+
+def test_the_column_of_titles_can_be_chosen(command_line: CommandLine, tmp_path: Path) -> None:
+    folder = draw_album(tmp_path / "album", kinds=1)
+    lines = [f"{each.name},thing {n},{n}" for n, each in enumerate(sorted(folder.iterdir()))]
+    (folder / "metadata.csv").write_text("\n".join(["file,name,text", *lines]))
+    command_line.document("index", folder, "--name", "x")
+    assert command_line.document("title", "x") == {"index": "x", "title_column": "name"}
+    assert command_line.document("title", "x", "text")["title_column"] == "text"
+    assert command_line.run("title", "x").stdout == "Titles are those of column text.\n"
+    assert command_line.document("title", "x", "-")["title_column"] == "name"
+    refused = command_line.document("title", "x", "nothing", exit_code=2)["error"]
+    assert "The columns are: file, name, text." in refused
 
 
 def test_export_and_import_are_one_document(

@@ -1,7 +1,9 @@
 """Conditions as people type them."""
 
+import contextlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +16,7 @@ from cir.store.filters import (
     keys_in,
     parse_where,
     quote,
+    spelling,
 )
 from cir.store.records import ColumnType
 
@@ -46,11 +49,25 @@ COLUMNS: dict[str, ColumnType] = {
         ("on sale != False", Condition("on sale", "!=", False)),
         ("on=sale", Condition("on", "=", "sale")),
         ("a=b=c", Condition("a=b", "=", "c")),
+        ("baseColour in Red, Navy Blue", Condition("baseColour", "in", ("Red", "Navy Blue"))),
+        ("baseColour IN Red,,Red, ", Condition("baseColour", "in", ("Red",))),
+        (
+            'baseColour in "Black, White",3" wide,"a""b" ,""',
+            Condition("baseColour", "in", ("Black, White", '3" wide', 'a"b', "")),
+        ),
+        ('baseColour in "a"b, c', Condition("baseColour", "in", ('"a"b', "c"))),
+        ("year in 2011, -5", Condition("year", "in", (2011, -5))),
+        ("on sale in yes", Condition("on sale", "in", (True,))),
+        ("on in in", Condition("on", "in", ("in",))),
+        ("baseColour=in Red", Condition("baseColour", "=", "in Red")),
+        ("baseColour~ShIrt", Condition("baseColour", "~", "ShIrt")),
+        ('baseColour ~ " red"', Condition("baseColour", "~", " red")),
     ],
 )
 def test_a_condition_is_read(text: str, condition: Condition) -> None:
     assert parse_where(text, COLUMNS) == condition
     assert type(parse_where(text, COLUMNS).value) is type(condition.value)
+    assert parse_where(spelling(condition), COLUMNS) == condition
 
 
 @pytest.mark.parametrize(
@@ -60,7 +77,14 @@ def test_a_condition_is_read(text: str, condition: Condition) -> None:
         ("red", "is not a condition"),
         ("=red", "is not a condition"),
         ("baseColour", "is not a condition"),
-        ("baseColour=", "has no value after ="),
+        ("baseColour=", 'has no value after =. For the empty text write baseColour = ""'),
+        ("year=", "has no value after =.$"),
+        ("baseColour~", "has no value after ~.$"),
+        ("baseColour in", "has no value after in"),
+        ("baseColour in ,,", "has no value after in"),
+        ("baseColourin Red", "is not a condition"),
+        ("year in 2011, soon", 'Column year needs a whole number .*, not "soon"'),
+        ("year~1", "holds whole numbers, and only text can contain"),
         ("basecolor=Red", 'Did you mean "baseColour"'),
         ("size=3", "The columns are: a=b, baseColour, on, on sale, price, year"),
         ("year>=abc", 'Column year needs a whole number .*, not "abc"'),
@@ -90,6 +114,38 @@ def test_a_message_repeats_no_more_than_the_beginning_of_a_long_condition(text: 
     with pytest.raises(UsageError) as caught:
         parse_where(text, {"year": "integer"})
     assert len(str(caught.value)) < 500
+
+
+def test_a_message_shows_a_condition_of_this_index() -> None:
+    asked: list[str | None] = []
+
+    def example(column: str | None) -> str:
+        asked.append(column)
+        return f"{column or 'price'}<=9.5"
+
+    with pytest.raises(UsageError, match=r"For example: price<=9\.5"):
+        parse_where("red", COLUMNS, example)
+    with pytest.raises(UsageError, match=r"For example: year<=9\.5"):
+        parse_where("year=soon", COLUMNS, example)
+    assert asked == [None, "year"]
+
+
+@pytest.mark.parametrize("filling", [" ", '"', ' "', '"a" ', ",a", '"",', " in "])
+def test_a_long_condition_is_read_in_no_time(filling: str) -> None:
+    begun = time.perf_counter()
+    for start in ("on in ", "on", "z", "on~"):
+        with contextlib.suppress(UsageError):
+            parse_where(f"{start}{filling * (60_000 // len(filling))}x", COLUMNS)
+    assert time.perf_counter() - begun < 2.0
+
+
+def test_texts_are_asked_for_in_both_unicode_forms() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    for text in (composed, decomposed):
+        for where, operator in (("on={}", "in"), ("on!={}", "not in"), ("on in {}", "in")):
+            asked = expression([parse_where(where.format(text), COLUMNS)])
+            assert f'meta["on"] {operator} [' in asked
+            assert quote(composed) in asked and quote(decomposed) in asked
 
 
 def test_conditions_join_with_and() -> None:
