@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.app import running_app, settle
+from tests.browser.app import ask, running_app, settle
 
 WIDTHS: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 900},
@@ -24,7 +24,7 @@ GROUNDS: dict[Literal["light", "dark"], str] = {
 # Colours that change by and by are none that anybody reads.
 STILL = "*, ::before, ::after { transition: none !important; }"
 GRAVE = {"serious", "critical"}
-RESULTS = 'img[alt^="Result "]'
+RESULTS = '.st-key-results img[alt^="Result "]'
 # What WCAG asks for at levels A and AA.
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
@@ -52,6 +52,22 @@ def search_reference(tab: Page, app: str) -> None:
     search_empty(tab, app)
     tab.get_by_role("button", name="Search with this").first.click()
     expect(tab.locator(RESULTS)).to_have_count(11)
+
+
+def search_refined(tab: Page, app: str) -> None:
+    """All kinds of chips, the steps, and what refines."""
+    options = "balance=0.4&less=stripes&where=colour%3Dred&threshold=-0.5"
+    open_page(tab, app, f"?index=shirts&instruction=shirt&{options}", "Search")
+    expect(tab.locator(RESULTS).first).to_be_visible()
+    ask(tab, "a striped shirt")
+    expect(tab.get_by_role("button", name="Undo")).to_be_visible()
+    tab.get_by_role("button", name="Refine").click()
+    expect(tab.get_by_role("slider", name="Balance")).to_be_visible()
+
+
+def search_unknown_index(tab: Page, app: str) -> None:
+    open_page(tab, app, "?index=Nope", "Search")
+    expect(tab.get_by_text("There is no index “Nope” here")).to_be_visible()
 
 
 def search_nothing(tab: Page, app: str) -> None:
@@ -93,6 +109,8 @@ STATES: tuple[State, ...] = (
     search_empty,
     search_results,
     search_reference,
+    search_refined,
+    search_unknown_index,
     search_nothing,
     search_error,
     indexes,
