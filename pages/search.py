@@ -52,9 +52,9 @@ def show() -> None:
     with st.container(gap="xsmall"):
         show_bar()
         with st.container(key="asked", horizontal=True, vertical_alignment="center"):
+            show_refine(index)  # first: chips that come and go would move what is open
             with people_errors():
                 show_chips(index)
-            show_refine(index)
             show_history()
     asked = state.read(index)
     if asked.is_empty:

@@ -96,9 +96,22 @@ def read(index: MilvusIndex) -> Asked:
         ImageError: a reference cannot be read.
     """
     now = state()
-    references = tuple(_reference(index, text) for text in bounded(now, REFERENCE))
+    references = read_references(index)
     instruction = now.get(INSTRUCTION, ("",))[-1]
     return Asked(references, instruction, options(now))
+
+
+def read_references(index: MilvusIndex) -> tuple[AskedReference, ...]:
+    """The references of the address; errors as in `read`."""
+    return tuple(_reference(index, text) for text in bounded(state(), REFERENCE))
+
+
+def split(text: str) -> tuple[str, float]:
+    """What stands for a picture in the address, and its weight; 1 where that is not a good one."""
+    try:
+        return split_weight(text)
+    except UsageError:  # the search says so
+        return text, 1.0
 
 
 def options(now: State) -> SearchOptions:
@@ -112,7 +125,8 @@ def options(now: State) -> SearchOptions:
     if not all(is_image_id(split_weight(text)[0]) for text in pictures):
         # A link must not name a file of the server.
         raise UsageError("A link names pictures to steer away from by their ids in the index.")
-    return SearchOptions(**{"limit": LIMIT, **given})
+    # Copies of one file are never shown twice.
+    return SearchOptions(**{"limit": LIMIT, **given, "distinct": True})
 
 
 def state() -> State:
@@ -162,6 +176,14 @@ def search_with(key: str) -> None:
 def more_like(key: str) -> None:
     """Add an indexed image to the references."""
     _push("more like this", {REFERENCE: _with(REFERENCE, key)})
+
+
+def weigh(name: str, text: str, weight: float) -> None:
+    """Let a picture, `text` as the address has it, count more or less."""
+    key, _ = split_weight(text)
+    other = key if weight == 1 else f"{key}*{weight:g}"
+    texts = [other if each == text else each for each in state().get(name, ())]
+    _push("another weight", {name: texts})
 
 
 def less_like(key: str) -> None:

@@ -1,5 +1,6 @@
 """The query bar: one box for a sentence and a picture; under it, what was asked, as chips."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -7,25 +8,30 @@ from typing import Any
 import streamlit as st
 
 from cir.encoders.texts import MAX_CHARACTERS
-from cir.errors import RecomposeError, UsageError
+from cir.errors import RecomposeError
+from cir.fetching import Fetcher
 from cir.images import MAX_BYTES, SUFFIXES, is_thumbnail
-from cir.search.options import split_weight
 from cir.store import MilvusIndex, is_image_id
 from pages.parts.search import asked as state
 from pages.parts.search import uploads
 from pages.parts.shell.server import megabytes
-from pages.parts.shell.session import plain
+from pages.parts.shell.session import is_local, plain, session_settings
 
 BAR = "bar"
 _CAMERA = "camera"
 _PROBLEM = "what was wrong with the last picture"
+_TO_FETCH = "the address of a picture to fetch"
+_WEB_ADDRESS = re.compile(r"(?P<url>https?://\S+)\s*(?P<words>.*)", re.IGNORECASE | re.DOTALL)
 _LONGEST_NAME = 24
 # One frame above the results, low enough that their first row is whole on the first screen. The
 # chips stay in view while the results scroll.
 STYLE = """<style>
 .st-key-asked { gap: 0.5rem; }
-div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 0.25rem 0;
-  background: var(--st-background-color, Canvas); }
+.st-key-heading h1 { padding: 0; }
+@media (min-width: 640px) {
+  div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 0.25rem 0;
+    background: light-dark(#fdfcfa, #15191a); }
+}
 [class*="st-key-chip-"] { border: 1px solid color-mix(in srgb, currentColor 25%, transparent);
   border-radius: 0.6rem; padding: 0 0.5rem 0 0; overflow: hidden; }
 [class*="st-key-chip-"] :has(> .stImage) { width: auto !important; }
@@ -33,6 +39,7 @@ div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 
   object-fit: cover; border-radius: 0; }
 [class*="st-key-chip-"] [data-testid="stElementToolbar"] { display: none; }
 [class*="st-key-chip-"] button { min-height: 2.4rem; padding: 0; }
+.st-key-refined { width: min(21rem, 78vw); }
 </style>"""
 # The reader begins again at the top, with the focus in the bar.
 _TO_TOP = """<script>
@@ -43,7 +50,10 @@ document.querySelector('.st-key-%s textarea')?.focus({preventScroll: true});
 
 
 def show_bar() -> None:
-    """The box, the camera beside it, and what was wrong with the last picture."""
+    """The box, the camera beside it, and what was wrong with the last picture.
+
+    A text that begins with an address of the web names a picture to fetch.
+    """
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.chat_input(
             "Type, or paste a picture",
@@ -55,6 +65,11 @@ def show_bar() -> None:
             on_submit=_submitted,
         )
         _camera()
+    if _TO_FETCH in st.session_state:
+        url, words = st.session_state.pop(_TO_FETCH)
+        with st.spinner("Fetching the picture"):
+            _ask(words or None, lambda: Fetcher().fetch(url))
+        st.rerun()
     problem = st.session_state.pop(_PROBLEM, "")
     if problem:
         st.error(plain(problem), icon=":material/error:")
@@ -81,19 +96,34 @@ def _submitted() -> None:
     if given is None:
         return
     text = given.text.strip()
-    files = given.files
-    _ask(text or None, (files[0].name, files[0].getvalue()) if files else None)
+    if given.files:
+        picture = given.files[0]
+        _ask(text or None, lambda: (picture.name, picture.getvalue()))
+    elif (found := _WEB_ADDRESS.fullmatch(text)) is None:
+        _ask(text or None, None)
+    elif _may_fetch():
+        st.session_state[_TO_FETCH] = found["url"], found["words"]  # while the page says so
+    else:
+        st.session_state[_PROBLEM] = (
+            "This Recompose fetches no pictures from the web: save the picture and paste it."
+        )
+
+
+def _may_fetch() -> bool:
+    allowed = session_settings().fetch_urls
+    return is_local() if allowed is None else allowed
 
 
 def _photographed() -> None:
     photo = st.session_state[_CAMERA]
     if photo is not None:
-        _ask(None, ("photo.jpg", photo.getvalue()))
+        _ask(None, lambda: ("photo.jpg", photo.getvalue()))
 
 
-def _ask(text: str | None, picture: tuple[str, bytes] | None) -> None:
+def _ask(text: str | None, picture: Callable[[], tuple[str, bytes]] | None) -> None:
+    """Ask by a sentence and a picture, which is given as its name and content."""
     try:
-        upload = None if picture is None else uploads.keep(*picture)
+        upload = None if picture is None else uploads.keep(*picture())
     except RecomposeError as error:
         st.session_state[_PROBLEM] = str(error)
         return  # without its picture the sentence would be another question
@@ -105,7 +135,7 @@ def show_chips(index: MilvusIndex) -> None:
     """What was asked, once; each chip is taken away by a press."""
     now = state.state()
     pictures = [*now.get(state.REFERENCE, ()), *now.get("less_image", ())]
-    ids = [key for key, _ in map(_split, pictures) if is_image_id(key)]
+    ids = [key for key, _ in map(state.split, pictures) if is_image_id(key)]
     small = index.thumbnails(ids)
     names = {each.id: each.path for each in index.get(ids)}
     for text in now.get(state.REFERENCE, ()):
@@ -124,7 +154,7 @@ _WORDS: Mapping[str, Callable[[str], str]] = {
     "balance": lambda text: f"balance {text}",
     "turn": lambda text: f"turned by {text}°",
     "crop": lambda text: "cropped",
-    "where": lambda text: text,
+    "where": str,
     "words": lambda text: "also the words",
     "threshold": lambda text: f"score from {text}",
     "group_by": lambda text: f"grouped by {text}",
@@ -150,7 +180,7 @@ def _picture_chip(
     name: str, text: str, small: Mapping[str, bytes], names: Mapping[str, str]
 ) -> None:
     """The picture, and the way to take it away."""
-    key, weight = _split(text)
+    key, weight = state.split(text)
     picture: Any = small.get(key)
     title = names.get(key, "")
     if uploads.is_upload(key) and (found := uploads.find(key)) is not None:
@@ -180,13 +210,6 @@ def _picture_chip(
             on_click=state.remove,
             args=(name, text),
         )
-
-
-def _split(text: str) -> tuple[str, float]:
-    try:
-        return split_weight(text)
-    except UsageError:  # the search says so
-        return text, 1.0
 
 
 def _short(words: str, length: int) -> str:
