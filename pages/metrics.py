@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.measures import MEASURES, heading
+from eval.measures import MEASURES, explained, heading
 from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
 from pages.parts.metrics.compare import show_comparison
 from pages.parts.metrics.delete import confirm_delete, offer_delete
@@ -67,9 +67,16 @@ def _pick_runs(runs: list[Run]) -> list[Run]:
         selection_default={"selection": {"rows": rows_of(names)}},
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
-            "Set": st.column_config.TextColumn(width="small"),
+            "Set": st.column_config.TextColumn(
+                width="small", help="The labelled set: queries, and which images answer them"
+            ),
+            "Encoder": st.column_config.TextColumn(
+                help="What turned images and sentences into rows of numbers"
+            ),
             **{
-                str(measure): st.column_config.NumberColumn(heading(str(measure)), format="%.3f")
+                str(measure): st.column_config.NumberColumn(
+                    heading(str(measure)), format="%.3f", help=explained([str(measure)])
+                )
                 for measure in MEASURES
             },
         },

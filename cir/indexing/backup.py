@@ -184,7 +184,8 @@ def import_index(
                 "not all was kept, or something else was written into it. Drop the index and "
                 "import again."
             )
-        index.update(state=info.state, count=count, import_of="")
+        title = info.title_column if info.title_column in info.columns else ""
+        index.update(state=info.state, count=count, import_of="", title_column=title)
         index.settle()
         size = file.stat().st_size
     seconds = time.monotonic() - started
@@ -248,7 +249,7 @@ def _head(info: IndexInfo) -> str:
     """The record of an index, as JSON: what made it, and nothing of this machine but its source."""
     kept = (
         *("name", "encoder", "fingerprint", "precision", "dim", "source", "columns", "state"),
-        *("index_type", "created", "updated"),
+        *("index_type", "created", "updated", "title_column"),
     )
     facts = {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
     return json.dumps({"format": FORMAT, "version": VERSION, "id": uuid.uuid4().hex} | facts)
@@ -506,7 +507,7 @@ def _read_head(file: Path, metadata: Mapping[bytes, bytes]) -> tuple[IndexInfo, 
     wrong = next((key for key, is_sound in _FACTS.items() if not is_sound(head.get(key))), None)
     if wrong is not None:
         raise _foreign(file, f'what it tells of its index is damaged ("{wrong}")')
-    facts = {key: head[key] for key in _FACTS if key != "id"}
+    facts = {key: head[key] for key in _FACTS if key in head and key != "id"}
     info = IndexInfo(collection="", kind="index", weights=None, count=0, **facts)
     return info, head["id"]
 
@@ -534,6 +535,7 @@ _FACTS: Mapping[str, Any] = {
     "index_type": _is_text(_FACT),
     "created": lambda value: isinstance(value, str),
     "updated": lambda value: isinstance(value, str),
+    "title_column": lambda value: isinstance(value, str | None),  # earlier versions wrote none
 }
 """What a head must tell, and whether a value of it is sound."""
 

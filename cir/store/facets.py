@@ -51,7 +51,8 @@ def facets_of(table: ColumnTable, conditions: Sequence[Condition] = ()) -> list[
             others = [rows for column_of, rows in met if column_of != name]
             found.append(Facet(name, kind, _choices(column, others)))
         elif kind == "range":
-            numbers = [value for value in column.values if isinstance(value, int | float)]
+            exact = int if column.kind == "integer" else float
+            numbers = [exact(value) for value in column.values]
             found.append(Facet(name, kind, low=min(numbers), high=max(numbers)))
         else:
             found.append(Facet(name, kind))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cir.errors import UsageError
 from eval.measures import Measure, parse_measure
+from eval.runs.ranks import telling_measure
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns
@@ -92,11 +93,13 @@ def _parts(names: Sequence[str]) -> list[list[str]]:
 
 def _notes(document: Mapping[str, Any]) -> list[str]:
     notes = list(document["notes"])
-    gain = document.get("composition_gain", {}).get(_GAIN_MEASURE)
+    measure = telling_measure(document.get("modes", {}), _GAIN_MEASURE)
+    gain = document.get("composition_gain", {}).get(measure)
     if gain:
+        full = f" ({_GAIN_MEASURE} is full for both)" if measure != _GAIN_MEASURE else ""
         notes.append(
-            f"Composition gain: {gain['points']:+.1f} points of {_GAIN_MEASURE} over "
-            f"{gain['mode']}, the best of image, text and their sum."
+            f"Composition gain: {gain['points']:+.1f} points of {measure} over "
+            f"{gain['mode']}, the best of image, text and their sum{full}."
         )
     if not document["metrics"]:
         notes.append("This split names no targets: there are rankings and no figures.")

@@ -28,7 +28,7 @@ from eval.measures import Measure, explained, heading, parse_measure
 from eval.reporting.curve_svg import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain
+from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain, telling_measure
 from eval.runs.reading import Run, rank_table
 from eval.sets.labelled import LabelledQuery
 
@@ -95,7 +95,8 @@ def report_page(
     table = rank_table(run)
     if measure is not None:
         run = _with_measure(run, table, parse_measure(measure))
-    chosen = measure or (usual_measure(list(run.metrics)) if run.metrics else "")
+    usual = usual_measure(list(run.metrics)) if run.metrics else ""
+    chosen = measure or telling_measure(run.modes, usual)
     lacks: list[str] = []
     queries: list[dict[str, Any]] = []
     if table is None:
@@ -120,6 +121,7 @@ def report_page(
         names=MODE_NAMES,
         parts=_measure_parts(list(run.metrics)),
         gain=_gain(run, chosen),
+        saturated="" if chosen in {measure, usual} else usual,
         heading=heading,
         explained=explained,
         curves=_curves(table),

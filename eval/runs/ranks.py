@@ -180,6 +180,11 @@ class Gain:
         """Percentage points by which the composed query is ahead; negative when it is behind."""
         return 100 * (self.composed - self.best)
 
+    @property
+    def is_saturated(self) -> bool:
+        """Whether both are full, so that the measure cannot tell what composing brings."""
+        return self.composed == self.best == 1.0
+
 
 def composition_gain(modes: Mapping[str, Mapping[str, float]], measure: str) -> Gain | None:
     """The gain in one measure; None without figures of the composed query and of another mode."""
@@ -189,3 +194,18 @@ def composition_gain(modes: Mapping[str, Mapping[str, float]], measure: str) -> 
         return None
     mode = max(values, key=lambda name: values[name])
     return Gain(composed, values[mode], mode)
+
+
+def telling_measure(modes: Mapping[str, Mapping[str, float]], usual: str) -> str:
+    """The first measure that can tell what composing brings.
+
+    Args:
+        modes: mode -> measure -> figure.
+        usual: tried first, then the composed query's others in order; also what is given where all
+            are saturated, or where there is no gain to speak of.
+    """
+    for name in dict.fromkeys([usual, *modes.get(COMPOSED, {})]):
+        gain = composition_gain(modes, name)
+        if gain is not None and not gain.is_saturated:
+            return name
+    return usual

@@ -1,5 +1,6 @@
 """One app over a small index, one browser, for all browser tests."""
 
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,29 @@ def data_dir(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def run(data_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A run in the data folder: of each plain shirt the one with stripes is wanted."""
+    labelled = tmp_path_factory.mktemp("labelled") / "stripes"
+    (labelled / "qrels").mkdir(parents=True)
+    queries = [
+        {"_id": colour, "image": f"{colour} *shirt* plain.png", "text": "with stripes"}
+        for colour in COLOURS
+    ]
+    (labelled / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    targets = [f"{colour}\t{colour} *shirt* striped.png\t1" for colour in COLOURS]
+    lines = ["query-id\tcorpus-id\tscore", *targets]
+    (labelled / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n")
+    command = ["run", "--set", str(labelled), "--gallery", str(pictures), "--ablations"]
+    subprocess.run(
+        [sys.executable, "-m", "eval", *command],
+        cwd=REPOSITORY,
+        env={**os.environ, "CIR_DATA_DIR": str(data_dir)},
+        check=True,
+        capture_output=True,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,21 @@ def show_encoders() -> None:
             hide_index=True,
             column_config={
                 "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
-                "Parameters": st.column_config.NumberColumn(format="compact"),
-                "Dim": st.column_config.NumberColumn(help="Length of an embedding"),
-                "Licence": st.column_config.TextColumn(help="Of the weights"),
+                "Parameters": st.column_config.NumberColumn(
+                    format="compact", help="Numbers that it has learned: more take longer"
+                ),
+                "Dimensions": st.column_config.NumberColumn(
+                    help="Numbers in an embedding: what an index holds of each image"
+                ),
+                "Licence": st.column_config.TextColumn(help="Of what it has learned"),
             },
             alt="The encoders, a row each",
         )
-        st.caption("A download comes from the Hugging Face hub, once, and only when you allow it.")
+        st.caption(
+            "An encoder turns an image or a sentence into an embedding: a row of numbers, close to "
+            "that of what looks or means alike. A download comes from the Hugging Face hub, once, "
+            "and only when you allow it."
+        )
 
 
 def state_of_encoder(name: str) -> str:
@@ -45,7 +53,7 @@ def _row(spec: EncoderSpec) -> dict[str, Any]:
         "Name": spec.name,
         "State": state_of_encoder(spec.name),
         "Recommended for": spec.recommended_for,
-        "Dim": spec.dim,
+        "Dimensions": spec.dim,
         "Parameters": spec.parameters,
         "Licence": spec.licence,
     }

@@ -6,12 +6,15 @@ import streamlit as st
 
 from cir.indexing.uploads import upload_folder
 from cir.jobs.indexes import IndexJobs
+from cir.search.titles import title_column
 from cir.store import IndexInfo
 from pages.parts.indexes.forms import show_add, show_update
 from pages.parts.indexes.list import source_of, state_of
-from pages.parts.shell.session import INDEX_KEY, people_errors, plain
+from pages.parts.shell.navigation import DANGER
+from pages.parts.shell.session import INDEX_KEY, people_errors, plain, store
 
 DROPPING_KEY = "index to drop"
+_TITLE_KEY = "column chosen for titles"
 
 
 def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
@@ -33,12 +36,39 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
             show_add(info, jobs, disabled=busy)
         elif info.source is not None:
             show_update(info, jobs, disabled=busy)
-        if st.button("Drop …", icon=":material/delete:", disabled=busy, key="drop"):
+        if info.columns:
+            _offer_title(info, disabled=busy)
+        if st.button("Drop …", icon=":material/delete:", disabled=busy, key=f"{DANGER} drop"):
             st.session_state[DROPPING_KEY] = info.name
     # In the session, not in the click: the dialog outlives a rerun that another job causes.
     dropping = by_name.get(st.session_state.get(DROPPING_KEY, ""))
     if dropping is not None:
         _confirm(dropping, jobs)
+
+
+def _offer_title(info: IndexInfo, *, disabled: bool) -> None:
+    index = store().open(info.name)
+    key = f"title of {info.collection}"
+    chosen = st.session_state.pop(_TITLE_KEY, None)
+    if chosen is not None and chosen[0] == key:
+        index.choose_title(chosen[1])
+    found = "" if index.info.title_column else title_column(index)
+    by_itself = f"Found by itself: {found}" if found else "Found by itself"
+    st.session_state[key] = index.info.title_column  # it may have been chosen elsewhere
+    st.selectbox(
+        "Titles of results",
+        list(dict.fromkeys(["", *info.columns, index.info.title_column])),
+        format_func=lambda column: column or by_itself,
+        key=key,
+        on_change=_choose_title,
+        args=(key,),
+        disabled=disabled,
+        help="The column of the metadata that stands over each result.",
+    )
+
+
+def _choose_title(key: str) -> None:
+    st.session_state[_TITLE_KEY] = key, st.session_state[key]  # written where errors are shown
 
 
 def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
@@ -62,7 +92,12 @@ def _confirm(info: IndexInfo, jobs: IndexJobs) -> None:
         st.markdown(f"**{plain(info.name)}** and its embeddings will be gone. {_files(info, jobs)}")
         with st.form("confirm drop", border=False):
             typed = st.text_input("Type the name of the index")
-            sure = st.form_submit_button("Drop for good", type="primary", icon=":material/delete:")
+            sure = st.form_submit_button(
+                "Drop for good",
+                type="primary",
+                icon=":material/delete:",
+                key=f"{DANGER} drop for good",
+            )
         if sure and typed.strip() != info.name.strip():
             st.error(f"This is not the name. Type {plain(info.name)} to drop it.")
         elif sure:

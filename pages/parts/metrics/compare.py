@@ -53,6 +53,11 @@ def show_comparison(runs: Sequence[Run]) -> bool:
     if compared is not None:
         with st.expander("Every measure", icon=":material/table_rows:"):
             _tables(compared)
+            st.caption(
+                "Points: the difference, in hundredths. 95 % interval: where it lies if other "
+                "queries like these were asked. p: how often chance alone makes a difference this "
+                "large."
+            )
     return True
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from eval.runs.deleting import delete_run, delete_set
+from pages.parts.shell.navigation import DANGER
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings
 
 SET_KEY = "metrics_set"
@@ -21,7 +22,7 @@ class _Doomed:
 def offer_delete(kind: Literal["run", "set"], name: str, label: str) -> None:
     """A button that asks whether to delete, where this session may."""
     if may_change() and st.button(
-        label, icon=":material/delete:", key=f"metrics_delete {kind} {name}"
+        label, icon=":material/delete:", key=f"{DANGER} delete {kind} {name}"
     ):
         st.session_state[_DELETING] = _Doomed(kind, name)
 
@@ -45,7 +46,9 @@ def _confirm(doomed: _Doomed) -> None:
         what = "The labelled set **{}** will be gone. Runs that asked it stay."
     st.markdown(what.format(plain(doomed.name)))
     with people_errors(), st.container(horizontal=True):
-        if st.button("Delete for good", type="primary", icon=":material/delete:"):
+        if st.button(
+            "Delete for good", type="primary", icon=":material/delete:", key=f"{DANGER} delete"
+        ):
             _delete(doomed)
         if st.button("Keep"):
             _keep()

@@ -138,7 +138,8 @@ def _pick_set() -> _Set:
         "Labelled set",
         list(dict.fromkeys([*_SETS, *labels])),
         format_func=labels.__getitem__,
-        help="Composed queries with the images that are right answers.",
+        help="Queries, each a reference image and an instruction, with the images that are right "
+        "answers.",
         key=SET_KEY,
     )
     if kind in registered:

@@ -10,7 +10,14 @@ from cir.errors import UsageError
 from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
 from eval.measures import FAMILIES, MEASURES, explained, heading, parse_measure
 from eval.reporting.page import gain_difference, made_with
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, by_group, composition_gain
+from eval.runs.ranks import (
+    COMPOSED,
+    MODE_NAMES,
+    RankTable,
+    by_group,
+    composition_gain,
+    telling_measure,
+)
 from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
 from pages.parts.metrics.delete import offer_delete
@@ -22,6 +29,10 @@ from pages.parts.shell.session import people_errors, plain
 NAMES = tuple(str(measure) for measure in MEASURES)
 MEASURES_HELP = "\n".join(f"- {kind.pattern()}: {kind.help}" for kind in FAMILIES.values())
 _ALL = "All queries"
+_WAYS = (
+    "Composed: picture and sentence turned into one embedding. Sum: that of the picture and that "
+    "of the sentence, added."
+)
 _MOST_GROUPS = 30  # that a chart shows
 
 
@@ -104,7 +115,7 @@ def _figures(modes: Mapping[str, Figures], table: RankTable | None) -> str | Non
         border="horizontal",
         alt="Figures of the run: a row for each way to ask, recall at k and MRR in columns",
     )
-    st.caption(explained(NAMES))
+    st.caption(f"{explained(NAMES)} {_WAYS}" if len(modes) > 1 else explained(NAMES))
     more = [name for name in next(iter(modes.values()), {}) if name not in NAMES]
     if not more and table is None:
         return None
@@ -152,7 +163,8 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
     if not run.metrics:
         st.markdown("The targets of this split are not known: there are rankings and no figures.")
         return
-    measure = usual_measure(list(run.metrics))
+    usual = usual_measure(list(run.metrics))
+    measure = telling_measure(modes, usual)
     gain = composition_gain(modes, measure)
     if gain is None:
         st.markdown(
@@ -161,10 +173,19 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
         )
         return
     words = "the " + MODE_NAMES[gain.mode].lower()
+    if gain.is_saturated:
+        st.info(
+            f"**This set does not tell what composing brings.** The composed query and {words} are "
+            "full in every measure of the run: only harder queries tell them apart.",
+            icon=":material/trending_flat:",
+        )
+        return
     compared = (
         f"In {heading(measure)} the composed query reaches {gain.composed:.1%}; the best of the "
         f"others, {words}, {gain.best:.1%}"
     )
+    if measure != usual:
+        compared += f". {heading(usual)} is full for both and tells nothing"
     difference = _gain_difference(run, run_key([run]), measure) if interval else None
     if difference is not None:
         compared += f". {_certainty(difference)}"

@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 STARTED_KEY = "started by the app"
+DANGER = "danger"
+"""What keys of buttons begin with that destroy something: they have a colour of their own."""
 INDEXES, METRICS = "indexes", "metrics"
 # Absolute: Streamlit takes a relative path from the main script's folder, and there are two of
 # those, streamlit_app.py and cloud/streamlit_app.py.
@@ -17,8 +19,12 @@ SEARCH_FILE, INDEXES_FILE, METRICS_FILE = (
     str(_FOLDER / f"{name}.py") for name in ("search", "indexes", "metrics")
 )
 
+# Files of our own: for an icon of Streamlit's the browser would ask a foreign host.
+_MARK, _LOGO = (str(Path(__file__).with_name(name)) for name in ("mark.svg", "logo.svg"))
+
 # Less empty space above; text that Streamlit's own style makes too pale for WCAG AA, cuts off in a
-# file uploader, or pushes out of a table on a phone; and a focus that can be seen.
+# file uploader, or pushes out of a table on a phone; a focus that can be seen; and a colour for
+# what destroys.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
@@ -26,6 +32,12 @@ STYLE = """<style>
 [data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
 [data-testid="stSidebarNavLink"]:focus-visible, [data-testid="stElementToolbar"] :focus-visible {
   outline: 2px solid currentColor; outline-offset: -2px; }
+[class*="st-key-danger"] button:enabled { color: light-dark(#b3261e, #ff8a80);
+  border-color: currentColor; }
+[class*="st-key-danger"] button[data-testid*="-primary"]:enabled {
+  color: #fff; background: #b3261e; border-color: #b3261e; }
+[class*="st-key-danger"] button[data-testid*="-primary"]:enabled:is(:hover, :focus-visible) {
+  background: #8c1d18; border-color: #8c1d18; }
 @media (max-width: 640px) {
   [data-testid="stTable"] :is(th, td) { padding: 0.3rem 0.15rem !important; }
   [data-testid="stTable"] :is(th, td) * { font-size: 0.75rem !important; }
@@ -35,7 +47,8 @@ STYLE = """<style>
 
 def run_app() -> None:
     """Run the app: what a main script calls, and all that it does."""
-    st.set_page_config(page_title="Recompose", page_icon=":material/image_search:", layout="wide")
+    st.set_page_config(page_title="Recompose", page_icon=_MARK, layout="wide")
+    st.logo(_LOGO, size="large", icon_image=_MARK)
     signed_out = st.user.get("is_logged_in") is False  # None where no sign-in is set up
     asked = navigation(hidden=signed_out)
     st.html(STYLE)

@@ -73,7 +73,7 @@ def made(local_store: MilvusStore) -> MilvusIndex:
         local_store, "exported", COLUMNS, source="/photos", weights="/w", tokenizer="/t"
     )
     index.upsert(rows([*ODD_NAMES, *(f"{number}.jpg" for number in range(2500))]))
-    index.update(state="ready", count=index.count())
+    index.update(state="ready", count=index.count(), title_column=next(iter(COLUMNS)))
     return index
 
 
@@ -112,7 +112,8 @@ def test_an_imported_index_is_the_same_bit_for_bit(
     assert (told[0].counts, told[-1].counts) == ("0 of 2,516", "2,516 of 2,516")
     again = elsewhere.open("exported")
     require_equal(made, again)
-    kept = ("encoder", "fingerprint", "precision", "dim", "columns", "state", "count", "exact")
+    kept = ["encoder", "fingerprint", "precision", "dim", "columns", "state", "count", "exact"]
+    kept += ["title_column"]
     assert [getattr(again.info, key) for key in kept] == [getattr(made.info, key) for key in kept]
     # Of this machine: a file of somebody else must not say what is opened here.
     assert (again.info.source, again.info.weights, again.info.tokenizer) == (None, None, None)

@@ -11,7 +11,13 @@ import pytest
 from cir.errors import UsageError
 from eval.measures import judge, mean, parse_measure, score
 from eval.runs.queries import queries_csv, query_rows
-from eval.runs.ranks import RankTable, composition_gain, figures_csv, recall_curve
+from eval.runs.ranks import (
+    RankTable,
+    composition_gain,
+    figures_csv,
+    recall_curve,
+    telling_measure,
+)
 from eval.runs.reading import open_run, open_upload, rank_table
 from eval.runs.writing import RunWriter
 from eval.sets.labelled import LabelledQuery
@@ -114,3 +120,18 @@ def test_the_gain_is_over_the_best_of_the_others() -> None:
     assert (gain.mode, gain.best) == ("sum", 0.8)
     assert gain.points == pytest.approx(-10)
     assert composition_gain({"composed": {"recall@10": 0.7}}, "recall@10") is None
+
+
+def test_a_measure_that_is_full_for_both_does_not_tell_what_composing_brings() -> None:
+    modes = {
+        "composed": {"recall@1": 0.9, "recall@5": 1.0, "recall@10": 1.0},
+        "image": {"recall@1": 0.4, "recall@5": 0.8, "recall@10": 1.0},
+        "text": {"recall@1": 0.1, "recall@5": 0.3, "recall@10": 0.6},
+    }
+    assert telling_measure(modes, "recall@10") == "recall@1"
+    assert telling_measure(modes, "recall@5") == "recall@5", "one of them has room"
+    full = {mode: {"recall@1": 1.0, "mrr": 1.0} for mode in ("composed", "image")}
+    assert telling_measure(full, "mrr") == "mrr"
+    gain = composition_gain(full, "mrr")
+    assert gain is not None and gain.is_saturated
+    assert telling_measure({"composed": full["composed"]}, "mrr") == "mrr", "nothing to gain over"

@@ -74,7 +74,7 @@ def test_the_table_says_what_each_encoder_is(album: Path) -> None:
     assert table["Name"].tolist() == list(encoder_specs())
     row = table.set_index("Name").loc[NAME]
     assert row["State"] == "download of 393 MB"
-    assert (row["Dim"], row["Parameters"], row["Licence"]) == (768, 196_335_873, "MIT")
+    assert (row["Dimensions"], row["Parameters"], row["Licence"]) == (768, 196_335_873, "MIT")
     assert row["Recommended for"] == "the tutorial's encoder"
     assert table.set_index("Name").loc["compact"]["State"] == "ready"
 

@@ -172,6 +172,23 @@ def test_an_update_brings_in_new_images_and_prunes_gone_ones(index: str, album: 
     assert "1 added, 5 unchanged, 1 removed, 1 failed" in app.success[0].value
 
 
+def test_the_column_of_titles_is_chosen(album: Path) -> None:
+    lines = [f"{each.name},thing {n},{n}" for n, each in enumerate(sorted(album.iterdir()))]
+    (album / "metadata.csv").write_text("\n".join(["file,name,text", *lines]))
+    settings = load_settings()
+    store = MilvusStore(settings.index_uri, data_dir=settings.data_dir)
+    ingest(store, album, "colours", load_encoder("compact"))
+    app = open_page()
+    titles = by_label(app.selectbox, "Titles of results")
+    assert titles.options == ["Found by itself: name", "file", "name", "text"]
+    titles.set_value("text").run()
+    assert not app.exception and store.open("colours").info.title_column == "text"
+    store.open("colours").choose_title("")
+    app.run()
+    assert by_label(app.selectbox, "Titles of results").value == ""
+    assert store.open("colours").info.title_column == ""
+
+
 def test_only_the_name_drops_an_index(index: str, album: Path) -> None:
     app = click(open_page(), "Drop …")
     by_label(app.text_input, "Type the name of the index").set_value("colour")

@@ -108,6 +108,22 @@ def test_the_figures_can_be_those_of_one_group(data_dir: Path) -> None:
     assert app.table[0].value["recall@10"].tolist() == ["1.000", "0.000"]
 
 
+def test_a_measure_that_is_full_for_all_does_not_say_that_composing_gains_nothing(
+    data_dir: Path,
+) -> None:
+    table = "id,group,composed,sum\nq1,colour,1,2\nq2,type,1,3\n"
+    put_run(data_dir, "new", document(), table)
+    app = open_page()
+    next(each for each in app.selectbox if each.label == "Queries").set_value("colour").run()
+    assert "Composing gains 100.0 points. In recall@1" in words(app).replace("*", "")
+    assert "recall@10 is full for both" in words(app)
+    table = "id,group,composed,sum\nq1,colour,1,1\nq2,type,1,3\n"
+    (data_dir / "runs/new/queries.csv").write_text(table)
+    app = open_page()
+    next(each for each in app.selectbox if each.label == "Queries").set_value("colour").run()
+    assert "does not tell what composing brings" in words(app)
+
+
 def test_any_measure_that_the_ranks_give_can_be_asked_for(data_dir: Path) -> None:
     put_run(data_dir, "new", document())
     app = open_page()
