@@ -71,10 +71,12 @@ def draw(
 def start(tab: Page, labelled: Path, pictures: Path) -> None:
     tab.get_by_text("New run", exact=True).click()
     choose(tab, "Labelled set", "A folder on the server")
-    settle(tab)
+    images_box = tab.get_by_role("textbox", name="Folder of the images")
     places = tab.get_by_role("radiogroup", name="Search in")
     place = places.get_by_text("A folder of images", exact=True)
-    if place.count():  # where there are indexes, one of them is offered first
+    expect(images_box.or_(place).first).to_be_visible()
+    settle(tab)
+    if not images_box.count():  # where there are indexes, one of them is offered first
         place.click()
     for label, folder in (
         ("Folder of the labelled set", labelled),
