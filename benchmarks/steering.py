@@ -3,7 +3,7 @@
     python -m benchmarks.steering LABELLED_SET PHOTOS TABLE
 
 The labelled set is a native one over the photos; the table (CSV) has the columns id, articleType
-and baseColour, and the photos are named id.jpg. Prints the tables of docs/performance.md. Shares
+and baseColour, and the photos are named id.jpg. Prints the tables of docs/evaluation.md. Shares
 are of the first ten results, without the references; the same 400 references each time.
 """
 
@@ -23,8 +23,18 @@ from cir.images import open_image
 from cir.search import USUAL, More, Query, SearchOptions, embed
 from eval.sets.catalogue import load_set
 
+Row = NDArray[np.float32]
+
 FIRST = 10
 SAMPLE = 400
+DEFINITIONS: Mapping[str, Callable[[Row, Row], Row]] = {
+    "all of n": lambda q, n: n,
+    "as much of n as q has": lambda q, n: max(0.0, float(q @ n)) * n,
+    "what of n is at right angles to q": lambda q, n: n - float(q @ n) * q,
+}
+"""What of an unwanted row n is taken from a query's row q, times a strength; the last is ours, with
+half the weight as strength."""
+
 BALANCES = (0.0, 0.25, 0.5, 0.75, 1.0)
 WEIGHTS = (0.5, 1.0, 2.0)
 
@@ -45,9 +55,14 @@ class Photos:
 
     def first(self, query: Query, without: Sequence[int], options: SearchOptions) -> list[int]:
         """Places of the first results."""
-        scores = self.rows @ embed(self.encoder, [query], options=options)[0]
+        return self.nearest(embed(self.encoder, [query], options=options)[0], without)
+
+    def nearest(self, row: Row, without: Sequence[int]) -> list[int]:
+        """Places of the images nearest to a row."""
+        scores = self.rows @ row
         scores[list(without)] = -np.inf
-        return np.argsort(-scores, kind="stable")[:FIRST].tolist()
+        best: list[int] = np.argsort(-scores, kind="stable")[:FIRST].tolist()
+        return best
 
     def like(self, at: int) -> list[int]:
         """Others of the same kind and colour."""
@@ -69,6 +84,7 @@ def main() -> None:
     print(f"{len(photos.names)} photos, {len(sample)} references\n")
     _balance(photos, labelled)
     _less(photos, sample, others)
+    _definitions(photos, sample, others)
     _more(photos, sample, others)
     _seen(photos, sample, strangers)
 
@@ -135,32 +151,71 @@ def _less(photos: Photos, sample: Sequence[int], others: Mapping[int, Sequence[i
         "a picture, less one like it": (picture, another),
         "a type, less a picture of it": (words, another),
     }
+    weights = (0.0, *WEIGHTS)
     rows: dict[str, list[float]] = {}
     for name, (query, options) in ways.items():
-        for weight in (0.0, *WEIGHTS):
-            shares = []
-            for at in sample:
+        shares = np.zeros((len(weights), len(sample), 3))
+        for place, at in enumerate(sample):  # weight by weight: what is encoded is then kept
+            for row, weight in enumerate(weights):
                 told = options(at, weight) if weight else USUAL
                 best = photos.first(query(at), [at, *others[at][:1]], told)
                 kind = photos.kinds[best] == photos.kinds[at]
                 unwanted = photos.colours[best] == photos.colours[at]
-                shares.append((kind.mean(), unwanted.mean(), (kind & ~unwanted).mean()))
-            label = f"{name}, weight {weight:g}" if weight else f"{name}: without"
-            rows[label] = np.mean(shares, axis=0).tolist()
+                shares[row, place] = kind.mean(), unwanted.mean(), (kind & ~unwanted).mean()
+        for weight, means in zip(weights, shares.mean(axis=1), strict=True):
+            rows[f"{name}, weight {weight:g}" if weight else f"{name}: without"] = means.tolist()
     _print(["query", "same type", "the colour", "same type, other colour"], rows)
+
+
+def _definitions(
+    photos: Photos, sample: Sequence[int], others: Mapping[int, Sequence[int]]
+) -> None:
+    """The same queries by what is taken away: same type and not the unwanted colour."""
+    wanted = {
+        "a picture": photos.rows[list(sample)],
+        "a type": photos.encoder.encode_texts([str(photos.kinds[at]).lower() for at in sample]),
+    }
+    unwanted = {
+        "its colour": photos.encoder.encode_texts([str(photos.colours[at]) for at in sample]),
+        "a picture of it": photos.rows[[others[at][0] for at in sample]],
+    }
+    rows = {}
+    for name, part in DEFINITIONS.items():
+        for strength in (0.25, 0.5, 1.0):
+            rows[f"{strength:g} of {name}"] = [
+                float(
+                    np.mean(
+                        [
+                            _other_colour(photos, q - strength * part(q, n), at, others[at][0])
+                            for q, n, at in zip(wanted[one], unwanted[other], sample, strict=True)
+                        ]
+                    )
+                )
+                for one in wanted
+                for other in unwanted
+            ]
+    _print(["taken away", *(f"{one}, less {other}" for one in wanted for other in unwanted)], rows)
+
+
+def _other_colour(photos: Photos, row: Row, at: int, other: int) -> float:
+    best = photos.nearest(row, [at, other])
+    same = photos.colours[best] == photos.colours[at]
+    return float(((photos.kinds[best] == photos.kinds[at]) & ~same).mean())
 
 
 def _more(photos: Photos, sample: Sequence[int], others: Mapping[int, Sequence[int]]) -> None:
     """References of one type and colour: how many of the first results are, too."""
-    rows = {}
-    for count in (1, 2, 3):
-        shares = []
-        for at in sample:
-            more = others[at][: count - 1]
-            query = Query(photos.open(at), more=tuple(More(photos.open(each)) for each in more))
+    counts = (1, 2, 3)
+    shares = np.zeros((len(counts), len(sample), 3))
+    for place, at in enumerate(sample):
+        more = tuple(More(photos.open(each)) for each in others[at])
+        for row, count in enumerate(counts):
+            query = Query(photos.open(at), more=more[: count - 1])
             best = photos.first(query, [at, *others[at]], USUAL)
-            shares.append(_shares(photos, best, at))
-        rows[f"{count}"] = np.mean(shares, axis=0).tolist()
+            shares[row, place] = _shares(photos, best, at)
+    rows = {
+        str(count): means.tolist() for count, means in zip(counts, shares.mean(axis=1), strict=True)
+    }
     _print(["references", "same type", "same colour", "both"], rows)
 
 

@@ -100,7 +100,7 @@ def search_ways(
     excluded = [_excluded(index, query, options)]
     modes: Sequence[Mode] = MODES
     if query.image is None or not query.text:
-        modes = [_way(query, "composed")]
+        modes = [way_of(query, "composed")]
     return {
         mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
         for mode in modes
@@ -206,8 +206,8 @@ def embed(
         ImageError: a file of `less_image` cannot be read.
     """
     distinct = list({id(query): query for query in queries}.values())
-    asked = [_as_seen(query, options) for query in distinct]
-    if len(asked) == 1:
+    asked = [_seen(query, options) for query in distinct]
+    if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
         encoder = RememberingEncoder(encoder)
     rows = _rows(encoder, asked, mode)
     if mode == "composed" and options.balance != 0.5:
@@ -259,7 +259,7 @@ def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
     return rows
 
 
-def _as_seen(query: Query, options: SearchOptions) -> Query:
+def _seen(query: Query, options: SearchOptions) -> Query:
     if query.image is None or not (options.turn or options.crop):
         return query
     return replace(query, image=as_seen(query.image, options))
@@ -274,9 +274,9 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
         for other, weight in _others(query, mode)
     ]
     if others:
-        for at, query in enumerate(queries):
-            rows[at] *= query.weight if query.more else 1
         places = [at for at, _, _ in others]
+        for at in set(places):
+            rows[at] *= _weight(queries[at])
         weights = np.array([[weight] for _, _, weight in others], np.float32)
         added: Embeddings = weights * _first_rows(encoder, [query for _, query, _ in others], mode)
         np.add.at(rows, places, added)
@@ -286,7 +286,7 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
 
 def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
     """A query's further references and wordings, each as a query of one with its weight."""
-    references = [(query.image, query.weight if query.more else 1.0)]
+    references = [(query.image, _weight(query))]
     wordings = [query.instruction]
     if mode != "text":
         references += [(each.image, each.weight) for each in query.more]
@@ -298,6 +298,11 @@ def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
         for text in wordings
     ]
     return pairs[1:]
+
+
+def _weight(query: Query) -> float:
+    """Of the first reference: it counts beside others alone."""
+    return query.weight if query.more else 1.0
 
 
 def _balanced(
@@ -359,7 +364,7 @@ def _ids_to_avoid(options: SearchOptions) -> list[str]:
 def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
     """`(n, dim)` rows of the queries with their first reference, in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
-    ways = [_way(query, mode) for query in queries]
+    ways = [way_of(query, mode) for query in queries]
     for way in MODES:
         members = [at for at, each in enumerate(ways) if each == way]
         if members:
@@ -367,8 +372,12 @@ def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embed
     return rows
 
 
-def _way(query: Query, mode: Mode) -> Mode:
-    """How the query can be encoded in this mode, by what it has."""
+def way_of(query: Query, mode: Mode = "composed") -> Mode:
+    """How the query can be encoded in this mode, by what it has.
+
+    Raises:
+        UsageError: it lacks what the mode needs.
+    """
     has_image, has_text = query.image is not None, bool(query.text)
     if not has_image and not has_text:
         raise UsageError("The query is empty: give a reference image, an instruction, or both.")

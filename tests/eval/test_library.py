@@ -111,7 +111,9 @@ def test_options_of_the_search_are_run_and_kept(
     assert (kept["balance"], kept["less"], kept["turn"]) == (0, ["red*0.5"], 0)
     assert (run.part("settings")["balance"], run.part("settings")["less"]) == (0.5, [])
     assert steered.modes["composed"] == steered.modes["text"]
-    assert (run.folder / "image.trec").read_text() != (steered.folder / "image.trec").read_text()
+    told = "The runs differ also in: the search option balance, the search option less."
+    assert told in str(bench.compare([run, steered]))
+    assert run.modes["image"] != steered.modes["image"]
 
 
 def test_an_encoder_needs_nothing_but_the_protocol(

@@ -14,7 +14,7 @@ from cir.errors import RecomposeError, UsageError
 from cir.store import MilvusIndex
 from cir.store.facets import Facet
 from cir.store.filters import Condition, Operator, Value, canonical, spelling
-from pages.parts.search.asked import Asked, set_option, state
+from pages.parts.search.asked import set_option, state
 from pages.parts.shell.session import plain
 
 WHERE = "where"
@@ -41,19 +41,20 @@ class _Control:
     texts: tuple[str, ...]
 
 
-def offer_facets(index: MilvusIndex, asked: Asked) -> None:
-    """Show the filters: what they hold is in the address, and pressing one changes that."""
+def offer_facets(index: MilvusIndex) -> None:
+    """Show the filters of the address; pressing one changes it."""
     columns = index.info.columns
     if not columns:
         st.caption("This index has no metadata to filter by.")
         return
-    conditions, problem = _readable(index, asked.options.where)
+    where = _where()
+    conditions, problem = _readable(index, where)
     with st.spinner("Counting"):
         facets = index.facets([condition for _, condition in conditions])
     with st.container(key="facets"):
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.markdown("**Filters**")
-            if asked.options.where:
+            if where:
                 st.button(
                     "Clear filters",
                     key="clear filters",

@@ -101,6 +101,13 @@ def test_wordings_are_averaged_as_before_bit_for_bit(compact: CompactEncoder) ->
     sums[:1] /= np.linalg.norm(sums[:1], axis=1, keepdims=True)
     queries = [Query(RED, "in blue", rewordings=("make it blue",)), Query(GREEN, "striped")]
     assert np.array_equal(embed(compact, queries), sums)
+    alone = Query(RED, "in blue", rewordings=("make it blue", "striped"))
+    mean = compact.encode_composed([RED], ["in blue"])
+    for row in compact.encode_composed([RED, RED], list(alone.rewordings)):
+        mean += row
+    assert np.array_equal(
+        embed(compact, [alone]), mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    )
 
 
 def test_balance_moves_between_text_composition_and_image(compact: CompactEncoder) -> None:
@@ -177,9 +184,9 @@ def test_references_are_averaged_by_weight(compact: CompactEncoder, mode: Mode) 
 
 def test_the_text_alone_knows_no_references(compact: CompactEncoder) -> None:
     query = Query(RED, "in blue", weight=0.5, more=(More(GREEN),))
-    np.testing.assert_allclose(
-        row_of(compact, query, "text"), row_of(compact, BOTH, "text"), atol=1e-6
-    )
+    reworded = Query(None, "red", rewordings=("dark red",))
+    for rows in (embed(compact, [query], "text"), embed(compact, [query, reworded], "text")):
+        np.testing.assert_allclose(rows[0], row_of(compact, BOTH, "text"), atol=1e-6)
 
 
 def test_no_reference_is_its_own_result(index: MilvusIndex, compact: CompactEncoder) -> None:
@@ -192,10 +199,16 @@ def test_no_reference_is_its_own_result(index: MilvusIndex, compact: CompactEnco
 def test_the_first_reference_is_turned_and_cropped(compact: CompactEncoder) -> None:
     wide = Image.new("RGB", (80, 40), "red")
     wide.paste(striped("green").resize((40, 40)), (40, 0))
-    for told, box in (({"crop": "0.5,0,1,1"}, (0.5, 0, 1, 1)), ({"turn": 90}, None)):
-        seen = part_of(wide, told.get("turn", 0), box)
-        assert np.array_equal(row_of(compact, Query(wide), **told), row_of(compact, Query(seen)))
-    both = {"turn": 90, "crop": "0,0.5,1,1"}  # after turning clockwise, the right half is below
+    for told, seen in (
+        ({"crop": "0.5,0,1,1"}, part_of(wide, 0, (0.5, 0, 1, 1))),
+        ({"turn": 90}, part_of(wide, 90)),
+    ):
+        row = row_of(compact, Query(wide), **told)
+        assert np.array_equal(row, row_of(compact, Query(seen)))
+    both: dict[str, Any] = {
+        "turn": 90,
+        "crop": "0,0.5,1,1",
+    }  # after turning clockwise, the right half is below
     below = row_of(compact, Query(part_of(wide, 90, (0, 0.5, 1, 1)), "in blue"))
     assert np.array_equal(row_of(compact, Query(wide, "in blue"), **both), below)
     assert np.array_equal(
@@ -209,13 +222,13 @@ def test_asked_again_with_other_options_nothing_is_encoded(
     encoder = Calls(compact)
     first = search(index, encoder, BOTH)
     assert encoder.encoded == 1
-    for told in ({"limit": 3}, {"where": ["number>2"]}, {}):
-        search(index, encoder, Query(RED.copy(), "in blue"), SearchOptions(**told))
+    for options in (SearchOptions(limit=3), SearchOptions(where=["number>2"]), USUAL):
+        search(index, encoder, Query(RED.copy(), "in blue"), options)
     assert encoder.encoded == 1
     search(index, encoder, BOTH, SearchOptions(balance=0.2, less=["red"]))
     assert encoder.encoded == 3  # the text alone, and what is steered away from
-    for told in ({"balance": 0.1, "less": ["red*2"]}, {"less": ["red*0.1"]}, {"balance": 0.4}):
-        search(index, encoder, BOTH, SearchOptions(**told))
+    for balance, weight in ((0.1, 2), (0.5, 0.1), (0.4, 1)):
+        search(index, encoder, BOTH, SearchOptions(balance=balance, less=[f"red*{weight}"]))
     assert encoder.encoded == 3
     assert search(index, encoder, BOTH) == first
     search(index, encoder, BOTH, SearchOptions(turn=90))
@@ -234,8 +247,8 @@ def test_an_encoder_that_cannot_be_kept_for_is_asked_each_time(compact: CompactE
         __hash__ = None  # type: ignore[assignment]
 
     encoder = Unhashable(compact)
-    rows = [embed(encoder, [BOTH]) for _ in range(2)]
-    assert encoder.encoded == 2 and np.array_equal(*rows)
+    first, second = embed(encoder, [BOTH]), embed(encoder, [BOTH])
+    assert encoder.encoded == 2 and np.array_equal(first, second)
 
 
 def test_each_side_s_similarity_is_its_own(index: MilvusIndex, compact: CompactEncoder) -> None:

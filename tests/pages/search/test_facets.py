@@ -25,16 +25,14 @@ def script() -> None:
 
     import streamlit as st
 
-    from cir.search.options import SearchOptions
     from cir.store import MilvusStore
-    from pages.parts.search.asked import Asked, state
+    from pages.parts.search.asked import state
     from pages.parts.search.facets import offer_facets
 
     folder = Path(os.environ["FILTERED"])
     index = MilvusStore(str(folder / "test.db"), data_dir=folder).open("shop")
-    where = state().get("where", ())
-    st.session_state["found"] = list(where)
-    offer_facets(index, Asked((), "", SearchOptions(where=where)))
+    st.session_state["found"] = list(state().get("where", ()))
+    offer_facets(index)
 
 
 @pytest.fixture(scope="module")

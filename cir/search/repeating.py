@@ -1,4 +1,4 @@
-"""A query as the other faces say it: a line for a shell, lines of Python."""
+"""How a query is repeated elsewhere: a line for a shell, lines of Python."""
 
 import shlex
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ import pytest
 
 import cir
 from cir.search import USUAL, SearchOptions
-from cir.search.spoken import python_lines, shell_line
+from cir.search.repeating import python_lines, shell_line
 from tests.cir.command_line import CommandLine
 from tests.drawn import COLOURS, draw_album
 
@@ -22,8 +22,8 @@ RED, GREEN, PURPLE = (cir.image_id(f"{colour}.png") for colour in ("red", "green
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """A data folder with indexes of these names, made by this process."""
-    commands = CommandLine(tmp_path_factory.mktemp("spoken") / "data")
-    folder = draw_album(tmp_path_factory.mktemp("spoken") / "album", kinds=2)
+    commands = CommandLine(tmp_path_factory.mktemp("repeating") / "data")
+    folder = draw_album(tmp_path_factory.mktemp("repeating") / "album", kinds=2)
     lines = [f"{colour},{number}" for number, colour in enumerate(COLOURS)]
     (folder / "metadata.csv").write_text("\n".join(["file,number", *lines]))
     store = cir.Store(data_dir=commands.data_dir)
@@ -47,6 +47,9 @@ CASES: dict[str, tuple[str, Sequence[str], str, SearchOptions]] = {
             less_image=[f"{PURPLE}*2"],
             crop="0,0,1,0.5",
             turn=90,
+            threshold=-0.5,
+            group_by="number",
+            fold=True,
         ),
     ),
     "dashes": ("-x", [], "-red", SearchOptions(less=["-blue"])),
