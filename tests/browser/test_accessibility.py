@@ -69,6 +69,47 @@ def search_refined(tab: Page, app: str, part: str) -> None:
     expect(tab.get_by_role("tabpanel")).not_to_be_empty()
 
 
+def search_larger(tab: Page, app: str) -> None:
+    search_reference(tab, app)
+    ask(tab, "in blue")
+    settle(tab)
+    tab.locator('[class*="st-key-open-"]').get_by_role("button").first.click()
+    expect(tab.get_by_role("dialog").get_by_text("Most like this image")).to_be_visible()
+
+
+def search_card_menu(tab: Page, app: str) -> None:
+    search_results(tab, app)
+    tab.get_by_role("button", name="More", exact=True).first.click()
+    expect(tab.get_by_role("menuitem", name="More like this")).to_be_visible()
+
+
+def search_menu(tab: Page, app: str) -> None:
+    """The menu of the results, with marks and boxes to choose by."""
+    search_reference(tab, app)
+    ask(tab, "in blue")
+    settle(tab)
+    tab.get_by_role("button", name="What to do with the results").click()
+    for name in ("Mark targets", "Choose results"):
+        tab.get_by_text(name, exact=True).click()
+        settle(tab)
+    expect(tab.get_by_role("checkbox", name="Target: result 1", exact=True)).to_be_visible()
+
+
+def search_ways(tab: Page, app: str) -> None:
+    reference = hashlib.sha256(b"red *shirt* plain.png").hexdigest()[:32]
+    open_page(tab, app, f"?index=shirts&instruction=in+blue&ref={reference}&ways=true", "Search")
+    last = tab.locator(".st-key-way-composed")
+    expect(last.get_by_role("button", name="Search with this").first).to_be_visible()
+
+
+def search_take_away(tab: Page, app: str) -> None:
+    search_results(tab, app)
+    tab.get_by_role("button", name="What to do with the results").click()
+    tab.get_by_role("button", name="Take away").click()
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    settle(tab)
+
+
 def search_unknown_index(tab: Page, app: str) -> None:
     open_page(tab, app, "?index=Nope", "Search")
     expect(tab.get_by_text("There is no index “Nope” here")).to_be_visible()
@@ -123,6 +164,11 @@ STATES: tuple[State, ...] = (
     search_results,
     search_reference,
     *(partial(search_refined, part=part) for part in ("Query", "Picture", "Filters", "Results")),
+    search_larger,
+    search_card_menu,
+    search_menu,
+    search_ways,
+    search_take_away,
     search_unknown_index,
     search_nothing,
     search_error,

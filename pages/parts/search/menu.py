@@ -14,10 +14,11 @@ from pages.parts.search import asked as state
 from pages.parts.search.asked import Asked
 from pages.parts.search.mark import offer_marking
 from pages.parts.search.take_away import CHOOSING, take_away
+from pages.parts.shell.navigation import ICON_ONLY
 
 Size = Literal["small", "medium", "large"]
 _USUAL: Size = "medium"
-_MENU = "results menu"
+_MENU = f"{ICON_ONLY} menu of the results"
 _SIZE, _WAYS = "size of the pictures", "side by side"
 
 
@@ -68,7 +69,7 @@ def offer_menu(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequenc
     shown = how_shown(index)
     st.session_state[_SIZE], st.session_state[_WAYS] = shown.size, shown.ways
     with st.popover(
-        "",
+        "What to do with the results",
         icon=":material/more_horiz:",
         help="Size, side by side, take away",
         key=_MENU,
