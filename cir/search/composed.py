@@ -137,12 +137,21 @@ def search_batch(
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
     check(index, options)
+    words: list[str] | None = None
+    if options.words and mode != "image":
+        index.require_words()
+        words = [query.text for query in queries]
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
     with timed("search"):
         if is_plain(options):
             return index.search_vectors(
-                vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+                vectors,
+                options.limit,
+                where,
+                exclude_ids=exclude_ids,
+                only_ids=only_ids,
+                words=words,
             )
         return [
             shown(
@@ -153,6 +162,7 @@ def search_batch(
                     [*where, *further],
                     exclude_ids=exclude_ids and exclude_ids[at : at + 1],
                     only_ids=only_ids and only_ids[at : at + 1],
+                    words=words and words[at : at + 1],
                 )[0],
                 options,
                 where,

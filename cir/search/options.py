@@ -51,6 +51,8 @@ class SearchOptions:
         crop: the part of the first reference that counts, "left,top,right,bottom" as shares of its
             width and height from 0 to 1, after it is turned; "" for all of it.
         turn: by how many degrees the first reference is turned clockwise: 0, 90, 180 or 270.
+        words: whether images count, too, whose metadata hold words of the instruction. Then
+            `cir.store.fulltext.joined` ranks the hits, and their scores need not fall.
         threshold: least score of a hit, a cosine similarity from -1 to 1; None for any.
         group_by: a metadata column: of the images with the same value only the best is a hit, and
             tells how many there are (`Hit.group_size`). Images without a value are one group.
@@ -95,6 +97,11 @@ class SearchOptions:
     turn: int = _option(
         0,
         "Degrees by which the reference is turned clockwise first: 0, 90, 180 or 270.",
+        panel="Query",
+    )
+    words: bool = _option(
+        False,
+        "Also match the words of the instruction with those in the metadata.",
         panel="Query",
     )
     threshold: float | None = _option(

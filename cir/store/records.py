@@ -66,6 +66,9 @@ class IndexInfo:
         recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
         import_of: id of the export of which not all rows are in yet, "" for none.
+        words: whether Milvus could index the words of the text columns, None where it was not
+            asked to.
+        replaces: the collection that this one took the place of, or is to take, "" for none.
         title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
@@ -87,6 +90,8 @@ class IndexInfo:
     tokenizer: str | None = None
     recall: Recall | None = None
     import_of: str = ""
+    words: bool | None = None
+    replaces: str = ""
     title_column: str = ""
 
     @property

@@ -245,3 +245,21 @@ def test_a_query_that_is_searched_twice_is_encoded_once(
     assert (encoder.encoded, stages) == (1, ["encoding", "search"])
     assert paths(whole) == paths(search(index, compact, query, SearchOptions(3)))
     assert paths(among) == ["red.png", "blue.png"]
+
+
+def test_words_of_the_metadata_count_where_asked_for(
+    index: MilvusIndex, compact: CompactEncoder
+) -> None:
+    query = Query(striped("green"), "RED")
+    plainly = search(index, compact, query, SearchOptions(100))
+    with_words = search(index, compact, query, SearchOptions(100, words=True))
+    assert with_words[0].path == "red.png" != plainly[0].path
+    assert {hit.path: hit.score for hit in with_words} == pytest.approx(
+        {hit.path: hit.score for hit in plainly}, abs=1e-6
+    )
+    picture = Query(striped("green"))
+    assert search(index, compact, picture, SearchOptions(100, words=True)) == search(
+        index, compact, picture, SearchOptions(100)
+    )
+    (image,) = search_batch(index, compact, [query], SearchOptions(100, words=True), mode="image")
+    assert image == search(index, compact, picture, SearchOptions(100))
