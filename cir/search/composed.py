@@ -100,7 +100,7 @@ def search_ways(
     excluded = [_excluded(index, query, options)]
     modes: Sequence[Mode] = MODES
     if query.image is None or not query.text:
-        modes = [_way(query, "composed")]
+        modes = [way_of(query, "composed")]
     return {
         mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
         for mode in modes
@@ -364,7 +364,7 @@ def _ids_to_avoid(options: SearchOptions) -> list[str]:
 def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
     """`(n, dim)` rows of the queries with their first reference, in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
-    ways = [_way(query, mode) for query in queries]
+    ways = [way_of(query, mode) for query in queries]
     for way in MODES:
         members = [at for at, each in enumerate(ways) if each == way]
         if members:
@@ -372,8 +372,12 @@ def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embed
     return rows
 
 
-def _way(query: Query, mode: Mode) -> Mode:
-    """How the query can be encoded in this mode, by what it has."""
+def way_of(query: Query, mode: Mode = "composed") -> Mode:
+    """How the query can be encoded in this mode, by what it has.
+
+    Raises:
+        UsageError: it lacks what the mode needs.
+    """
     has_image, has_text = query.image is not None, bool(query.text)
     if not has_image and not has_text:
         raise UsageError("The query is empty: give a reference image, an instruction, or both.")

@@ -71,7 +71,7 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
         *("search", ODD_NAME, "--image", red, "--text", "in blue", "--limit", 4),
         *("--where", "number>=1", "--where", "number<4"),
     )
-    assert list(document) == ["index", "encoder", "query", "hits"]
+    assert list(document) == ["index", "encoder", "query", "close", "hits"]
     assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
     told = {"limit": 4, "where": ["number>=1", "number<4"]}
     usual = json.loads(json.dumps(asdict(USUAL)))
