@@ -29,29 +29,31 @@ import cir
 import eval as bench
 from cir.encoders.protocol import Embeddings
 from cir.images import open_image
-from cir.search import Query, embed
+from cir.search import Mode, Query, embed, usual_score
 from cir.search.usual import learn_usual_scores
-from cir.store import MilvusIndex, UsualScore
+from cir.store import MilvusIndex, UsualScores
 
 COLUMNS = ("gender", "articleType", "baseColour", "season", "usage", "name")
-PHRASES: Sequence[Callable[[dict[str, str]], str]] = (
-    lambda row: row["articleType"],
-    lambda row: f"{row['baseColour']} {row['articleType']}".lower(),
-    lambda row: (
+PHRASES: dict[str, Callable[[dict[str, str]], str]] = {
+    "type": lambda row: row["articleType"],
+    "colour and type": lambda row: f"{row['baseColour']} {row['articleType']}".lower(),
+    "sentence": lambda row: (
         f"a picture of {row['baseColour']} {row['articleType']} for {row['gender']}".lower()
     ),
-    lambda row: row["name"],
-)
-PLAIN, LARGEST_STAMP = 40, 60  # drawn pictures of a kind; pixels that a stamp has at least
+    "name": lambda row: row["name"],
+}
+PLAIN, LEAST_STAMP = 40, 60  # drawn pictures of a kind; pixels that a stamp has at least
 KINDS = ("animals", "food", "household", "plants", "town", "vehicles", "space", "sports")
 
 
 @dataclass
 class Asked:
-    """Queries of one way: rows `(n, dim)`, the ids each leaves out, whether of this domain."""
+    """Queries of one way, their rows `(n, dim)`, the ids each leaves out, and whether they are of
+    this domain."""
 
-    way: str
+    way: Mode
     title: str
+    queries: Sequence[Query]
     rows: Embeddings
     without: Sequence[Sequence[str]]
     in_domain: bool
@@ -102,16 +104,18 @@ def _measure(
     print("|---|---|---|---|---|---|")
     asked = [*_own(whole, every, labelled, there), *strange]
     best = [_best(index, each) for each in asked]
-    for way, known in (("image", usual.image), ("text", usual.text), ("composed", usual.composed)):
+    for way in ("image", "text", "composed"):
         mine = [(each, scores) for each, scores in zip(asked, best, strict=True) if each.way == way]
         true = np.concatenate([scores for each, scores in mine if each.in_domain])
         for each, scores in mine:
-            if known is not None and len(scores):
-                _print(each, scores, true, known)
+            if len(scores):
+                _print(each, scores, true, usual)
 
 
-def _print(asked: Asked, scores: Embeddings, true: Embeddings, usual: UsualScore) -> None:
-    far = f"{100 * np.mean(scores < usual.least):.1f} %"
+def _print(asked: Asked, scores: Embeddings, true: Embeddings, usual: UsualScores) -> None:
+    known = [usual_score(usual, query) for query in asked.queries]
+    least = [-1.0 if each is None else each.least for each in known]
+    far = f"{100 * np.mean(scores < least):.1f} %"
     size = f"{asked.title} ({len(scores)})"
     if asked.in_domain:
         print(f"| {asked.way} | {size} | | | {far} | |")
@@ -136,28 +140,28 @@ def _own(
     encoder = whole.encoder
     records = list(whole.iterate())
     vectors = whole.vectors([record.id for record in records])
-    queries = bench.load_set(str(labelled)).queries
+    labelled_queries = bench.load_set(str(labelled)).queries
     source = Path(whole.info.source or "")
-    composed = embed(
-        encoder, [Query(open_image(source / each.reference), each.instruction) for each in queries]
-    )
     ids = {record.path: record.id for record in records}
-    texts = [[phrase(every[record.path]) for record in records] for phrase in PHRASES]
-    rows = [encoder.encode_texts(each) for each in texts]
+    photo = Query(Image.new("RGB", (1, 1)))  # stands for each: their embeddings are there
     found = []
     for inside, word in ((True, ""), (False, "other ")):
         at = [n for n, record in enumerate(records) if (record.path in there) == inside]
         own = [(records[n].id,) for n in at]
-        found.append(Asked("image", f"{word}photos", vectors[at], own, inside))
-        for name, each in zip(("type", "colour and type", "sentence", "name"), rows, strict=True):
-            found.append(Asked("text", f"{word}{name}", each[at], [()] * len(at), inside))
-        at = [
-            n
-            for n, each in enumerate(queries)
+        photos = Asked("image", f"{word}photos", [photo] * len(at), vectors[at], own, inside)
+        found.append(photos)
+        for title, phrase in PHRASES.items():
+            texts = [Query(instruction=phrase(every[records[n].path])) for n in at]
+            found.append(_asked(encoder, "text", word + title, texts, in_domain=inside))
+        queries = [
+            each
+            for each in labelled_queries
             if (each.reference in there and not there.keys().isdisjoint(each.targets)) == inside
         ]
-        own = [(ids[queries[n].reference],) for n in at]
-        found.append(Asked("composed", f"{word}labelled set", composed[at], own, inside))
+        pairs = [Query(open_image(source / each.reference), each.instruction) for each in queries]
+        composed = _asked(encoder, "composed", f"{word}labelled set", pairs, in_domain=inside)
+        composed.without = [(ids[each.reference],) for each in queries]
+        found.append(composed)
     return found
 
 
@@ -169,31 +173,36 @@ def _strange(encoder: cir.Encoder, folder: Path | None) -> list[Asked]:
         values = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
         return Image.fromarray(values).resize((224, 224), Image.Resampling.BICUBIC)
 
-    pictures = [
-        drawn(*size) for size in ((224, 224), (2, 2), (12, 12), (1, 1)) for _ in range(PLAIN)
+    sizes = ((224, 224), (2, 2), (12, 12), (1, 1))
+    made = [Query(drawn(*size)) for size in sizes for _ in range(PLAIN)]
+    found = [_asked(encoder, "image", "noise, gradients, fields", made)]
+    if folder is None:
+        return found
+    stamps = list(_stamps(folder))
+    images, names = [image for image, _ in stamps], [name for _, name in stamps]
+    sentences = [f"a picture of {name[0].lower()}{name[1:].rstrip('.')}" for name in names]
+    changes = ["in red", "in blue", "the same for women", "striped"] * len(names)
+    in_red = [Query(*pair) for pair in zip(images, changes, strict=False)]
+    others = [Query(*pair) for pair in zip(images, names[::-1], strict=True)]
+    return [
+        *found,
+        _asked(encoder, "image", "pictures of other things", [Query(each) for each in images]),
+        _asked(encoder, "text", "names of other things", [Query(None, each) for each in names]),
+        _asked(encoder, "text", "the same as sentences", [Query(None, each) for each in sentences]),
+        _asked(encoder, "composed", "other things, in red", in_red),
+        _asked(encoder, "composed", "other things, other names", others),
     ]
-    found = [Asked("image", "noise, gradients, fields", encoder.encode_images(pictures), [], False)]
-    if folder is not None:
-        stamps = list(_stamps(folder))
-        images, names = [image for image, _ in stamps], [name for _, name in stamps]
-        sentences = [f"a picture of {name[0].lower()}{name[1:].rstrip('.')}" for name in names]
-        changes = ["in red", "in blue", "the same for women", "striped"] * len(names)
-        others = names[::-1]
-        for way, title, rows in (
-            ("image", "pictures of other things", encoder.encode_images(images)),
-            ("text", "names of other things", encoder.encode_texts(names)),
-            ("text", "the same as sentences", encoder.encode_texts(sentences)),
-            ("composed", "other things, in red", _pairs(encoder, images, changes)),
-            ("composed", "other things, other names", _pairs(encoder, images, others)),
-        ):
-            found.append(Asked(way, title, rows, [], False))
-    for each in found:
-        each.without = [()] * len(each.rows)
-    return found
 
 
-def _pairs(encoder: cir.Encoder, images: Sequence[Image.Image], texts: Sequence[str]) -> Embeddings:
-    return embed(encoder, [Query(*pair) for pair in zip(images, texts, strict=False)])
+def _asked(
+    encoder: cir.Encoder,
+    way: Mode,
+    title: str,
+    queries: Sequence[Query],
+    *,
+    in_domain: bool = False,
+) -> Asked:
+    return Asked(way, title, queries, embed(encoder, queries), [()] * len(queries), in_domain)
 
 
 def _stamps(folder: Path) -> list[tuple[Image.Image, str]]:
@@ -203,7 +212,7 @@ def _stamps(folder: Path) -> list[tuple[Image.Image, str]]:
         if not text.exists() or not set(KINDS) & set(file.parts):
             continue
         image = Image.open(file).convert("RGBA")
-        if min(image.size) >= LARGEST_STAMP:
+        if min(image.size) >= LEAST_STAMP:
             ground = Image.new("RGBA", image.size, "white")
             ground.alpha_composite(image)
             name = text.read_text(encoding="utf-8", errors="replace").splitlines()[0].strip()

@@ -37,8 +37,11 @@ _GROWTH = 1.25
 _BATCH = 4
 _COPIES = 5  # hits that may be copies of the query's own image
 _MOST_VALUES = 40  # of a column whose values may be asked for as a change
-_TOLD = 2  # values of an image that make a text: with more, a single word scores too little
+_TOLD, _SENTENCE_TOLD = 2, 3  # values of an image that make a text, a sentence
+_SENTENCE_WORDS = 4  # a text of fewer words scores less, and is held against shorter ones
 _LONGEST = 200  # characters of a value
+_Asked = tuple[ImageRecord | None, Query]
+"""A query, and the image that it is made of where that must not be its own answer."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _INSTRUCTIONS = (
     *(
@@ -60,10 +63,10 @@ def learn_usual_scores(
 ) -> UsualScores:
     """Sample what queries score in the index, and keep it with the index.
 
-    The queries: images of the index, themselves left out; texts of up to two values of an image's
-    metadata; thumbnails with an instruction, a usual one or a value of another image. A way of
-    asking is None where there are fewer than `LEAST_SAMPLE` queries: because of few images, no
-    metadata in words, or an encoder that does not come so far in the time.
+    The queries: images of the index, themselves left out; texts of two or three values of an
+    image's metadata; thumbnails with an instruction, a usual one or a value of another image. A
+    way of asking is None where there are fewer than `LEAST_SAMPLE` queries: because of few images,
+    no metadata in words, or an encoder that does not come so far in the time.
 
     Args:
         seconds: after so many, no further query is encoded.
@@ -85,7 +88,7 @@ def usual_scores(index: MilvusIndex, encoder: Encoder) -> UsualScores:
     key = (info.collection, info.updated)
     if key not in _sampled_here:
         _sampled_here[key] = found = _sampled(index, encoder, FIRST_SECONDS)
-        if None not in (found.image, found.text, found.composed):
+        if None not in (found.image, found.text, found.sentence, found.composed):
             with contextlib.suppress(RecomposeError):  # read-only, or gone meanwhile
                 index.update(usual=found)
     return _sampled_here[key]
@@ -114,7 +117,8 @@ def usual_score(
         case ("image", _) | ("composed", 1):
             return usual.image
         case ("text", _) | ("composed", 0):
-            return usual.text
+            is_sentence = len(query.text.split()) >= _SENTENCE_WORDS
+            return usual.sentence if is_sentence else usual.text
         case "composed", 0.5:
             return usual.composed
     return None
@@ -146,13 +150,16 @@ def _sampled(index: MilvusIndex, encoder: Encoder, seconds: float) -> UsualScore
     own = [row.record for row in rows]
     records = own[:SAMPLE]
     vectors = np.array([row.vector for row in rows], np.float32)
+
+    def asked(queries: Iterator[_Asked], share: float) -> UsualScore | None:
+        return _score(_asked(index, encoder, queries, deadline), share)
+
     return UsualScores(
         images,
         image=_score(_best(index, vectors, own), IMAGE_SHARE),
-        text=_score(_asked(index, encoder, _texts(records, draw), deadline), TEXT_SHARE),
-        composed=_score(
-            _asked(index, encoder, _changes(index, records, draw), deadline), COMPOSED_SHARE
-        ),
+        text=asked(_texts(records, draw, _TOLD), TEXT_SHARE),
+        sentence=asked(_texts(records, draw, _SENTENCE_TOLD), TEXT_SHARE),
+        composed=asked(_changes(index, records, draw), COMPOSED_SHARE),
     )
 
 
@@ -180,7 +187,7 @@ def _best(
 def _asked(
     index: MilvusIndex,
     encoder: Encoder,
-    asked: Iterator[tuple[ImageRecord | None, Query]],
+    asked: Iterator[_Asked],
     deadline: float,
 ) -> list[float]:
     """The best scores of queries, as many as are encoded in the time."""
@@ -191,18 +198,18 @@ def _asked(
     return best
 
 
-def _texts(records: Sequence[ImageRecord], draw: random.Random) -> Iterator[tuple[None, Query]]:
+def _texts(records: Sequence[ImageRecord], draw: random.Random, told: int) -> Iterator[_Asked]:
     """Texts of values that belong together."""
     for record in records:
         values = [value for value in record.metadata.values() if _is_words(value)]
         if values:
-            text = " ".join(draw.sample(values, min(_TOLD, len(values))))
+            text = " ".join(draw.sample(values, min(told, len(values))))
             yield None, Query(instruction=text)
 
 
 def _changes(
     index: MilvusIndex, records: Sequence[ImageRecord], draw: random.Random
-) -> Iterator[tuple[ImageRecord, Query]]:
+) -> Iterator[_Asked]:
     """Thumbnails with an instruction: in turn a usual one, and a value that other images have."""
     columns: dict[str, set[str]] = {}
     for record in records:

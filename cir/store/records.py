@@ -69,12 +69,14 @@ class UsualScores:
     Attributes:
         images: images in the index when queries were sampled.
         image, text, composed: of queries by a picture alone, a text alone, by both.
+        sentence: of those by a text alone of some words and more; fewer words score less.
     """
 
     images: int
     image: UsualScore | None = None
     text: UsualScore | None = None
     composed: UsualScore | None = None
+    sentence: UsualScore | None = None
 
 
 @dataclass(frozen=True)

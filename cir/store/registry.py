@@ -347,7 +347,7 @@ def usual_scores_of(fields: Mapping[str, Any]) -> UsualScores:
     Raises:
         TypeError, ValueError, KeyError, AttributeError: they are damaged.
     """
-    ways = {way: fields.get(way) for way in ("image", "text", "composed")}
+    ways = {way: fields.get(way) for way in ("image", "text", "composed", "sentence")}
     return UsualScores(
         int(fields["images"]),
         **{

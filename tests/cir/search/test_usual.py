@@ -19,6 +19,7 @@ USUAL = UsualScores(
     image=UsualScore(0.9, 0.97, 100),
     text=UsualScore(0.2, 0.25, 100),
     composed=UsualScore(0.3, 0.4, 100),
+    sentence=UsualScore(0.25, 0.3, 100),
 )
 RED = solid("red")
 
@@ -52,7 +53,7 @@ def test_an_ingest_learns_what_each_way_of_asking_scores(index: MilvusIndex) -> 
     usual = index.info.usual
     assert usual is not None
     assert usual.images == 60
-    for way in (usual.image, usual.text, usual.composed):
+    for way in (usual.image, usual.text, usual.sentence, usual.composed):
         assert way is not None
         assert -1 <= way.least <= way.middle <= 1
         assert way.sample >= LEAST_SAMPLE
@@ -91,7 +92,7 @@ def test_an_index_without_is_sampled_when_somebody_asks(
 
 def test_a_slow_encoder_leaves_ways_unknown(index: MilvusIndex, compact: CompactEncoder) -> None:
     found = learn_usual_scores(index, compact, seconds=0)
-    assert (found.text, found.composed) == (None, None)
+    assert (found.text, found.sentence, found.composed) == (None, None, None)
     assert found.image is not None  # of embeddings that are there
     learn_usual_scores(index, compact)
 
@@ -126,6 +127,7 @@ def test_whether_it_is_known_of_as_many_images(index: MilvusIndex) -> None:
         (Query(RED), 0.91, False),
         (Query(instruction="a dog"), 0.1, True),
         (Query(instruction="a dress"), 0.21, False),
+        (Query(instruction="a long red dress"), 0.24, True),
         (Query(RED, "in blue"), 0.29, True),
         (Query(RED, "in blue"), 0.31, False),
     ],
