@@ -34,11 +34,11 @@ TEAL, AMBER, INK = "#12837a", "#f2a33a", "#10302e"
 def sample_data(folder: Path) -> None:
     """A data folder with the sample catalogue as an index, and a run of its labelled set."""
     for command in (
-        ("cir", "sample"),
-        ("eval", "run", "--set", "sample", "--index", INDEX, "--ablations"),
+        ("-m", "cir", "sample"),
+        ("-c", "import eval; eval.run('sample', ablations=True)"),
     ):
         subprocess.run(
-            [sys.executable, "-m", *command],
+            [sys.executable, *command],
             cwd=REPOSITORY,
             env={**os.environ, "CIR_DATA_DIR": str(folder)},
             check=True,
