@@ -72,6 +72,7 @@ def search_refined(tab: Page, app: str, part: str) -> None:
 def search_larger(tab: Page, app: str) -> None:
     search_reference(tab, app)
     ask(tab, "in blue")
+    expect(tab.get_by_role("button", name="“in blue”")).to_be_visible()
     settle(tab)
     tab.locator('[class*="st-key-open-"]').get_by_role("button").first.click()
     expect(tab.get_by_role("dialog").get_by_text("Most like this image")).to_be_visible()
@@ -87,8 +88,11 @@ def search_menu(tab: Page, app: str) -> None:
     """The menu of the results, with marks and boxes to choose by."""
     search_reference(tab, app)
     ask(tab, "in blue")
+    expect(tab.get_by_role("button", name="“in blue”")).to_be_visible()
     settle(tab)
-    tab.get_by_role("button", name="What to do with the results").click()
+    menu = tab.get_by_role("button", name="What to do with the results")
+    expect(menu).to_have_count(1)  # that of before is gone
+    menu.click()
     for name in ("Mark targets", "Choose results"):
         tab.get_by_text(name, exact=True).click()
         settle(tab)
