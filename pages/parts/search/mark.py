@@ -19,13 +19,19 @@ _ADDED = "mark_added"
 _UPLOADS = "mark_uploads"
 
 
-def offer_marking(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str | None:
+def offer_marking() -> None:
+    """The switch in the results' menu, for those who may write."""
+    if may_change():
+        st.toggle(
+            "Mark targets",
+            key=_MARKING,
+            help="Tick the results that are right answers, and add the query to a labelled set.",
+        )
+
+
+def marking_form(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str | None:
     """The form above the results; gives the query's key while its targets are being marked."""
-    if not may_change() or not st.toggle(
-        "Mark targets",
-        key=_MARKING,
-        help="Tick the results that are right answers, and add the query to a labelled set.",
-    ):
+    if not may_change() or not st.session_state.get(_MARKING):
         return None
     reference = asked.references[0].path if len(asked.references) == 1 else None
     if reference is None or not asked.instruction.strip():
@@ -38,9 +44,14 @@ def offer_marking(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str 
     key = hashlib.sha256(
         "\0".join([index.info.name, reference, asked.instruction.strip()]).encode(errors="replace")
     ).hexdigest()[:12]
-    targets = [hit.path for hit in hits if st.session_state.get(_mark(key, hit))]
-    _form(NewQuery(index.info.name, reference, asked.instruction.strip(), tuple(targets)))
+    targets = tuple(marked(key, hits))
+    _form(NewQuery(index.info.name, reference, asked.instruction.strip(), targets))
     return key
+
+
+def marked(key: str, hits: Sequence[Hit]) -> list[str]:
+    """Paths of the targets that are ticked for the query."""
+    return [hit.path for hit in hits if st.session_state.get(_mark(key, hit))]
 
 
 def mark(key: str, hit: Hit, rank: int) -> None:

@@ -1,0 +1,111 @@
+"""How results are shown: the menu at their right, and what it has set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, get_args
+
+import streamlit as st
+
+from cir.encoders.protocol import Encoder
+from cir.search.titles import telling_columns, title_column
+from cir.store import Hit, MilvusIndex
+from pages.parts.search import asked as state
+from pages.parts.search.asked import Asked
+from pages.parts.search.mark import offer_marking
+from pages.parts.search.take_away import CHOOSING, take_away
+
+Size = Literal["small", "medium", "large"]
+_USUAL: Size = "medium"
+_MENU = "results menu"
+_SIZE, _WAYS = "size of the pictures", "side by side"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How results are shown.
+
+    Attributes:
+        size: of the pictures.
+        title_column: the metadata column that titles come from, "" for file names.
+        telling: the columns under the title.
+        ways: whether the ways of asking stand side by side.
+        choosing: whether results can be ticked to be taken away.
+    """
+
+    size: Size = _USUAL
+    title_column: str = ""
+    telling: tuple[str, ...] = ()
+    ways: bool = False
+    choosing: bool = False
+
+    def title(self, hit: Hit) -> str:
+        """What the image is called: the value of the title column, else its file's name."""
+        value = str(hit.metadata.get(self.title_column, "")).strip()
+        return value or PurePosixPath(hit.path).name
+
+    def facts(self, hit: Hit) -> list[str]:
+        """What stands under the title."""
+        values = (str(hit.metadata.get(column, "")).strip() for column in self.telling)
+        return [value for value in values if value]
+
+
+def how_shown(index: MilvusIndex) -> Shown:
+    """How results of this index are shown now."""
+    looks = state.state()
+    size = looks.get("size", (_USUAL,))[-1]
+    return Shown(
+        size if size in get_args(Size) else _USUAL,  # type: ignore[arg-type]
+        title_column(index),
+        tuple(telling_columns(index)),
+        bool(looks.get("ways")),
+        bool(st.session_state.get(CHOOSING)),
+    )
+
+
+def offer_menu(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequence[Hit]) -> None:
+    """The results' menu: how they are shown, and what can be done with them."""
+    shown = how_shown(index)
+    st.session_state[_SIZE], st.session_state[_WAYS] = shown.size, shown.ways
+    with st.popover(
+        "",
+        icon=":material/more_horiz:",
+        help="Size, side by side, take away",
+        key=_MENU,
+        on_change="rerun",  # so that it can be closed from here
+    ):
+        st.segmented_control(
+            "Size of the pictures",
+            get_args(Size),
+            format_func=str.capitalize,
+            key=_SIZE,
+            on_change=_set_size,
+            required=True,
+        )
+        st.toggle(
+            "Side by side",
+            key=_WAYS,
+            on_change=_set_ways,
+            help="The same query by the image alone, by the sentence alone, by the sum of the two, "
+            "and composed.",
+        )
+        offer_marking()
+        st.toggle("Choose results", key=CHOOSING, help="Tick what you want to take away.")
+        wanted = st.button(
+            "Take away", icon=":material/download:", disabled=not hits, on_click=_close
+        )
+    if wanted:
+        take_away(index, encoder, asked, shown, hits)
+
+
+def _close() -> None:
+    st.session_state[_MENU] = False
+
+
+def _set_size() -> None:
+    size = st.session_state[_SIZE]
+    state.set_option("size", None if size == _USUAL else size, "size of the pictures")
+
+
+def _set_ways() -> None:
+    state.set_option("ways", st.session_state[_WAYS] or None, "side by side")

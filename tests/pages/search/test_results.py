@@ -1,0 +1,164 @@
+"""Results on the search page: what they are called, how many, and why there are none."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from cir.encoders.registry import load_encoder
+from cir.indexing.folder import ingest
+from cir.settings import load_settings
+from cir.store import MilvusStore, image_id
+from tests.pages.test_pages import SECONDS
+from tests.places import REPOSITORY
+
+SHADES = ("red", "green", "blue", "black", "orange", "purple")
+PICTURES = 60
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the index "things": ten pictures of each colour, one of them twice."""
+    folder = tmp_path_factory.mktemp("things")
+    pictures, data = folder / "pictures", folder / "data"
+    pictures.mkdir()
+    lines = ["file,name,colour"]
+    for number in range(PICTURES):
+        name = f"{number:02}.png"
+        colour = SHADES[number % len(SHADES)]
+        Image.new("RGB", (40 + number, 60), colour).save(pictures / name)
+        lines.append(f"{name},Thing number {number},{colour}")
+    (pictures / "copy.png").write_bytes((pictures / "00.png").read_bytes())
+    (pictures / "metadata.csv").write_text("\n".join(lines))
+    settings = load_settings(data_dir=data)
+    store = MilvusStore(settings.index_uri, data_dir=data)
+    ingest(store, pictures, "things", load_encoder("compact"))
+    store.close()
+    return data
+
+
+@pytest.fixture
+def index(data_dir: Path, indexed: Path) -> str:
+    shutil.copytree(indexed, data_dir)
+    return "things"
+
+
+def search(**asked: str | list[str]) -> AppTest:
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS)
+    for name, value in asked.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def titles(app: AppTest) -> list[str]:
+    return [each.label for each in app.button if each.key and each.key.startswith("open-")]
+
+
+def press(app: AppTest, label: str) -> None:
+    next(each for each in app.button if each.label == label).click().run()
+    assert not app.exception
+
+
+def words(app: AppTest) -> str:
+    return " ".join(each.value for each in (*app.markdown, *app.caption, *app.info))
+
+
+def test_a_card_has_the_title_of_its_image_and_a_copy_stands_once(index: str) -> None:
+    app = search(instruction="red", limit="192")
+    assert len(titles(app)) == 48, "the first batch"
+    press(app, "Load more")
+    assert len(titles(app)) == PICTURES, "the copy stands under its twin"
+    assert sum(title.startswith("Thing number ") for title in titles(app)) >= PICTURES - 1
+    assert [each.label for each in app.button].count("+1 copy") == 1
+
+
+def test_load_more_goes_on_behind_the_number_that_was_asked_for(index: str) -> None:
+    app = search(instruction="red", limit="12")
+    first = titles(app)
+    assert len(first) == 12
+    press(app, "Load more")
+    assert len(titles(app)) == PICTURES
+    assert titles(app)[:12] == first
+
+
+def test_where_no_image_meets_the_filters_each_can_be_taken_away(index: str) -> None:
+    app = search(instruction="red", where=["colour=red", "name~nothing"])
+    assert "No image meets the filters" in words(app)
+    labels = [each.label for each in app.button]
+    assert "Without name\\~nothing\\: 10 images" in labels
+    press(app, "Without name\\~nothing\\: 10 images")
+    assert len(titles(app)) == 10
+
+
+def test_a_least_score_that_nothing_reaches_can_be_taken_away(index: str) -> None:
+    app = search(instruction="red", threshold="0.99")
+    assert "No image scores 0\\.99 or more" in words(app).replace("0.99", "0\\.99")
+    press(app, "Without this least score")
+    assert len(titles(app)) == 24
+
+
+def test_groups_tell_their_number_and_open(index: str) -> None:
+    app = search(instruction="a red thing", group_by="colour", where="colour in red, blue")
+    assert len(titles(app)) == 2
+    press(app, "All 10 of blue")
+    assert len(titles(app)) == 10
+    assert app.query_params["where"] == ["colour in red, blue", "colour=blue"]
+    assert "group_by" not in app.query_params
+
+
+def test_more_and_less_like_a_result_stand_in_the_address(index: str) -> None:
+    app = search(ref=image_id("00.png"))
+    menus = [each for each in app.get("menu_button") if each.key.startswith("hand-")]
+    menus[0].click("More like this").run()
+    assert len(app.query_params["ref"]) == 2
+    menus = [each for each in app.get("menu_button") if each.key.startswith("hand-")]
+    menus[0].click("Less like this").run()
+    assert app.query_params["less_image"]
+
+
+def test_the_ways_of_asking_stand_side_by_side(index: str) -> None:
+    app = search(ref=image_id("00.png"), instruction="in blue", ways="true")
+    shown = words(app)
+    assert all(f"**{way}**" in shown for way in ("Image only", "Sentence only", "Sum", "Composed"))
+    assert len(titles(app)) == 4 * 8
+    assert "there is one way" in words(search(instruction="in blue", ways="true"))
+
+
+def test_a_chosen_size_stands_in_the_address(index: str) -> None:
+    app = search(instruction="red")
+    app.segmented_control(key="size of the pictures").set_value("large").run()
+    assert app.query_params["size"] == "large"
+    assert titles(search(instruction="red", size="gigantic")), "what is unknown is the usual size"
+
+
+def test_the_printed_command_finds_the_same(index: str) -> None:
+    app = search(ref=image_id("01.png"), instruction="in red", balance="0.4", limit="12")
+    press(app, "Take away")
+    command, lines = (each.value for each in app.code if "cir" in each.value)
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command)[1:], "--json"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
+    )
+    found = [hit["metadata"].get("name") for hit in json.loads(done.stdout)["hits"]]
+    assert [name for name in found if name] == titles(app)[:12]
+    assert "balance=0.4" in lines
+
+
+def test_examples_are_of_the_index_and_ask(index: str) -> None:
+    app = search(ref=image_id("00.png"))
+    examples = [each.label for each in app.button if each.key and each.key.startswith("example ")]
+    assert examples
+    assert "in red" not in examples, "so it is already"
+    press(app, examples[0])
+    assert app.query_params["instruction"] == examples[0]
+    assert not [each for each in app.button if each.key and each.key.startswith("example ")]
