@@ -37,7 +37,7 @@ def only_asking(browser: Browser, address: str) -> Iterator[Page]:
 def test_the_pages_ask_their_own_host_alone(browser: Browser, app: str) -> None:
     with only_asking(browser, app) as page:
         page.goto(f"{app}/?index=shirts&instruction=a+green+shirt")
-        expect(page.locator('img[alt^="Result "]').first).to_be_visible()
+        expect(page.locator('.st-key-results img[alt^="Result "]').first).to_be_visible()
         settle(page)
         for name in ("Indexes", "Metrics", "Search"):
             page.get_by_role("link", name=name, exact=True).click()

@@ -1,5 +1,6 @@
 """Names that look like addresses are text on every page."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -52,7 +53,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("path", ["", "indexes", "metrics"])
 def test_no_name_becomes_a_link(browser: Browser, app: str, path: str) -> None:
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
-    page.goto(f"{app}/{path}?instruction={SAID.replace(' ', '%20')}", timeout=60_000)
+    reference = hashlib.sha256(WEB.encode()).hexdigest()[:32]
+    asked = f"?instruction={SAID.replace(' ', '%20')}&ref={reference}"
+    page.goto(f"{app}/{path}{asked}", timeout=60_000)
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
     settle(page)
     assert "evil" in page.get_by_test_id("stMain").inner_text()

@@ -14,6 +14,7 @@ from cir.images import MAX_BYTES, SUFFIXES, is_thumbnail
 from cir.store import MilvusIndex, is_image_id
 from pages.parts.search import asked as state
 from pages.parts.search import uploads
+from pages.parts.shell.navigation import ICON_ONLY
 from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import is_local, plain, session_settings
 
@@ -80,10 +81,10 @@ def show_bar() -> None:
 
 def _camera() -> None:
     opened = st.popover(
-        "",
+        "Take a picture",
         icon=":material/photo_camera:",
         help="Take a picture",
-        key="camera_popover",
+        key=f"{ICON_ONLY} camera",
         on_change="rerun",
     )
     if opened.open:  # the browser asks for the camera when somebody wants to use it

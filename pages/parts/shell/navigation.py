@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 STARTED_KEY = "started by the app"
+ICON_ONLY = "icon-only"
+"""What keys of buttons begin with whose label is for screen readers alone."""
 DANGER = "danger"
 """What keys of buttons begin with that destroy something: they have a colour of their own."""
 SEARCH, INDEXES, METRICS = "", "indexes", "metrics"
@@ -29,10 +31,17 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
 .st-key-heading h1 { font-size: 1.75rem; padding: 0; }
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
-[data-testid="stButtonGroup"] [aria-checked="true"] { color: inherit !important; }
+[data-testid="stButtonGroup"] :is([aria-checked="true"], [data-selected="true"]),
+[data-testid="stButtonGroup"] [data-selected="true"] *,
+[data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * {
+  color: inherit !important; }
 [data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
 [data-testid="stSidebarNavLink"]:focus-visible, [data-testid="stElementToolbar"] :focus-visible {
   outline: 2px solid currentColor; outline-offset: -2px; }
+[data-testid="stMenuButtonButton"][aria-expanded="true"],
+[data-testid="stMenuButtonButton"][aria-expanded="true"] * { color: inherit !important; }
+[class*="st-key-icon-only"] button [data-testid="stMarkdownContainer"] { position: absolute;
+  width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 [class*="st-key-danger"] button:enabled { color: light-dark(#b3261e, #ff8a80);
   border-color: currentColor; }
 [class*="st-key-danger"] button[data-testid*="-primary"]:enabled {
