@@ -268,7 +268,7 @@ def rebuild_command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an index's searches as exact as they can be; nothing is encoded again."""
+    """Make what searches of an index use anew: exact, with its words; nothing is encoded again."""
     from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):

@@ -120,6 +120,20 @@ def test_search_groups_and_folds(cir: CommandLine, first: dict[str, Any]) -> Non
     assert cir.run(*asked, "--group-by", "color").returncode == 2
 
 
+def test_words_of_the_metadata_count_where_asked_for(
+    cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = ("--image", album / "green.png", "--text", "PURPLE", "--limit", 3)
+    document = cir.document("search", ODD_NAME, *asked, "--words")
+    assert document["query"]["words"] is True
+    assert document["hits"][0]["path"] == "purple.png"
+    (tmp_path / "red.png").write_bytes((album / "red.png").read_bytes())
+    cir.document("index", tmp_path, "--name", "no texts")
+    refused = cir.run("search", "no texts", "--text", "red", "--words")
+    assert refused.returncode == 2 and "none of its metadata columns holds texts" in refused.stderr
+    cir.document("drop", "no texts")
+
+
 def test_help_groups_what_a_query_is_made_of(cir: CommandLine) -> None:
     printed = cir.run("search", "--help").stdout
     places = [printed.index(f"─ {panel} ─") for panel in ("Query", "Results", "Encoder", "Milvus")]
