@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -24,6 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import cir
 from cir.encoders.compact.encoder import CompactEncoder
+from cir.store import ColumnType
 from tests.browser.app import CHROMIUM_FLAGS, chromium_path, running_app, settle
 
 IMAGES = 20_000
@@ -35,7 +37,12 @@ ROUNDS = 15
 NAME = "benchmark"
 COLOURS = ("red", "green", "blue", "black", "orange", "purple", "pink", "brown")
 SHAPES = ("rectangle", "ellipse", "rounded_rectangle")
-COLUMNS = {"name": "string", "colour": "string", "shape": "string", "year": "integer"}
+COLUMNS: dict[str, ColumnType] = {
+    "name": "string",
+    "colour": "string",
+    "shape": "string",
+    "year": "integer",
+}
 ASKED = ("a {} dress", "{} shoes for women", "in {}", "a striped {} shirt", "{} and plain")
 RESULTS = '.st-key-results img[alt^="Result "]'
 BOX = "stChatInputTextArea"
@@ -138,11 +145,11 @@ def _ask_library(data: Path, reference: str, rounds: int) -> None:
     index = cir.Store(data_dir=data).open(NAME)
     texts = _texts()
 
-    def page(text: str, image: str | None = None, **options: object) -> None:
+    def page(text: str, image: str | None = None, **options: Any) -> None:
         hits = index.search(image, text, limit=SHOWN, **options)
         index.thumbnails([hit.id for hit in hits])
 
-    asked: dict[str, Callable[[], None]] = {
+    asked: dict[str, Callable[[], object]] = {
         "library: text": lambda: page(next(texts)),
         "library: indexed picture and text": lambda: page(next(texts), reference),
         "library: the same again": lambda: page("in red", reference),

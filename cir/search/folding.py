@@ -59,7 +59,8 @@ def shown(
         where: the search's own conditions; images of a group are counted under them.
     """
     folding = _Folding(index, options)
-    count, further = max(_FIRST_LOOK, 2 * options.limit), []
+    further: list[Condition] = []
+    count = max(_FIRST_LOOK, 2 * options.limit)
     while True:
         count = min(count, MAX_LIMIT)
         hits = ask(count, further)
