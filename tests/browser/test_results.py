@@ -30,7 +30,7 @@ def titles(page: Page) -> Locator:
 
 def open_menu(page: Page) -> None:
     page.locator(".st-key-results-menu").get_by_role("button").press("Enter")
-    expect(page.get_by_text("Choose results")).to_be_visible()
+    expect(page.get_by_text("Choose results", exact=True)).to_be_visible()
 
 
 def dialog(page: Page) -> Locator:
@@ -93,7 +93,7 @@ def test_results_are_taken_away_in_every_form(found: Page, tmp_path: Path) -> No
 
 def test_chosen_results_alone_are_taken_away(found: Page) -> None:
     open_menu(found)
-    found.get_by_text("Choose results").click()
+    found.get_by_text("Choose results", exact=True).click()
     found.keyboard.press("Escape")
     for rank in (2, 5):
         found.get_by_text(f"Take result {rank}", exact=True).click()
@@ -109,7 +109,7 @@ def test_ways_stand_side_by_side_and_in_the_address(found: Page) -> None:
     ask(found, "in blue")
     settle(found)
     open_menu(found)
-    found.get_by_text("Side by side").click()
+    found.get_by_text("Side by side", exact=True).click()
     for way in ("Image only", "Sentence only", "Sum", "Composed"):
         expect(found.get_by_text(way, exact=True)).to_be_visible()
     expect(found.locator(RESULTS)).to_have_count(32)

@@ -115,6 +115,7 @@ def test_steps_go_back_one_by_one_by_undo_and_by_the_browser(page: Page) -> None
     expect(page.locator(RESULTS)).to_have_count(11)
     ask(page, "in blue")
     expect(chip(page, "“in blue”")).to_be_visible()
+    settle(page)
     page.get_by_role("button", name="Undo").click()
     expect(chip(page, "“a shirt”")).to_be_visible()
     expect(reference(page)).to_be_visible()
@@ -159,8 +160,8 @@ def test_the_first_row_of_pictures_is_whole_on_the_first_screen(
     expect(reference(page)).to_be_visible()
     ask(page, "in a somewhat darker red")
     expect(chip(page, "darker red")).to_be_visible()
-    page.get_by_role("button", name="Refine").wait_for()
     settle(page)
+    expect(page.get_by_role("button", name="Refine")).to_be_visible()
     box = page.locator(RESULTS).first.bounding_box()
     assert box is not None
     assert box["y"] < most
