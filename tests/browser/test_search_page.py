@@ -46,6 +46,7 @@ def test_a_pasted_picture_stays_while_the_sentence_changes(page: Page, pictures:
         f"(element, given) => ({PASTE})([element, ...given])", ["pasted.png", content]
     )
     expect(page.get_by_test_id("stChatInput").get_by_text("pasted.png")).to_be_visible()
+    expect(page.get_by_test_id("stChatInputSubmitButton")).to_be_enabled()
     bar(page).fill("in blue")
     bar(page).press("Enter")
     expect(page.locator(RESULTS)).to_have_count(11)
