@@ -48,7 +48,8 @@ STYLE = """<style>
 [class*="st-key-hands-"], [class*="st-key-card-"] .stCheckbox { position: relative; z-index: 1; }
 /* Streamlit's colour for this is too pale on dark ground. */
 :is([class*="st-key-card-"], [class*="st-key-near-"])
-  button[kind="tertiary"]:is(:hover, :focus, :active) { color: inherit; text-decoration: underline; }
+  button[kind="tertiary"]:is(:hover, :focus, :active) {
+  color: inherit; text-decoration: underline; }
 [class*="st-key-hands-"] button { padding: 0; min-height: 1.75rem; }
 [class*="st-key-hands-"] button p { font-size: 0.8rem; }
 </style>"""
