@@ -55,9 +55,10 @@ def show() -> None:
             # First: chips that come and go would move what is open.
             show_refine(index)
             menu = st.container(width="content")
+            with st.container(width="content", horizontal=True, gap="xsmall"):
+                show_history()
             with people_errors():
                 show_chips(index)
-            show_history()
         below = st.container()
     asked = state.read(index)
     with below:

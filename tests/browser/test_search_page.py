@@ -189,6 +189,28 @@ def test_what_refines_waits_behind_one_button(page: Page) -> None:
     expect(chip(page, "less “red”")).to_be_visible()
 
 
+def test_the_part_that_counts_is_drawn_or_set_by_keys(page: Page) -> None:
+    page.get_by_role("button", name="Search with this").first.click()
+    expect(page.locator(RESULTS)).to_have_count(11)
+    settle(page)
+    page.get_by_role("button", name="Refine").click()
+    page.get_by_role("tab", name="Picture").click()
+    area = page.locator(".frame").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] * 0.25, area["y"] + area["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.75, area["y"] + area["height"] * 0.6, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**crop=0.25%2C0.10%2C0.75%2C0.60**")
+    expect(chip(page, "cropped")).to_be_visible()
+    settle(page)
+    page.get_by_role("slider", name="From left to right").first.press("ArrowRight")
+    page.wait_for_url("**crop=0.26%2C0.10%2C0.75%2C0.60**")
+    page.get_by_role("button", name="Whole picture").click()
+    expect(chip(page, "cropped")).to_have_count(0)
+    expect(page.locator(RESULTS)).to_have_count(11)
+
+
 def test_an_old_link_with_a_filter_narrows_the_results(page: Page, app: str) -> None:
     page.goto(f"{app}/?index=shirts&instruction=shirt&where=colour%3Dred&limit=12")
     expect(page.locator(RESULTS)).to_have_count(2)

@@ -109,17 +109,6 @@ def test_a_query_is_steered_and_the_document_says_how(
     assert len(found) == 9 and not {red, blue, green} & found
 
 
-def test_search_groups_and_folds(cir: CommandLine, first: dict[str, Any]) -> None:
-    asked = ("search", ODD_NAME, "--text", "red", "--limit", 100)
-    grouped = cir.document(*asked, "--group-by", "colour")
-    assert grouped["close"] is None  # too few images to know
-    sizes = {hit["metadata"].get("colour"): hit["group_size"] for hit in grouped["hits"]}
-    assert len(sizes) == len(grouped["hits"]) and sum(sizes.values()) == 12
-    folded = cir.document(*asked, "--fold")["hits"]
-    assert sum(1 + len(hit["folded"]) for hit in folded) == 12
-    assert cir.run(*asked, "--group-by", "color").returncode == 2
-
-
 def test_words_of_the_metadata_count_where_asked_for(
     cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -132,6 +121,17 @@ def test_words_of_the_metadata_count_where_asked_for(
     refused = cir.run("search", "no texts", "--text", "red", "--words")
     assert refused.returncode == 2 and "none of its metadata columns holds texts" in refused.stderr
     cir.document("drop", "no texts")
+
+
+def test_search_groups_and_folds(cir: CommandLine, first: dict[str, Any]) -> None:
+    asked = ("search", ODD_NAME, "--text", "red", "--limit", 100)
+    grouped = cir.document(*asked, "--group-by", "colour")
+    assert grouped["close"] is None  # too few images to know
+    sizes = {hit["metadata"].get("colour"): hit["group_size"] for hit in grouped["hits"]}
+    assert len(sizes) == len(grouped["hits"]) and sum(sizes.values()) == 12
+    folded = cir.document(*asked, "--fold")["hits"]
+    assert sum(1 + len(hit["folded"]) for hit in folded) == 12
+    assert cir.run(*asked, "--group-by", "color").returncode == 2
 
 
 def test_help_groups_what_a_query_is_made_of(cir: CommandLine) -> None:
