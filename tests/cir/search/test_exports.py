@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ from PIL import Image
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
 from cir.search import exports
-from cir.search.exports import contact_sheet, images_zip, results_csv, results_json
+from cir.search.exports import contact_sheet, images_zip, results_csv, search_document
 from cir.settings import Settings, load_settings
 from cir.store import Hit, MilvusIndex, image_id, index_store
 
@@ -63,8 +62,10 @@ def test_a_table_has_a_row_a_result_and_no_formula() -> None:
 
 
 def test_a_document_holds_what_was_asked_and_found(index: MilvusIndex, hits: list[Hit]) -> None:
-    document = json.loads(results_json(index.info, {"text": "in red"}, hits))
+    document = search_document(index.info, {"text": "in red"}, hits, far=True)
     assert (document["index"], document["query"]) == ("two", {"text": "in red"})
+    assert document["close"] is False
+    assert "group_size" not in document["hits"][0]
     assert [hit["path"] for hit in document["hits"]] == list(NAMES)
 
 
