@@ -106,7 +106,8 @@ def test_a_run_goes_on_while_another_page_is_open_and_ends_in_a_table(
     expect(metrics.get_by_text("Evaluating: tiny set")).to_be_visible()
     go_to(metrics, "Search")
     go_to(metrics, "Metrics")
-    expect(metrics.get_by_role("heading", name="tiny set, encoder compact")).to_be_visible()
+    heading = metrics.get_by_role("heading", name="tiny set, encoder compact")
+    expect(heading).to_be_visible(timeout=120_000)  # 400 images and 160 queries on a busy machine
     table = metrics.get_by_role("table").first
     for words in ("recall@50", "MRR", "Composed", "Image only", "Text only", "Sum"):
         expect(table.get_by_text(words, exact=True)).to_be_visible()
