@@ -49,13 +49,16 @@ def show() -> None:
     st.html(STYLE)
     state.restore()
     with st.container(gap="xsmall"):
-        show_bar()
-        row = st.container(key="asked", horizontal=True, vertical_alignment="center")
-        with row:
-            show_refine(index)  # first: chips that come and go would move what is open
+        with st.container(gap="xsmall"):  # what it says now and then moves nothing below
+            show_bar()
+        with st.container(key="asked", horizontal=True, vertical_alignment="center"):
+            # First: chips that come and go would move what is open.
+            show_refine(index)
+            menu = st.container(width="content")
+            with st.container(width="content", horizontal=True, gap="xsmall"):
+                show_history()
             with people_errors():
                 show_chips(index)
-            show_history()
         below = st.container()
     asked = state.read(index)
     with below:
@@ -63,7 +66,7 @@ def show() -> None:
     if asked.is_empty:
         _browse(index, asked)
     else:
-        _answer(index, asked, row)
+        _answer(index, asked, menu)
 
 
 def _browse(index: MilvusIndex, asked: Asked) -> None:
@@ -79,11 +82,11 @@ def _browse(index: MilvusIndex, asked: Asked) -> None:
     show_some(index, asked, records)
 
 
-def _answer(index: MilvusIndex, asked: Asked, row: DeltaGenerator) -> None:
+def _answer(index: MilvusIndex, asked: Asked, menu: DeltaGenerator) -> None:
     encoder = encoder_of(index.info)
     query = asked.query
     hits = search(index, encoder, query, asked.options)
-    with row:
+    with menu:
         offer_menu(index, encoder, asked, hits)
     if any(each.is_thumbnail for each in asked.references):
         st.caption("The original is not at hand: its small preview serves as the reference.")

@@ -189,6 +189,7 @@ def search_command(
     with command(as_json):
         from cir.encoders.registry import choice_of_index, choose, load_ahead, load_encoder
         from cir.search import is_nothing_close, search, usual_scores
+        from cir.search.exports import search_document
         from cir.search.references import opened_files, query_of
 
         images = image or []
@@ -216,7 +217,7 @@ def search_command(
             "text": text,
             **asdict(options),
         }
-        print_document(report.search_document(index.info, asked, hits, far))
+        print_document(search_document(index.info, asked, hits, far))
     else:
         report.print_hits(hits)
 

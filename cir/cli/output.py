@@ -41,29 +41,6 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
     }
 
 
-def search_document(
-    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit], far: bool | None
-) -> dict[str, Any]:
-    """The `--json` document of `search`; `far`: whether nothing is close, None for not known."""
-    folds = query["fold"] or query["distinct"]
-    return {
-        "index": info.name,
-        "encoder": info.encoder,
-        "query": dict(query),
-        "close": None if far is None else not far,
-        "hits": [
-            _hit_document(hit)
-            | ({"group_size": hit.group_size} if query["group_by"] else {})
-            | ({"folded": [_hit_document(each) for each in hit.folded]} if folds else {})
-            for hit in hits
-        ],
-    }
-
-
-def _hit_document(hit: Hit) -> dict[str, Any]:
-    return {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
-
-
 def index_document(info: IndexInfo) -> dict[str, Any]:
     """What `indexes --json` says of one index."""
     kept = ("name", "encoder", "precision", "dim", "source", "state", "count", "created", "updated")

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -46,27 +45,27 @@ def results_csv(hits: Sequence[Hit], columns: Collection[str]) -> str:
 
 
 def search_document(
-    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit]
+    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit], far: bool | None
 ) -> dict[str, Any]:
     """A search and what it found, as JSON has it.
 
     Args:
         query: what was asked, for example `{"text": "in red", "limit": 10}`.
+        far: whether nothing is close, None for not known.
     """
+    folds = query.get("fold") or query.get("distinct")
     return {
         "index": info.name,
         "encoder": info.encoder,
         "query": dict(query),
+        "close": None if far is None else not far,
         "hits": [
-            {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
+            _hit_document(hit)
+            | ({"group_size": hit.group_size} if query.get("group_by") else {})
+            | ({"folded": [_hit_document(each) for each in hit.folded]} if folds else {})
             for hit in hits
         ],
     }
-
-
-def results_json(info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit]) -> str:
-    """`search_document` as text."""
-    return json.dumps(search_document(info, query, hits), indent=2, ensure_ascii=True)
 
 
 def images_zip(
@@ -139,6 +138,10 @@ def contact_sheet(
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _hit_document(hit: Hit) -> dict[str, Any]:
+    return {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
 
 
 def _paste(sheet: Image.Image, jpeg: bytes | None, left: int, upper: int) -> None:

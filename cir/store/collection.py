@@ -108,9 +108,9 @@ class ImageCollection:
             yield from self.query(filters.keys_in("id", part), fields, len(part), strong=strong)
             strong = False  # what the first request saw, the others see
 
-    def count(self, *, strong: bool | None = None) -> int:
-        """Number of rows now."""
-        return int(self.query("", ["count(*)"], strong=strong)[0]["count(*)"])
+    def count(self, expression: str = "", *, strong: bool | None = None) -> int:
+        """Number of rows now that meet an expression."""
+        return int(self.query(expression, ["count(*)"], strong=strong)[0]["count(*)"])
 
     def iterate(self, fields: Sequence[str], rows: int = _PAGE_ROWS) -> Iterator[dict[str, Any]]:
         """Every row once, by id, in bounded memory; `fields` must name `id`.

@@ -136,9 +136,9 @@ class MilvusIndex:
         with self._thumbnails.released(self._images, ids):
             self._images.delete(list(ids))
 
-    def count(self) -> int:
-        """Number of images now."""
-        return self._images.count()
+    def count(self, where: Sequence[str | Condition] = ()) -> int:
+        """Number of images now, of those that meet all conditions."""
+        return self._images.count(self._expression(self.conditions(where)))
 
     def search_vectors(
         self,

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -129,6 +130,34 @@ def search_error(tab: Page, app: str) -> None:
     expect(tab.get_by_text('There is no column "price"')).to_be_visible()
 
 
+def larger_view(tab: Page, app: str) -> None:
+    search_reference(tab, app)
+    tab.locator('.st-key-results [class*="st-key-open-"] button').first.click()
+    expect(tab.get_by_role("dialog").get_by_text("1 of 11")).to_be_visible()
+
+
+def taking_away(tab: Page, app: str) -> None:
+    search_results(tab, app)
+    tab.locator(".st-key-results-menu").get_by_role("button").click()
+    tab.get_by_role("button", name="Take away", exact=True).click()
+    expect(tab.get_by_role("dialog").get_by_text("In Python")).to_be_visible()
+
+
+def side_by_side(tab: Page, app: str) -> None:
+    search_reference(tab, app)
+    open_page(tab, app, f"?{urlsplit(tab.url).query}&instruction=in+blue&ways=true", "Search")
+    expect(tab.get_by_text("Composed", exact=True)).to_be_visible()
+
+
+def marking(tab: Page, app: str) -> None:
+    search_results(tab, app)
+    tab.locator(".st-key-results-menu").get_by_role("button").click()
+    for words in ("Mark targets", "Choose results"):
+        tab.get_by_text(words).click()
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_text("Take result 1", exact=True)).to_be_visible()
+
+
 def indexes(tab: Page, app: str) -> None:
     open_page(tab, app, "indexes", "Indexes")
     tab.get_by_text("Encoders", exact=True).click()
@@ -176,6 +205,10 @@ STATES: tuple[State, ...] = (
     search_unknown_index,
     search_nothing,
     search_error,
+    larger_view,
+    taking_away,
+    side_by_side,
+    marking,
     indexes,
     dropping,
     metrics,

@@ -129,7 +129,7 @@ def test_a_person_searches_by_an_upload_through_the_proxy(
     expect(page.get_by_role("button", name="Search with this").first).to_be_visible()
     ask(page, "in blue", pictures / "red *shirt* plain.png")
     expect(page.locator('img[alt^="Result "]').first).to_be_visible()
-    expect(page.get_by_text("“in blue”")).to_be_visible()
+    expect(page.get_by_role("button", name="“in blue”")).to_be_visible()
     context.close()
 
 

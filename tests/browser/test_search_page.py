@@ -46,6 +46,7 @@ def test_a_pasted_picture_stays_while_the_sentence_changes(page: Page, pictures:
         f"(element, given) => ({PASTE})([element, ...given])", ["pasted.png", content]
     )
     expect(page.get_by_test_id("stChatInput").get_by_text("pasted.png")).to_be_visible()
+    expect(page.get_by_test_id("stChatInputSubmitButton")).to_be_enabled()
     bar(page).fill("in blue")
     bar(page).press("Enter")
     expect(page.locator(RESULTS)).to_have_count(11)
@@ -115,6 +116,7 @@ def test_steps_go_back_one_by_one_by_undo_and_by_the_browser(page: Page) -> None
     expect(page.locator(RESULTS)).to_have_count(11)
     ask(page, "in blue")
     expect(chip(page, "“in blue”")).to_be_visible()
+    settle(page)
     page.get_by_role("button", name="Undo").click()
     expect(chip(page, "“a shirt”")).to_be_visible()
     expect(reference(page)).to_be_visible()
@@ -159,8 +161,8 @@ def test_the_first_row_of_pictures_is_whole_on_the_first_screen(
     expect(reference(page)).to_be_visible()
     ask(page, "in a somewhat darker red")
     expect(chip(page, "darker red")).to_be_visible()
-    page.get_by_role("button", name="Refine").wait_for()
     settle(page)
+    expect(page.get_by_role("button", name="Refine")).to_be_visible()
     box = page.locator(RESULTS).first.bounding_box()
     assert box is not None
     assert box["y"] < most
@@ -185,6 +187,28 @@ def test_what_refines_waits_behind_one_button(page: Page) -> None:
     chip(page, "less “stripes”").click()
     expect(chip(page, "less “stripes”")).to_have_count(0)
     expect(chip(page, "less “red”")).to_be_visible()
+
+
+def test_the_part_that_counts_is_drawn_or_set_by_keys(page: Page) -> None:
+    page.get_by_role("button", name="Search with this").first.click()
+    expect(page.locator(RESULTS)).to_have_count(11)
+    settle(page)
+    page.get_by_role("button", name="Refine").click()
+    page.get_by_role("tab", name="Picture").click()
+    area = page.locator(".frame").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] * 0.25, area["y"] + area["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.75, area["y"] + area["height"] * 0.6, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**crop=0.25%2C0.10%2C0.75%2C0.60**")
+    expect(chip(page, "cropped")).to_be_visible()
+    settle(page)
+    page.get_by_role("slider", name="From left to right").first.press("ArrowRight")
+    page.wait_for_url("**crop=0.26%2C0.10%2C0.75%2C0.60**")
+    page.get_by_role("button", name="Whole picture").click()
+    expect(chip(page, "cropped")).to_have_count(0)
+    expect(page.locator(RESULTS)).to_have_count(11)
 
 
 def test_an_old_link_with_a_filter_narrows_the_results(page: Page, app: str) -> None:

@@ -50,7 +50,7 @@ def test_a_search_goes_on_when_the_server_is_back(server: TcpProxy) -> None:
     server.restore()
     app.run()
     assert said(app) == []
-    assert any("red\\.png" in each.value for each in app.markdown)
+    assert any("red\\.png" in each.label for each in app.button)
 
 
 def test_a_job_that_waits_is_shown_while_the_server_is_away(

@@ -25,10 +25,8 @@ STYLE = """<style>
   grid-template-columns: repeat(auto-fill, minmax(min(%(width)s, 100%%), 1fr)); }
 .st-key-results :is(.stVerticalBlock, [data-testid="stLayoutWrapper"]):has([class*="st-key-card-"]),
 .st-key-results > [data-testid="stLayoutWrapper"] { display: contents; }
-.st-key-results .stVerticalBlock[class*="st-key-way-"] { display: flex; flex-direction: row;
-  flex-wrap: nowrap; overflow-x: auto; grid-column: 1 / -1; align-items: start; gap: 0.9rem; }
-.st-key-results [class*="st-key-way-"] > [data-testid="stLayoutWrapper"] { display: block;
-  flex: 0 0 %(width)s; }
+.st-key-results .stVerticalBlock[class*="st-key-way-"] { display: grid; grid-column: 1 / -1;
+  gap: 0.9rem; grid-template-columns: repeat(auto-fill, minmax(5.4rem, 1fr)); }
 .st-key-results [class*="st-key-card-"] { position: relative; gap: 0; min-width: 0; }
 .st-key-results [class*="st-key-whole-row"],
 .st-key-results .stVerticalBlock:not([class*="st-key-"]) > .stElementContainer {
@@ -46,6 +44,10 @@ STYLE = """<style>
   overflow-wrap: anywhere; }
 [class*="st-key-card-"] [data-testid="stCaptionContainer"] { margin: 0; }
 [class*="st-key-hands-"], [class*="st-key-card-"] .stCheckbox { position: relative; z-index: 1; }
+/* Streamlit's colour for this is too pale on dark ground. */
+:is([class*="st-key-card-"], [class*="st-key-near-"])
+  button[kind="tertiary"]:is(:hover, :focus, :active) {
+  color: inherit; text-decoration: underline; }
 [class*="st-key-hands-"] button { padding: 0; min-height: 1.75rem; }
 [class*="st-key-hands-"] button p { font-size: 0.8rem; }
 </style>"""
@@ -84,7 +86,8 @@ def draw_card(
     Args:
         hits: among which the larger view goes on.
         jpeg: its thumbnail.
-        place: tells apart the cards of an image that stands in several places.
+        place: tells apart the cards of an image that stands in several places; such cards are
+            small, their hands are in the larger view.
     """
     scored = found.encoder is not None
     key = f"{place}{hit.id}"
@@ -100,40 +103,49 @@ def draw_card(
         facts = found.shown.facts(hit) + ([f"{hit.score:.3f}"] if scored else [])
         if facts:
             st.caption(plain(" · ".join(facts)))
-        with st.container(key=f"hands-{key}", horizontal=True, gap="xsmall"):
-            st.button(
-                "Search with this",
-                key=f"use-{key}",
-                type="tertiary",
-                on_click=state.search_with,
-                args=(hit.id,),
-            )
-            if scored:
-                st.menu_button(
-                    "More",
-                    (MORE, LESS),
-                    key=f"hand-{key}",
-                    type="tertiary",
-                    on_click=_hand,
-                    args=(key, hit.id),
-                )
-            look = _under(found, hit, key) or look
-        if found.marking is not None and not place:
-            mark(found.marking, hit, rank)
-        if found.shown.choosing and not place:
-            choose_box(hit, rank)
+        if not place:
+            look = _hands(found, hit, rank) or look
     if look:
         look_at(found, hits, hit.id)
 
 
-def _under(found: Found, hit: Hit, key: str) -> bool:
+def _hands(found: Found, hit: Hit, rank: int) -> bool:
+    """What can be done with a result; whether somebody wants to see what stands under it."""
+    scored = found.encoder is not None
+    look = False
+    with st.container(key=f"hands-{hit.id}", horizontal=True, gap="xsmall"):
+        st.button(
+            "Search with this",
+            key=f"use-{hit.id}",
+            type="tertiary",
+            on_click=state.search_with,
+            args=(hit.id,),
+        )
+        if scored:
+            st.menu_button(
+                "More",
+                (MORE, LESS),
+                key=f"hand-{hit.id}",
+                type="tertiary",
+                on_click=_hand,
+                args=(hit.id,),
+            )
+            look = _under(found, hit)
+    if found.marking is not None:
+        mark(found.marking, hit, rank)
+    if found.shown.choosing and scored:
+        choose_box(hit, rank)
+    return look
+
+
+def _under(found: Found, hit: Hit) -> bool:
     """What stands under a hit; whether somebody wants to see it."""
     column = found.asked.options.group_by
     value = hit.metadata.get(column)
     if hit.group_size > 1 and value is not None:
         st.button(
             plain(f"All {hit.group_size:,} of {value}"),
-            key=f"group-{key}",
+            key=f"group-{hit.id}",
             type="tertiary",
             on_click=_open_group,
             args=(column, value),
@@ -144,7 +156,7 @@ def _under(found: Found, hit: Hit, key: str) -> bool:
     count = len(hit.folded)
     one, many = ("copy", "copies") if copies else ("near-duplicate", "near-duplicates")
     return st.button(
-        f"+{count} {one if count == 1 else many}", key=f"folded-{key}", type="tertiary"
+        f"+{count} {one if count == 1 else many}", key=f"folded-{hit.id}", type="tertiary"
     )
 
 
@@ -155,7 +167,7 @@ def _open_group(column: str, value: Value) -> None:
     state.set_options(f"all of {value}", {"where": conditions, "group_by": ""})
 
 
-def _hand(key: str, image: str) -> None:
+def _hand(key: str) -> None:
     """What was chosen in the menu of a card."""
     chosen = st.session_state[f"hand-{key}"]
-    (state.more_like if chosen == MORE else state.less_like)(image)
+    (state.more_like if chosen == MORE else state.less_like)(key)

@@ -128,9 +128,9 @@ def _why(found: "Found", key: str, hit: Hit | None) -> None:
     asked = found.asked
     own = similarities(found.index, found.encoder, asked.query, asked.options, [key])
     lines = [] if hit is None else [f"**{hit.score:.3f}** to all that is asked"]
-    for side, what in (("image", "to the reference alone"), ("text", "to the sentence alone")):
-        if key in own[side]:
-            lines.append(f"**{own[side][key]:.3f}** {what}")
+    for near, side in ((own["image"], "reference"), (own["text"], "sentence")):
+        if key in near:
+            lines.append(f"**{near[key]:.3f}** to the {side} alone")
     first = asked.references[0] if asked.references else None
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         if first is not None:

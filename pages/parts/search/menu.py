@@ -46,9 +46,10 @@ class Shown:
         return value or PurePosixPath(hit.path).name
 
     def facts(self, hit: Hit) -> list[str]:
-        """What stands under the title."""
-        values = (str(hit.metadata.get(column, "")).strip() for column in self.telling)
-        return [value for value in values if value]
+        """What stands under the title; of a yes or no the column's name, where it is yes."""
+        values = [(column, hit.metadata.get(column)) for column in self.telling]
+        told = [column if value is True else value for column, value in values]
+        return [str(each).strip() for each in told if each is not None and each is not False]
 
 
 def how_shown(index: MilvusIndex) -> Shown:

@@ -40,6 +40,7 @@ def show_results(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Seque
             show_ways(found)
         elif hits:
             _batch(found, tuple(hits), 0)
+            _more(found, tuple(hits), min(BATCH, len(hits)))
     if hits:
         _explain(found, hits, above)
     else:
@@ -56,7 +57,7 @@ def _explain(found: Found, hits: Sequence[Hit], above: DeltaGenerator) -> None:
     usual = usual_scores(found.index, found.encoder)
     if is_nothing_close(usual, asked.query, hits, asked.options):
         above.info(
-            "Nothing here is close to this. What follows is the least far of what there is.",
+            "Nothing here is close to this. These are the nearest that there are.",
             icon=":material/search_off:",
         )
     known = usual_score(usual, asked.query, asked.options)
@@ -117,17 +118,13 @@ def _nothing(index: MilvusIndex, asked: Asked) -> None:
 
 @st.fragment
 def _batch(found: Found, hits: tuple[Hit, ...], start: int) -> None:
-    """Pictures from `start` on, and the way to more; a fragment, so that a look at one of them, or
-    more of them, draws nothing else anew.
-    """
+    """Pictures from `start` on; a fragment, so that a look at one of them draws no others anew."""
     _draw_anew_if_changed(found, hits)
     with people_errors():
         batch = hits[start : start + BATCH]
         thumbnails = found.index.thumbnails([hit.id for hit in batch])
         for rank, hit in enumerate(batch, start=start + 1):
             draw_card(found, hits, hit, rank, thumbnails.get(hit.id))
-        if found.encoder is not None:
-            _more(found, hits, start + len(batch))
 
 
 @st.fragment
@@ -145,6 +142,7 @@ def _more(found: Found, hits: tuple[Hit, ...], shown: int) -> None:
         longer = _longer(found, hits, shown)
         if len(longer) > shown:
             _batch(found, longer, shown)
+            _more(found, longer, min(shown + BATCH, len(longer)))
         else:
             with st.container(key=f"whole-row-{shown}", horizontal_alignment="center"):
                 st.caption("These are all.")

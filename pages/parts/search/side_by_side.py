@@ -8,7 +8,7 @@ from cir.search import Mode, search_ways
 from pages.parts.search.cards import Found, draw_card
 
 ACROSS = 8
-"""Results of a way; a row scrolls where they do not fit."""
+"""Results of a way: a row on a desktop."""
 _WAYS: dict[Mode, tuple[str, str]] = {
     "image": ("Image only", "Nearest to the reference, whatever the sentence says."),
     "text": ("Sentence only", "Nearest to the sentence, whatever the reference shows."),

@@ -1,5 +1,6 @@
 """What can be taken away of a search: files of its results, its link, the same in other words."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cir.encoders.protocol import Encoder
-from cir.search import search
-from cir.search.exports import contact_sheet, images_zip, results_csv, results_json
+from cir.search import is_nothing_close, search
+from cir.search.exports import contact_sheet, images_zip, results_csv, search_document
 from cir.search.repeating import python_lines, shell_line
 from cir.store import Hit, MilvusIndex
 from pages.parts.search import asked as state
@@ -88,6 +89,8 @@ def _files(index: MilvusIndex, asked: Asked, shown: "Shown", hits: Sequence[Hit]
     name, now, local = index.info.name, session_settings(), is_local()
     query = {"references": [each.name for each in asked.references], "text": asked.instruction}
     heading = " · ".join([name, *query["references"], asked.instruction.strip()]).strip(" ·")
+    asked_for = {**query, **asdict(asked.options)}
+    far = is_nothing_close(index.info.usual, asked.query, hits, asked.options)
     # A file is made when its button is pressed.
     files: tuple[tuple[str, str, str, Callable[[], str | bytes]], ...] = (
         ("CSV", "csv", "text/csv", lambda: results_csv(hits, list(index.info.columns))),
@@ -95,7 +98,7 @@ def _files(index: MilvusIndex, asked: Asked, shown: "Shown", hits: Sequence[Hit]
             "JSON",
             "json",
             "application/json",
-            lambda: results_json(index.info, {**query, **asdict(asked.options)}, hits),
+            lambda: json.dumps(search_document(index.info, asked_for, hits, far), indent=2),
         ),
         (
             "Images (zip)",

@@ -1,5 +1,7 @@
 """Example instructions: of the index's own words, and never what the reference shows already."""
 
+from collections.abc import Sequence
+
 from cir.search.examples import Vocabulary, examples, spoken, vocabulary
 from cir.store import ImageRecord, Metadata
 
@@ -19,7 +21,7 @@ ROWS: list[Metadata] = [
 ]
 
 
-def words(rows: list[Metadata]) -> Vocabulary:
+def words(rows: Sequence[Metadata]) -> Vocabulary:
     records = [ImageRecord("", "", "", 0, 0, 0, 0, row) for row in rows]
     return vocabulary(records, dict.fromkeys(rows[0], "string"))
 
@@ -43,7 +45,7 @@ def test_without_a_reference_an_example_names_what_there_is() -> None:
 
 
 def test_a_column_of_colours_is_known_by_what_it_holds() -> None:
-    rows: list[Metadata] = [{"shade": value} for value in ("Light Red", "Blue", "Mint")] * 4
+    rows = [{"shade": value} for value in ("Light Red", "Blue", "Mint")] * 4
     assert examples(words(rows), {"shade": "Blue"}, composed=True) == ["in light red", "in mint"]
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -67,6 +68,13 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
+def hand(app: AppTest, label: str) -> None:
+    """Press one of the hands in the menu of the first card."""
+    menus: list[Any] = list(app.get("menu_button"))
+    menus[0].click(label).run()
+    assert not app.exception
+
+
 def words(app: AppTest) -> str:
     return " ".join(each.value for each in (*app.markdown, *app.caption, *app.info))
 
@@ -116,11 +124,9 @@ def test_groups_tell_their_number_and_open(index: str) -> None:
 
 def test_more_and_less_like_a_result_stand_in_the_address(index: str) -> None:
     app = search(ref=image_id("00.png"))
-    menus = [each for each in app.get("menu_button") if each.key.startswith("hand-")]
-    menus[0].click("More like this").run()
+    hand(app, "More like this")
     assert len(app.query_params["ref"]) == 2
-    menus = [each for each in app.get("menu_button") if each.key.startswith("hand-")]
-    menus[0].click("Less like this").run()
+    hand(app, "Less like this")
     assert app.query_params["less_image"]
 
 
