@@ -116,12 +116,13 @@ def _offer_choices(facet: Facet, pairs: Sequence[_Pair]) -> None:
             **told,
         )
         return
-    there = [value for value, count in facet.choices if count]
+    there = sorted((value for value in counts if counts[value]), key=lambda value: -counts[value])
     st.multiselect(
         plain(facet.column),
-        list(dict.fromkeys([*ticked, *there])),
+        list(dict.fromkeys([*there, *ticked])),
         format_func=lambda value: f"{_name(value)} ({counts.get(value, 0):,})",
         placeholder="All",
+        select_all=False,
         **told,
     )
 
