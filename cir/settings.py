@@ -45,6 +45,8 @@ class Settings:
         sign_in: whether the secrets file asks for a sign-in to the dashboard (a table `[auth]`).
         image_roots: the only folders, with all below them, whose images may be indexed or shown in
             full; empty for no such limit.
+        fetch_urls: whether the dashboard fetches pictures from web addresses; None means only where
+            its server listens on loopback alone.
     """
 
     milvus_uri: str | None
@@ -58,6 +60,7 @@ class Settings:
     admin_emails: tuple[str, ...] = ()
     sign_in: bool = False
     image_roots: tuple[Path, ...] = ()
+    fetch_urls: bool | None = None
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -115,6 +118,7 @@ def load_settings(
     folder = value(os.fspath(data_dir) if data_dir else None, "CIR_DATA_DIR")
     home = _named_folder(Path(folder).expanduser()) if folder else _default_folder()
     weights_dir = value(None, "CIR_WEIGHTS_DIR")
+    fetch = value(None, "CIR_FETCH_URLS")
     flags = {"CIR_MILVUS_URI": uri, "CIR_MILVUS_TOKEN": token}
     address, key = _address_and_token([flags, os.environ, secrets])
     return Settings(
@@ -129,6 +133,7 @@ def load_settings(
         admin_emails=_emails(value(None, "CIR_ADMIN_EMAILS")),
         sign_in="auth" in table,
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
+        fetch_urls=_flag("CIR_FETCH_URLS", fetch) if fetch else None,
     )
 
 

@@ -151,7 +151,8 @@ def _no_run() -> None:
         if st.button("Run the sample", type="primary", icon=":material/play_arrow:"):
             run_sample()
         st.caption(
-            "Draws a catalogue of a few hundred garments and asks its labelled set; a minute or so."
+            "Draws a catalogue of a few hundred garments and asks its labelled set: a minute on "
+            "two cores."
         )
 
 

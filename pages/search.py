@@ -1,29 +1,24 @@
 """Search: a reference image, an instruction, and the images nearest to the two."""
 
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import streamlit as st
 
 from cir.encoders.protocol import precision_note
 from cir.images import is_thumbnail
-from cir.search import Query, is_cut, search
-from cir.search.references import Reference
+from cir.search import is_cut, search
 from cir.store import Hit, ImageRecord, MilvusIndex
+from pages.parts.search import asked as state
+from pages.parts.search.asked import Asked
+from pages.parts.search.bar import STYLE, show_bar, show_chips, show_history
 from pages.parts.search.mark import mark, offer_marking
-from pages.parts.search.query import Asked, ask, use_as_reference
+from pages.parts.search.refine import show_refine
 from pages.parts.search.welcome import welcome
 from pages.parts.shell.navigation import started_by_app
-from pages.parts.shell.session import chosen_index, encoder_of, people_errors, plain
+from pages.parts.shell.session import chosen_index, encoder_of, people_errors, plain, unknown_index
 
 BROWSED = 12
 SHOWN_FIELDS = 4
-# The asked stays in view while the results scroll.
-STICKY = """<style>
-div:has(> .st-key-asked) { position: sticky; top: 3.75rem; z-index: 5; padding: 0.25rem 0;
-  backdrop-filter: blur(14px); }
-.st-key-asked img { max-height: 5rem; width: auto; }
-</style>"""
 
 
 def show() -> None:
@@ -46,9 +41,22 @@ def show() -> None:
             "takes seconds: see Indexes.",
             icon=":material/build:",
         )
-    asked = ask(index)
-    if asked is None:
-        return  # why stands at the reference; without it this would be another question
+    unknown = unknown_index()
+    if unknown is not None:
+        st.warning(
+            f"There is no index “{plain(unknown)}” here; this is {plain(index.info.name)}.",
+            icon=":material/search_off:",
+        )
+    st.html(STYLE)
+    state.restore()
+    with st.container(gap="xsmall"):
+        show_bar()
+        with st.container(key="asked", horizontal=True, vertical_alignment="center"):
+            show_refine(index)  # first: chips that come and go would move what is open
+            with people_errors():
+                show_chips(index)
+            show_history()
+    asked = state.read(index)
     if asked.is_empty:
         _browse(index)
     else:
@@ -62,7 +70,7 @@ def _browse(index: MilvusIndex) -> None:
         st.info("This index holds no images yet.")
         return
     st.markdown(
-        "Upload a picture or press **Search with this** under one of these, then say what should "
+        "Paste a picture, or press **Search with this** under one of these, then say what should "
         "be different."
     )
     hits = [_as_hit(record) for record in records]
@@ -71,14 +79,10 @@ def _browse(index: MilvusIndex) -> None:
 
 def _answer(index: MilvusIndex, asked: Asked) -> None:
     encoder = encoder_of(index.info)
-    reference = asked.reference
-    query = Query(
-        image=reference.image if reference else None,
-        instruction=asked.instruction,
-        content_hash=reference.content_hash if reference else None,
-    )
+    query = asked.query
     hits = search(index, encoder, query, asked.options)
-    _asked(reference, query.text, asked.options.where)
+    if any(each.is_thumbnail for each in asked.references):
+        st.caption("The original is not at hand: its small preview serves as the reference.")
     if is_cut(encoder, query):
         st.warning("The instruction is too long; its end was not read.")
     note = precision_note(encoder, index.info)
@@ -92,23 +96,9 @@ def _answer(index: MilvusIndex, asked: Asked) -> None:
         st.info("This index has no other image.")
 
 
-def _asked(reference: Reference | None, text: str, where: Sequence[str]) -> None:
-    """What was asked, in view above the results."""
-    st.html(STICKY)
-    row = st.container(key="asked", horizontal=True, vertical_alignment="center", gap="medium")
-    with row:
-        if reference is not None:
-            st.image(reference.image, width=96, alt=f"Reference image: {reference.name}")
-        words = [f"“{plain(text)}”"] if text else []
-        words += [f"`{condition.replace('`', '')}`" for condition in where]
-        st.markdown(" ".join(words) or "the images most like this one")
-    if reference is not None and reference.is_thumbnail:
-        st.caption("The original is not at hand: its small preview serves as the reference.")
-
-
 def _grid(index: MilvusIndex, hits: list[Hit], *, scored: bool, marking: str | None = None) -> None:
     thumbnails = index.thumbnails([hit.id for hit in hits])
-    with st.grid(min_column_width=150):
+    with st.container(key="results"), st.grid(min_column_width=150):
         for rank, hit in enumerate(hits, start=1):
             with st.container():
                 _card(rank, hit, thumbnails.get(hit.id), scored=scored)
@@ -135,7 +125,7 @@ def _card(rank: int, hit: Hit, jpeg: bytes | None, *, scored: bool) -> None:
         key=f"use {hit.id}",
         type="tertiary",
         icon=":material/image_search:",
-        on_click=use_as_reference,
+        on_click=state.search_with,
         args=(hit.id,),
     )
 

@@ -14,8 +14,8 @@ from eval.errors import BenchWayOut
 from pages.parts.metrics import progress
 from tests.places import REPOSITORY
 
-FACES = {"cli", "training", "__main__.py"}
-"""Command lines, which know flags."""
+FACES = {"cli", "training", "__main__.py", "repeating.py"}
+"""Command lines, which know flags, and what writes a line for one."""
 
 FLAG = re.compile(r"--[a-z]{2,}|python -m")
 

@@ -40,7 +40,7 @@ def test_cir_and_eval_are_all_that_is_installed(names: set[str]) -> None:
 
 def test_a_wheel_holds_all_code_and_the_dashboard_and_nothing_private(names: set[str]) -> None:
     dashboard = {"streamlit_app.py", ".streamlit/config.toml", *_files("pages/**/*.py")}
-    dashboard |= _files("pages/**/*.svg")
+    dashboard |= _files("pages/**/*.svg") | _files("pages/**/*.webp")
     code = {name for name in names if name.endswith(".py")}
     placed = {name for name in names if name.startswith("cir/dashboard/")}
     assert placed == {f"cir/dashboard/{name}" for name in dashboard}

@@ -33,6 +33,7 @@ from cir.sample.building import SAMPLE_NAME, build_sample
 from cir.settings import Settings
 from cir.store import IndexInfo, MilvusStore
 from cir.store.exactness import exactness, is_behind
+from cir.store.fulltext import AVAILABLE, has_texts
 from cir.store.registry import MAX_NAME
 
 
@@ -224,8 +225,17 @@ class IndexJobs:
         """Whether an index's searches miss images until it is rebuilt."""
         return is_behind(info, self.store.backend, self.count(info))
 
+    def words_missing(self, info: IndexInfo) -> str:
+        """Why the words of an index cannot be asked for, where a rebuild mends that; else ""."""
+        if not has_texts(info) or info.words is False:
+            return ""
+        state = self.store.open(info.name).words_state
+        return "" if state == AVAILABLE else state
+
     def rebuild(self, info: IndexInfo) -> Job:
         """Make an index's searches as exact as they can be; nothing is encoded again.
+
+        An index with texts can then be asked by their words, where Milvus can do that.
 
         Raises:
             ReadOnlyError: this Recompose is read-only.

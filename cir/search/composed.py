@@ -14,8 +14,10 @@ from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.images import open_image, part_of
+from cir.search.folding import Ask, check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions, box_of, split_weight
 from cir.store import Hit, MilvusIndex, is_image_id
+from cir.store.filters import Condition
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -84,11 +86,26 @@ def search(
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
-    excluded = {*exclude_ids, *_ids_to_avoid(options)}
-    for content in (query.content_hash, *(each.content_hash for each in query.more)):
-        if content is not None:
-            excluded.update(index.ids_with_content(content))
+    excluded = {*exclude_ids, *_excluded(index, query, options)}
     return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+
+
+def search_ways(
+    index: MilvusIndex, encoder: Encoder, query: Query, options: SearchOptions = USUAL
+) -> dict[Mode, list[Hit]]:
+    """What `search` gives for the same query in each of the `MODES` that it has enough for.
+
+    A query without an instruction can only be asked by its image, one without a reference only by
+    its text. Errors as in `search`.
+    """
+    excluded = [_excluded(index, query, options)]
+    modes: Sequence[Mode] = MODES
+    if query.image is None or not query.text:
+        modes = [way_of(query, "composed")]
+    return {
+        mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
+        for mode in modes
+    }
 
 
 def is_cut(encoder: Encoder, query: Query) -> bool:
@@ -120,12 +137,31 @@ def search_batch(
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
+    check(index, options)
+    words: list[str] | None = None
+    if options.words and mode != "image":
+        index.require_words()
+        words = [query.text for query in queries]
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
-    with timed("search"):
+
+    def ask(part: slice, limit: int, further: Sequence[Condition] = ()) -> list[list[Hit]]:
         return index.search_vectors(
-            vectors, options.limit, where, exclude_ids=exclude_ids, only_ids=only_ids
+            vectors[part],
+            limit,
+            [*where, *further],
+            exclude_ids=exclude_ids and exclude_ids[part],
+            only_ids=only_ids and only_ids[part],
+            words=words and words[part],
         )
+
+    def ask_for(at: int) -> Ask:
+        return lambda limit, further: ask(slice(at, at + 1), limit, further)[0]
+
+    with timed("search"):
+        if is_plain(options):
+            return ask(slice(None), options.limit)
+        return [shown(index, ask_for(at), options, where) for at in range(len(queries))]
 
 
 def embed(
@@ -163,8 +199,8 @@ def embed(
         ImageError: a file of `less_image` cannot be read.
     """
     distinct = list({id(query): query for query in queries}.values())
-    asked = [_as_seen(query, options) for query in distinct]
-    if len(asked) == 1:
+    asked = [_seen(query, options) for query in distinct]
+    if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
         encoder = RememberingEncoder(encoder)
     rows = _rows(encoder, asked, mode)
     if mode == "composed" and options.balance != 0.5:
@@ -216,7 +252,7 @@ def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
     return rows
 
 
-def _as_seen(query: Query, options: SearchOptions) -> Query:
+def _seen(query: Query, options: SearchOptions) -> Query:
     if query.image is None or not (options.turn or options.crop):
         return query
     return replace(query, image=as_seen(query.image, options))
@@ -231,9 +267,9 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
         for other, weight in _others(query, mode)
     ]
     if others:
-        for at, query in enumerate(queries):
-            rows[at] *= query.weight if query.more else 1
         places = [at for at, _, _ in others]
+        for at in set(places):
+            rows[at] *= _weight(queries[at])
         weights = np.array([[weight] for _, _, weight in others], np.float32)
         added: Embeddings = weights * _first_rows(encoder, [query for _, query, _ in others], mode)
         np.add.at(rows, places, added)
@@ -243,7 +279,7 @@ def _rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
 
 def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
     """A query's further references and wordings, each as a query of one with its weight."""
-    references = [(query.image, query.weight if query.more else 1.0)]
+    references = [(query.image, _weight(query))]
     wordings = [query.instruction]
     if mode != "text":
         references += [(each.image, each.weight) for each in query.more]
@@ -255,6 +291,11 @@ def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
         for text in wordings
     ]
     return pairs[1:]
+
+
+def _weight(query: Query) -> float:
+    """Of the first reference: it counts beside others alone."""
+    return query.weight if query.more else 1.0
 
 
 def _balanced(
@@ -298,6 +339,15 @@ def _unwanted(
     return np.concatenate(rows), np.array(weights, np.float32)
 
 
+def _excluded(index: MilvusIndex, query: Query, options: SearchOptions) -> set[str]:
+    """Ids of the images that a query is asked with: they are no results."""
+    excluded = set(_ids_to_avoid(options))
+    for content in (query.content_hash, *(each.content_hash for each in query.more)):
+        if content is not None:
+            excluded.update(index.ids_with_content(content))
+    return excluded
+
+
 def _ids_to_avoid(options: SearchOptions) -> list[str]:
     """The images of the index that are steered away from: they are no results."""
     names = [split_weight(picture)[0] for picture in options.less_image]
@@ -307,7 +357,7 @@ def _ids_to_avoid(options: SearchOptions) -> list[str]:
 def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
     """`(n, dim)` rows of the queries with their first reference, in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
-    ways = [_way(query, mode) for query in queries]
+    ways = [way_of(query, mode) for query in queries]
     for way in MODES:
         members = [at for at, each in enumerate(ways) if each == way]
         if members:
@@ -315,8 +365,12 @@ def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embed
     return rows
 
 
-def _way(query: Query, mode: Mode) -> Mode:
-    """How the query can be encoded in this mode, by what it has."""
+def way_of(query: Query, mode: Mode = "composed") -> Mode:
+    """How the query can be encoded in this mode, by what it has.
+
+    Raises:
+        UsageError: it lacks what the mode needs.
+    """
     has_image, has_text = query.image is not None, bool(query.text)
     if not has_image and not has_text:
         raise UsageError("The query is empty: give a reference image, an instruction, or both.")

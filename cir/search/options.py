@@ -51,6 +51,16 @@ class SearchOptions:
         crop: the part of the first reference that counts, "left,top,right,bottom" as shares of its
             width and height from 0 to 1, after it is turned; "" for all of it.
         turn: by how many degrees the first reference is turned clockwise: 0, 90, 180 or 270.
+        words: whether images count, too, whose metadata hold words of the instruction. Then
+            `cir.store.fulltext.joined` ranks the hits, and their scores need not fall.
+        threshold: least score of a hit, a cosine similarity from -1 to 1; None for any.
+        group_by: a metadata column: of the images with the same value only the best is a hit, and
+            tells how many there are (`Hit.group_size`). Images without a value are one group.
+        fold: whether near-duplicates stand under the best of them (`Hit.folded`), exact copies of a
+            file included.
+        distinct: whether exact copies of a file alone do so.
+
+    `limit` counts hits as they are then, without what stands under them.
     """
 
     limit: int = _option(10, "Number of results.", panel="Results", low=1, high=16_384, bench=False)
@@ -88,6 +98,38 @@ class SearchOptions:
         0,
         "Degrees by which the reference is turned clockwise first: 0, 90, 180 or 270.",
         panel="Query",
+    )
+    words: bool = _option(
+        False,
+        "Also match the words of the instruction with those in the metadata.",
+        panel="Query",
+    )
+    threshold: float | None = _option(
+        None,
+        "Least score of a result, the cosine similarity, -1 to 1.",
+        panel="Results",
+        low=-1,
+        high=1,
+        bench=False,
+    )
+    group_by: str = _option(
+        "",
+        "Metadata column of which each value gives one result, its best image; with how many there "
+        "are.",
+        panel="Results",
+        bench=False,
+    )
+    fold: bool = _option(
+        False,
+        "Put near-duplicates under the best of them.",
+        panel="Results",
+        bench=False,
+    )
+    distinct: bool = _option(
+        False,
+        "Put exact copies of a file under the first of them.",
+        panel="Results",
+        bench=False,
     )
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from cir.images import MAX_BYTES, as_rgb, content_hash, decode, open_reference, 
 from cir.search.composed import More, Query
 from cir.search.options import split_weight
 from cir.settings import Settings
-from cir.store import ImageRecord, MilvusIndex, is_image_id
+from cir.store import Hit, ImageRecord, MilvusIndex, is_image_id
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def indexed_reference(
     if not found:
         raise UsageError("The reference image is no longer in this index. Choose another one.")
     record = found[0]
-    original = _original(index, record, settings, local=local)
-    if original is not None:
-        return Reference(original, record.path, record.content_hash, path=record.path)
+    found_file = original(index, record, settings, local=local)
+    if found_file is not None:
+        return Reference(found_file[1], record.path, record.content_hash, path=record.path)
     jpeg = index.thumbnails([key]).get(key)
     if jpeg is None:
         raise ImageError(f"{record.path}: neither the file nor a thumbnail is there any more.")
@@ -72,10 +72,15 @@ def indexed_reference(
     return Reference(small, record.path, record.content_hash, is_thumbnail=True, path=record.path)
 
 
-def _original(
+def original(
     index: MilvusIndex, record: ImageRecord, settings: Settings, *, local: bool
-) -> Image | None:
-    """The file's picture, where it may be read and is still the one that was indexed."""
+) -> tuple[bytes, Image] | None:
+    """The file's content and picture, where it may be read and is still the one that was indexed.
+
+    Args:
+        local: whether the person who asks has this machine to themselves, see
+            `cir.access.is_readable`.
+    """
     if index.info.source is None:
         return None
     path = Path(index.info.source) / record.path
@@ -83,7 +88,9 @@ def _original(
         return None
     try:
         data = read_bytes(path, link_roots(settings))
-        return decode(data).image if content_hash(data) == record.content_hash else None
+        # Decoded also where the content alone is wanted: others may write rows to a shared Milvus,
+        # and a row that names a file which is no image gets nothing of it.
+        return (data, decode(data).image) if content_hash(data) == record.content_hash else None
     except ImageError:
         return None
 
@@ -151,3 +158,16 @@ def _opened(given: Given, index: MilvusIndex, settings: Settings) -> More:
             return More(*open_reference(name), weight)
         case _:
             return More(*open_reference(given))
+
+
+def neighbours(index: MilvusIndex, key: str, limit: int = 8) -> list[Hit]:
+    """The images most like an image of the index by its own embedding, best first.
+
+    Itself and images of the same content are left out; nothing is encoded.
+
+    Raises:
+        UsageError: the index has no image of this id.
+    """
+    vector = index.vectors([key])
+    same = index.ids_with_content(index.get([key])[0].content_hash)
+    return index.search_vectors(vector, limit, exclude_ids=[{key, *same}])[0]

@@ -1,20 +1,20 @@
 """The images of one index as rows of a Milvus collection: query, iterate, write, delete."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.store import filters
+from cir.store import filters, fulltext
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.records import Hit, IndexInfo, IndexType
-from cir.store.schema import ensure_loaded, index_anew
-from cir.store.wire import batches, decode_metadata, decode_text
+from cir.store.schema import ensure_loaded, holds_words, index_anew
+from cir.store.wire import RECORD_FIELDS, batches, decode_metadata, decode_text
 
 MAX_LIMIT = 16_384
 """Most rows or hits that Milvus gives in one answer."""
@@ -23,6 +23,9 @@ READ_ROWS = 2_000
 _UPSERT_BYTES = 2**20
 _PAGE_ROWS = 12_000
 _PAGE_BYTES = 2**20  # of embeddings: Milvus Lite takes four times as long for two times as much
+_COPY_ROWS = 1_000
+_COPY_BYTES = 4 * 2**20
+_THUMBNAIL_ROWS = 200
 _HEX = "0123456789abcdef"
 _AFTER_HEX = "g"
 
@@ -54,6 +57,10 @@ class ImageCollection:
     def load(self) -> None:
         """Load the collection."""
         ensure_loaded(self._connection, self._collection, self._name)
+
+    def holds_words(self) -> bool:
+        """Whether the rows have a field for their words."""
+        return holds_words(self._connection, self._collection)
 
     def index_anew(self, index_type: IndexType) -> None:
         """Replace the vector index; the rows stay as they are."""
@@ -150,12 +157,30 @@ class ImageCollection:
             used.update(row["content_hash"] for row in rows)
         return used
 
+    def iterate_whole(self, dim: int) -> Iterator[list[dict[str, Any]]]:
+        """Every row with all that is stored of it, as `upsert` takes it, in groups of some MB."""
+        fields = [*RECORD_FIELDS, "vector"]
+        size = max(1, min(_COPY_ROWS, _COPY_BYTES // (4 * dim)))
+        if not self._connection.is_lite:
+            fields.append("thumbnail")
+            size = min(size, _THUMBNAIL_ROWS)
+        rows = self.iterate(fields, size)
+        while group := list(islice(rows, size)):
+            for row in group:
+                row["vector"] = np.asarray(row["vector"], dtype=np.float32)
+            yield group
+
     def state(self) -> tuple[int, int]:
         """What changes with the rows: number of rows, and writes of this process."""
         return self.count(), self._connection.consistency.writes(self._collection)
 
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows in groups of about 1 MB."""
+        """Write rows in groups of about 1 MB, with their words where there is a field for them."""
+        if self.holds_words():
+            rows = (
+                {**row, fulltext.FIELD: fulltext.words_of(decode_metadata(row["meta"]))}
+                for row in rows
+            )
         for group in batches(rows, _UPSERT_BYTES):
             with self.session() as client, self._writing():
                 client.upsert(self._collection, group, timeout=WORK_SECONDS)
@@ -177,10 +202,35 @@ class ImageCollection:
         strong: bool,
     ) -> Sequence[Any]:
         """For each query the nearest rows that meet an expression, as pymilvus gives them."""
+        return self._search("vector", list(queries), limit, expression, fields, strong=strong)
+
+    def match(
+        self, texts: Sequence[str], limit: int, expression: str, *, strong: bool
+    ) -> list[dict[str, float]]:
+        """For each text the BM25 scores, by id, of the rows that hold most of its words.
+
+        Rows that meet the expression and hold some of the words; at most `limit` of them.
+        """
+        found = self._search(
+            fulltext.VECTOR_FIELD, list(texts), limit, expression, ["id"], strong=strong
+        )
+        return [{hit["id"]: float(hit["distance"]) for hit in hits} for hits in found]
+
+    def _search(
+        self,
+        field: str,
+        data: Sequence[Any],
+        limit: int,
+        expression: str,
+        fields: Sequence[str],
+        *,
+        strong: bool,
+    ) -> Sequence[Any]:
         with self.session() as client, self._reading(strong or None) as level:
             answers: Sequence[Any] = client.search(
                 self._collection,
-                data=list(queries),
+                data=data,
+                anns_field=field,
                 limit=limit,
                 filter=expression,
                 output_fields=list(fields),
@@ -215,6 +265,20 @@ def parts(items: Sequence[str], step: int) -> Iterator[list[str]]:
 _QUERIES = 500
 _HITS = 200_000
 _ALLOWED_IDS = 10_000
+_HIT_FIELDS = ("path", "meta", "content_hash")
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The images that hold words of a text.
+
+    Attributes:
+        scores: BM25 scores by id.
+        cut: whether there may be more of them.
+    """
+
+    scores: Mapping[str, float]
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,9 +324,70 @@ class Search:
             hits += self._ask(query[None], min(limit, len(part)), expression)[0]
         return sorted(hits, key=_order)[:limit]
 
+    def nearest(
+        self,
+        queries: NDArray[np.float32],
+        limit: int,
+        excluded: Sequence[Collection[str]],
+        allowed: Sequence[Collection[str] | None],
+    ) -> list[list[Hit]]:
+        """Hits of each query among its allowed ids, or without its excluded ones."""
+        whole = [at for at, ids in enumerate(allowed) if ids is None]
+        hits = iter(self.excluding(queries[whole], limit, [excluded[at] for at in whole]))
+        return [
+            next(hits) if ids is None else self.among(query, limit, ids)
+            for query, ids in zip(queries, allowed, strict=True)
+        ]
+
+    def matching(
+        self,
+        texts: Sequence[str],
+        limit: int,
+        excluded: Sequence[Collection[str]],
+        allowed: Sequence[Collection[str] | None],
+    ) -> list[Matches]:
+        """For each text the images that hold its words, likewise."""
+        whole = [at for at, ids in enumerate(allowed) if ids is None and texts[at]]
+        fetch = min(limit + max((len(excluded[at]) for at in whole), default=0), MAX_LIMIT)
+        found: dict[int, Matches] = {}
+        step = max(1, min(_QUERIES, _HITS // fetch))
+        for start in range(0, len(whole), step):
+            part = whole[start : start + step]
+            asked = [texts[at] for at in part]
+            answers = self.images.match(asked, fetch, self.where, strong=self.strong)
+            for at, scores in zip(part, answers, strict=True):
+                out = set(excluded[at])
+                kept = {id_: score for id_, score in scores.items() if id_ not in out}
+                found[at] = Matches(kept, cut=len(scores) == fetch)
+        for at, ids in enumerate(allowed):
+            if ids is not None:
+                found[at] = self._matching_among(texts[at], ids)
+        return [found.get(at, Matches({})) for at in range(len(texts))]
+
+    def joined(
+        self, query: NDArray[np.float32], text: str, near: Sequence[Hit], matches: Matches
+    ) -> list[Hit]:
+        """The hits of one query `(dim,)` by vector joined with those by words, best first."""
+        close = {hit.id for hit in near}
+        scores = dict(matches.scores)
+        if matches.cut:
+            # Beyond where the answer ends, many may hold as many of the words as the last in it.
+            least = min(scores.values(), default=math.inf) - fulltext.SAME_SCORE
+            among = self._matching_among(text, close).scores
+            scores |= {id_: score for id_, score in among.items() if score >= least}
+        far = self.among(query, MAX_LIMIT, scores.keys() - close)
+        return fulltext.joined(near, far, scores)
+
+    def _matching_among(self, text: str, allowed: Collection[str]) -> Matches:
+        scores: dict[str, float] = {}
+        for part in parts(sorted(allowed) if text else [], _ALLOWED_IDS):
+            expression = filters.conjunction([filters.keys_in("id", part), self.where])
+            scores |= self.images.match([text], len(part), expression, strong=self.strong)[0]
+        return Matches(scores)
+
     def _ask(self, queries: NDArray[np.float32], limit: int, expression: str) -> list[list[Hit]]:
         answers = self.images.search(
-            queries, limit, expression, fields=("path", "meta"), strong=self.strong
+            queries, limit, expression, fields=_HIT_FIELDS, strong=self.strong
         )
         return [sorted(_hits(answer), key=_order) for answer in answers]
 
@@ -275,6 +400,7 @@ def _hits(answer: Any) -> Iterator[Hit]:
             # Rounding in Milvus may give 1.0000001.
             score=min(1.0, max(-1.0, float(found["distance"]))),
             metadata=decode_metadata(found["entity"]["meta"]),
+            content_hash=found["entity"]["content_hash"],
         )
 
 

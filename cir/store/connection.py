@@ -143,7 +143,8 @@ class Connection(ABC):
         if getattr(error, "code", None) == _COLLECTION_GONE and index_name:
             return (
                 f'The images of the index "{index_name}" are gone: {self.place} no longer holds '
-                "its collection. Drop the index and make it again."
+                "its collection. If it was rebuilt just now, open it again. Drop the index and "
+                "make it again where that does not help."
             )
         if self._lost():
             return f"{self.place} stopped in the middle of a request. Try again."

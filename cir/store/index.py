@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
-from cir.store import filters
+from cir.store import filters, fulltext
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.columns import Column, ColumnTable, TableCache, read_columns
 from cir.store.connection import Connection
@@ -22,8 +22,9 @@ from cir.store.exactness import (
 )
 from cir.store.facets import Facet, facets_of, kind_of
 from cir.store.filters import Condition, spelling
-from cir.store.records import Hit, ImageRecord, IndexInfo, Recall, Row
-from cir.store.registry import Registry
+from cir.store.records import Hit, ImageRecord, IndexInfo, IndexType, Recall, Row
+from cir.store.registry import Registry, changed_meanwhile
+from cir.store.schema import NoWordsError, create_images
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
@@ -45,6 +46,7 @@ _CHANGEABLE = frozenset(
         "state",
         "count",
         "import_of",
+        "usual",
         "title_column",
     )
 )
@@ -78,8 +80,8 @@ class MilvusIndex:
         self._read_only = read_only
         self._connection = connection
         # What a run measures must not depend on when it began.
-        strong = strong or info.kind == "gallery"
-        self._images = ImageCollection(connection, info, strong=strong)
+        self._strong = strong or info.kind == "gallery"
+        self._images = ImageCollection(connection, info, strong=self._strong)
         self._thumbnails = thumbnails
 
     @property
@@ -146,8 +148,12 @@ class MilvusIndex:
         *,
         exclude_ids: Sequence[Collection[str]] | None = None,
         only_ids: Sequence[Collection[str] | None] | None = None,
+        words: Sequence[str] | None = None,
     ) -> list[list[Hit]]:
         """The images nearest to each query's vector, best first; equal scores by path.
+
+        With `words`, that ranking is joined with one by how many words of a text the images'
+        metadata hold, see `cir.store.fulltext.joined`.
 
         Args:
             vectors: `(n, dim)` queries; a row of any length but of finite values.
@@ -157,24 +163,58 @@ class MilvusIndex:
             exclude_ids: for each query, ids that must not be found.
             only_ids: for each query, the ids among which to search, None for all; costs a request
                 for each query that has them.
+            words: for each query, the text whose words count, "" for none; costs one to three
+                requests for each query that has some.
 
         Raises:
-            UsageError: `limit` is out of range, or a condition is wrong.
+            UsageError: `limit` is out of range, a condition is wrong, or there are words and the
+                index cannot be asked by them.
             StoreError: the queries do not fit the index.
         """
         queries = self._checked(vectors, limit)
         strong = len(queries) > 1
         conditions = self.conditions(where)
         search = Search(self._images, self._expression(conditions), strong=strong)
-        if only_ids is None:
-            return search.excluding(queries, limit, exclude_ids)
         excluded = exclude_ids or [()] * len(queries)
-        whole = [at for at, only in enumerate(only_ids) if only is None]
-        hits = iter(search.excluding(queries[whole], limit, [excluded[at] for at in whole]))
+        allowed = (
+            [None] * len(queries)
+            if only_ids is None
+            else [
+                None if only is None else set(only) - set(out)
+                for only, out in zip(only_ids, excluded, strict=True)
+            ]
+        )
+        texts = [fulltext.plain(text).strip() for text in words or ()]
+        if not any(texts):
+            return search.nearest(queries, limit, excluded, allowed)
+        self.require_words()
+        pool = fulltext.pool_for(limit)
+        near = search.nearest(queries, pool, excluded, allowed)
+        matches = search.matching(texts, pool, excluded, allowed)
         return [
-            next(hits) if only is None else search.among(query, limit, set(only) - set(out))
-            for query, only, out in zip(queries, only_ids, excluded, strict=True)
+            search.joined(query, text, hits, found)[:limit]
+            for query, text, hits, found in zip(queries, texts, near, matches, strict=True)
         ]
+
+    @property
+    def words_state(self) -> str:
+        """ "available" where the words of the metadata can be asked for, else why not, for people.
+
+        Raises:
+            StoreError: Milvus fails.
+        """
+        has_field = fulltext.has_texts(self._info) and self._images.holds_words()
+        return fulltext.words_state(self._info, has_field=has_field)
+
+    def require_words(self) -> None:
+        """Refuse to ask by words where that is not possible.
+
+        Raises:
+            UsageError: says why, and what helps.
+        """
+        state = self.words_state
+        if state != fulltext.AVAILABLE:
+            raise UsageError(state)
 
     @property
     def loaded(self) -> bool:
@@ -199,18 +239,57 @@ class MilvusIndex:
     def rebuild(self) -> None:
         """Make what Milvus searches with anew, of the type that suits the number of images now.
 
+        An index with text columns that cannot be asked by words can be then, where Milvus can: its
+        rows are copied, and the copy takes the place of the index when it is whole.
+
         Embeddings stay as they are, nothing is encoded. Where the new type is not exact, recall is
         measured. A call that was cut short is repeated; until then searches work all the same.
+
+        Raises:
+            StoreError: Milvus failed, or the index was changed while it was copied. It stays as it
+                was.
         """
         refuse_change(self._read_only)
         images = self.count()
         chosen = index_type_for(self._connection.backend, lambda: images <= EXACT_IMAGES)
         if self._info.kind == "gallery":
             chosen = "FLAT"
+        if not (fulltext.has_texts(self._info) and not self._images.holds_words()):
+            self._index_anew(chosen)
+            return
+        try:
+            self._copy(chosen)
+        except NoWordsError:
+            self._index_anew(chosen, words=False)
+
+    def _index_anew(self, chosen: IndexType, **facts: Any) -> None:
         self._images.index_anew(chosen)
-        self._info = Registry(self._connection).update(
-            self._info, {"index_type": chosen, "recall": None}
-        )
+        changes = {"index_type": chosen, "recall": None, **facts}
+        self._info = Registry(self._connection).update(self._info, changes)
+        if not self._info.exact:
+            self.measure_recall()
+
+    def _copy(self, chosen: IndexType) -> None:
+        """Put a collection with the same rows and their words in the place of this one.
+
+        Raises:
+            NoWordsError: this Milvus cannot search for words.
+        """
+        facts = {"index_type": chosen, "recall": None, "words": True}
+
+        def make(info: IndexInfo) -> Iterator[None]:
+            create_images(
+                self._connection, info.collection, info.dim, info.index_type, with_words=True
+            )
+            copy = ImageCollection(self._connection, info, strong=True)
+            for rows in self._images.iterate_whole(info.dim):
+                copy.upsert(rows)
+                yield
+            if copy.count() != self._images.count(strong=True):
+                raise changed_meanwhile(info)
+
+        self._info = Registry(self._connection).replace(self._info, facts, make)
+        self._images = ImageCollection(self._connection, self._info, strong=self._strong)
         if not self._info.exact:
             self.measure_recall()
 
@@ -232,7 +311,7 @@ class MilvusIndex:
         """
         images = self.count()
         if self._connection.is_lite and is_behind(self._info, self._connection.backend, images):
-            self.rebuild()
+            self._index_anew("FLAT")
         elif not self._connection.is_lite and not is_measured(self._info, images):
             self.measure_recall()
 
@@ -281,6 +360,21 @@ class MilvusIndex:
         """
         return facets_of(self._all_columns(), self.conditions(where))
 
+    def group_sizes(self, column: str, where: Sequence[str | Condition] = ()) -> dict[object, int]:
+        """How many images have each value of a metadata column, of those that meet all conditions.
+
+        Texts are in Unicode's form NFC; None stands for no value. As quick as `facets`.
+
+        Raises:
+            UsageError: a condition is wrong.
+        """
+        table = self._all_columns()
+        rows = table.meeting(self.conditions(where))
+        values = table.columns[column].values
+        sizes = table.columns[column].counts(rows)
+        found: dict[object, int] = dict(zip(values, sizes.tolist(), strict=True))
+        return found | {None: int(rows.sum()) - int(sizes.sum())}
+
     def sample_columns(self) -> ColumnTable:
         """The metadata by column of some 2,000 images, always the same until the index changes."""
         images = self._images.count()
@@ -322,6 +416,22 @@ class MilvusIndex:
             vector = np.asarray(fields["vector"], dtype=np.float32)
             by_id[fields["id"]] = Row(record_of(fields), vector)
         return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def sample(self, count: int) -> list[Row]:
+        """At most `count` images, a random draw that is the same each time, without thumbnails.
+
+        They are those whose ids come first, which are digests.
+        """
+        share = min(1.0, 2 * count / max(1, self.count()))
+        bound = f"{round(share * 16**8):08x}" if share < 1 else None
+        rows = self._images.query(
+            filters.key_range("", bound), [*RECORD_FIELDS, "vector"], MAX_LIMIT
+        )
+        rows.sort(key=lambda fields: str(fields["id"]))
+        return [
+            Row(record_of(fields), np.asarray(fields["vector"], dtype=np.float32))
+            for fields in rows[:count]
+        ]
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """`(n, dim)` embeddings of the ids, in the order asked for.

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from cir.errors import StoreError, UnknownIndexError, UsageError
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.filters import not_empty
-from cir.store.records import IndexInfo, Recall
+from cir.store.records import IndexInfo, Recall, UsualScore, UsualScores
 from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
 
 MAX_NAME = 100
@@ -26,6 +26,7 @@ _MAX_INDEXES = 16_384
 _ABANDONED = timedelta(minutes=10)
 _TWIN_SECONDS = 60.0  # a server makes a collection in 3 to 7 s
 _POLL_SECONDS = 0.5
+_TELL_SECONDS = 60.0
 _LOOKS = (0.0, 0.05, 0.2)
 """Seconds before each look at a row that should be there."""
 _PHASES = ("creating", "live", "dropping")
@@ -73,8 +74,8 @@ class Registry:
             f'There is no {word} "{name[:MAX_NAME]}" in {self._connection.place}. {there}'
         )
 
-    def add(self, info: IndexInfo, make: Callable[[str], None]) -> IndexInfo:
-        """Register an index; `make` gets the name of the collection to create.
+    def add(self, info: IndexInfo, make: Callable[[IndexInfo], IndexInfo]) -> IndexInfo:
+        """Register an index; `make` creates its collection and gives what is to be registered.
 
         Raises:
             UsageError: the name is taken, empty or too long.
@@ -83,12 +84,12 @@ class Registry:
         ensure_registry(self._connection)
         self._clear_way(info)
         now = _now()
-        collection = f"cir_{uuid.uuid4().hex[:12]}"
+        collection = _new_collection()
         info = dataclasses.replace(info, collection=collection, created=now, updated=now)
         _making.add(collection)
         try:
             self._write(info, "creating")
-            make(collection)
+            info = make(info)
             entries = self._entries()
             self._refuse_taken(info, entries)
             if all(entry.info.collection != collection for entry in entries):
@@ -101,6 +102,57 @@ class Registry:
         finally:
             _making.discard(collection)
         return info
+
+    def replace(
+        self,
+        info: IndexInfo,
+        changes: Mapping[str, Any],
+        make: Callable[[IndexInfo], Iterator[None]],
+    ) -> IndexInfo:
+        """Give an index another collection, which takes the place of its own when it is whole.
+
+        A process may die at any moment: the index has the one or the other, and what is left over
+        goes with the next `replace` or `add`.
+
+        Args:
+            info: the index.
+            changes: facts that are other with the new collection.
+            make: creates and fills the new collection, step by step.
+
+        Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
+            StoreError: it was changed meanwhile.
+        """
+        held = self.reread(info)
+        for entry in self._entries():
+            if entry.phase == "creating" and entry.info.replaces == held.collection:
+                self.remove(entry.info)
+        new = dataclasses.replace(
+            held, **changes, collection=_new_collection(), replaces=held.collection
+        )
+        _making.add(new.collection)
+        try:
+            self._note_making(new)
+            told = time.monotonic()
+            for _ in make(new):
+                if time.monotonic() > told + _TELL_SECONDS:
+                    self._note_making(new)
+                    told = time.monotonic()
+            entries = {entry.info.collection: entry for entry in self._entries()}
+            old = entries.get(held.collection)
+            if new.collection not in entries or old is None or old.info != held:
+                raise changed_meanwhile(held)
+            new = dataclasses.replace(new, updated=_now())
+            self._write(new, "live")
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                self.remove(new)
+            raise
+        finally:
+            _making.discard(new.collection)
+        with contextlib.suppress(StoreError):  # else a later `add` cleans up
+            self.remove(held)
+        return new
 
     def update(self, info: IndexInfo, changes: Mapping[str, Any]) -> IndexInfo:
         """Write changed facts of an index.
@@ -124,7 +176,11 @@ class Registry:
         return entry.info
 
     def remove(self, info: IndexInfo) -> None:
-        """Drop an index's collection, then its row."""
+        """Drop an index's collection, then its row; first what is left of one that it replaced."""
+        if info.replaces:
+            for entry in self._entries():
+                if entry.phase == "dropping" and entry.info.collection == info.replaces:
+                    self.remove(entry.info)
         self._write(info, "dropping")
         consistency = self._connection.consistency
         with self._connection.session() as client, consistency.writing(REGISTRY):
@@ -157,7 +213,15 @@ class Registry:
                 consistency_level=level,
                 timeout=CONNECT_SECONDS,
             )
-        return [_entry(row["id"], row["body"]) for row in rows]
+        entries = [_entry(row["id"], row["body"]) for row in rows]
+        # A process may have died when an index had its new collection and the old one was there.
+        replaced = {entry.info.replaces for entry in entries if entry.phase != "creating"}
+        return [
+            dataclasses.replace(entry, phase="dropping")
+            if entry.info.collection in replaced
+            else entry
+            for entry in entries
+        ]
 
     def _entry_of(self, info: IndexInfo) -> _Entry | None:
         """The row of an index; Milvus Lite, rarely, hides one for a moment when it replaces it."""
@@ -167,6 +231,10 @@ class Registry:
                 if entry.info.collection == info.collection:
                     return entry
         return None
+
+    def _note_making(self, info: IndexInfo) -> None:
+        """Tell others that a collection is being made now, or they take it for abandoned."""
+        self._write(dataclasses.replace(info, created=_now()), "creating")
 
     def _write(self, info: IndexInfo, phase: str) -> None:
         body = dataclasses.asdict(info) | {"phase": phase}
@@ -224,6 +292,18 @@ class Registry:
             )
 
 
+def changed_meanwhile(info: IndexInfo) -> StoreError:
+    """The error of a copy of an index that was changed while it was copied."""
+    return StoreError(
+        f'The index "{info.name}" was changed while it was copied. Rebuild it again when that has '
+        "come to its end."
+    )
+
+
+def _new_collection() -> str:
+    return f"cir_{uuid.uuid4().hex[:12]}"
+
+
 _making: set[str] = set()
 """Collections that this process is making."""
 
@@ -245,6 +325,8 @@ def _entry(collection: str, body: str) -> _Entry:
         phase = fields.pop("phase")
         if fields.get("recall") is not None:
             fields["recall"] = Recall(**_known(Recall, fields["recall"]))
+        if fields.get("usual") is not None:
+            fields["usual"] = usual_scores_of(fields["usual"])
         info = IndexInfo(**_known(IndexInfo, fields))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
@@ -257,6 +339,23 @@ def _entry(collection: str, body: str) -> _Entry:
             "Update Recompose, or delete that row."
         )
     return _Entry(info, phase)
+
+
+def usual_scores_of(fields: Mapping[str, Any]) -> UsualScores:
+    """Usual scores as they stand in a registry row or an export.
+
+    Raises:
+        TypeError, ValueError, KeyError, AttributeError: they are damaged.
+    """
+    ways = {way: fields.get(way) for way in ("image", "text", "composed", "sentence")}
+    return UsualScores(
+        int(fields["images"]),
+        **{
+            way: UsualScore(float(each["least"]), float(each["middle"]), int(each["sample"]))
+            for way, each in ways.items()
+            if each is not None
+        },
+    )
 
 
 def _known(record: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import threading
 import time
 from typing import Any
 
-from cir.errors import StoreError
+from cir.errors import StoreAwayError, StoreError
+from cir.store import fulltext
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.records import IndexType
 from cir.store.wire import MAX_PATH_BYTES
@@ -14,9 +15,43 @@ MAX_VARCHAR = 65_535
 _BUILD_SECONDS = 3_600.0  # a server takes minutes for a million rows
 
 
-def create_images(connection: Connection, collection: str, dim: int, index_type: IndexType) -> None:
-    """Make an empty collection of images that is ready for searches."""
-    from pymilvus import DataType, MilvusClient
+class NoWordsError(StoreError):
+    """This Milvus cannot search for words."""
+
+
+def create_images(
+    connection: Connection,
+    collection: str,
+    dim: int,
+    index_type: IndexType,
+    *,
+    with_words: bool = False,
+) -> None:
+    """Make an empty collection of images that is ready for searches.
+
+    `with_words`: whether their words can be searched for, too.
+
+    Raises:
+        NoWordsError: this Milvus cannot search for words; nothing is left then.
+    """
+    if not with_words:
+        _create_images(connection, collection, dim, index_type, with_words=False)
+        return
+    try:
+        # Servers before 2.5 refuse the type of the words' vector or its metric.
+        _create_images(connection, collection, dim, index_type, with_words=True)
+    except StoreAwayError:
+        raise
+    except StoreError as error:  # if something else is wrong, it is so without words, too
+        with connection.session() as client:
+            client.drop_collection(collection, timeout=WORK_SECONDS)
+        raise NoWordsError(f"{connection.place} cannot search for words.") from error
+
+
+def _create_images(
+    connection: Connection, collection: str, dim: int, index_type: IndexType, *, with_words: bool
+) -> None:
+    from pymilvus import DataType, Function, FunctionType, MilvusClient
 
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, max_length=32, is_primary=True)
@@ -29,15 +64,40 @@ def create_images(connection: Connection, collection: str, dim: int, index_type:
         # Beside a Lite file thumbnails are files: inside, they would weigh on its memory.
         schema.add_field("thumbnail", DataType.VARCHAR, max_length=MAX_VARCHAR)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
-    with connection.session() as client:
-        client.create_collection(
-            collection,
-            schema=schema,
-            index_params=_vector_index(index_type, "COSINE"),
-            consistency_level="Strong",
-            timeout=WORK_SECONDS,
+    params = _vector_index(index_type, "COSINE")
+    if with_words:
+        schema.add_field(
+            fulltext.FIELD,
+            DataType.VARCHAR,
+            max_length=fulltext.MAX_BYTES,
+            enable_analyzer=True,
+            analyzer_params=dict(fulltext.ANALYZER),
         )
+        schema.add_field(fulltext.VECTOR_FIELD, DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_function(
+            Function(
+                name="bm25",
+                function_type=FunctionType.BM25,
+                input_field_names=[fulltext.FIELD],
+                output_field_names=[fulltext.VECTOR_FIELD],
+            )
+        )
+        _add_words_index(connection, params)
+    with connection.session() as client:
+        _create(client, collection, schema, params)
     connection.ready.add(collection)
+
+
+def holds_words(connection: Connection, collection: str) -> bool:
+    """Whether the rows of a collection of images have a field for their words; never changes."""
+    if collection not in _holding_words:
+        with connection.session() as client:
+            fields = client.describe_collection(collection, timeout=CONNECT_SECONDS)["fields"]
+        _holding_words[collection] = any(field["name"] == fulltext.FIELD for field in fields)
+    return _holding_words[collection]
+
+
+_holding_words: dict[str, bool] = {}
 
 
 def ensure_registry(connection: Connection) -> None:
@@ -72,7 +132,7 @@ def ensure_loaded(connection: Connection, collection: str, index_name: str = "")
 def _load(connection: Connection, collection: str, index_name: str) -> None:
     started = time.monotonic()
     with connection.session(index_name) as client:
-        if not client.list_indexes(collection):
+        if not client.list_indexes(collection, "vector"):
             # Somebody died between making and indexing it, or while indexing it anew.
             params = _vector_index("FLAT", "L2" if collection == REGISTRY else "COSINE")
             client.create_index(collection, params, timeout=_BUILD_SECONDS)
@@ -87,7 +147,7 @@ def index_anew(connection: Connection, collection: str, index_type: IndexType) -
     """
     with _lock_of(collection), connection.session() as client:
         connection.ready.discard(collection)
-        names = client.list_indexes(collection)
+        names = client.list_indexes(collection, "vector")
         types = {client.describe_index(collection, name)["index_type"] for name in names}
         if types != {index_type}:
             client.release_collection(collection, timeout=WORK_SECONDS)
@@ -115,17 +175,21 @@ def _create_registry(client: Any) -> None:
     # Milvus takes no collection without a vector field; nothing ever searches this one.
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
     try:
-        client.create_collection(
-            REGISTRY,
-            schema=schema,
-            index_params=_vector_index("FLAT", "L2"),
-            consistency_level="Strong",
-            timeout=WORK_SECONDS,
-        )
+        _create(client, REGISTRY, schema, _vector_index("FLAT", "L2"))
     except MilvusException:
         # Another process was quicker.
         if not client.has_collection(REGISTRY, timeout=CONNECT_SECONDS):
             raise
+
+
+def _create(client: Any, collection: str, schema: Any, params: Any) -> None:
+    """Make a collection with its indexes and load it."""
+    client.create_collection(
+        collection, schema=schema, consistency_level="Strong", timeout=WORK_SECONDS
+    )
+    # Without `sync=False` pymilvus sleeps half a second for each index of the empty collection.
+    client.create_index(collection, params, timeout=WORK_SECONDS, sync=False)
+    client.load_collection(collection, timeout=WORK_SECONDS)
 
 
 def _vector_index(index_type: str, metric: str) -> Any:
@@ -134,3 +198,13 @@ def _vector_index(index_type: str, metric: str) -> Any:
     params = MilvusClient.prepare_index_params()
     params.add_index("vector", index_name="vector", index_type=index_type, metric_type=metric)
     return params
+
+
+def _add_words_index(connection: Connection, params: Any) -> None:
+    params.add_index(
+        fulltext.VECTOR_FIELD,
+        index_name=fulltext.VECTOR_FIELD,
+        index_type="AUTOINDEX" if connection.backend == "Zilliz Cloud" else "SPARSE_INVERTED_INDEX",
+        metric_type="BM25",
+        params=dict(fulltext.BM25),
+    )

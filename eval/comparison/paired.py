@@ -3,6 +3,7 @@
 The methods are in `eval.stats`. The first contender is what the others are compared with.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from cir.cells import safe_cell
 from cir.errors import UsageError
-from cir.search import MODES
+from cir.search import MODES, bench_options
 from eval.errors import BenchWayOut
 from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.ranks import COMPOSED, RankTable
@@ -193,10 +194,13 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
         "This speaks of queries like those of this set, and of these encoders as they are: not of "
         "other images, nor of what another training would give."
     ]
+    usual = {each.name: each.default for each in bench_options()}
+    told = _CONDITIONS | {name: f"the search option {name}" for name in usual}
+    settings = [each.run.part("settings") for each in contenders]
     differing = [
         words
-        for key, words in _CONDITIONS.items()
-        if len({str(each.run.part("settings").get(key)) for each in contenders}) > 1
+        for key, words in told.items()
+        if len({json.dumps(each.get(key, usual.get(key))) for each in settings}) > 1
     ]
     if differing:
         notes.insert(0, f"The runs differ also in: {', '.join(differing)}.")

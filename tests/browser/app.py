@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.places import REPOSITORY
@@ -90,6 +90,22 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     pytest.fail(f"the app did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def bar(page: Page) -> Locator:
+    """The box of the search page."""
+    return page.get_by_test_id("stChatInputTextArea")
+
+
+def ask(page: Page, text: str, picture: Path | None = None) -> None:
+    """Ask by a sentence, a picture, or both."""
+    if picture is not None:
+        box = page.get_by_test_id("stChatInput")
+        box.locator('input[type="file"]').set_input_files(picture)
+        expect(box.get_by_test_id("stChatInputSubmitButton")).to_be_enabled()
+    bar(page).fill(text)
+    bar(page).press("Enter")
+    expect(bar(page)).to_have_value("")
 
 
 def choose(page: Page, box: str, option: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.app import running_app, settle
+from tests.browser.app import ask, bar, running_app, settle
 from tests.places import REPOSITORY
 from tests.quick_server import quick_server
 from tests.tcp_proxy import TcpProxy
@@ -37,12 +37,10 @@ def test_the_page_says_that_it_waits_and_goes_on_by_itself(
     ) as address:
         tab = browser.new_page()
         tab.goto(address)
-        question = tab.get_by_label("Instruction", exact=True)
-        expect(question).to_be_visible(timeout=60_000)
+        expect(bar(tab)).to_be_visible(timeout=60_000)
         settle(tab)
         server.cut()
-        question.fill("a red shirt")
-        question.press("Enter")
+        ask(tab, "a red shirt")
         state = tab.get_by_text("does not answer. Trying again.")
         expect(state).to_be_visible(timeout=30_000)
         assert tab.get_by_test_id("stAlertContentError").count() == 0

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.app import choose, running_app, settle
+from tests.browser.app import ask, choose, running_app, settle
 
 MANY = 1200
 HEIGHT = 1600  # all of the page, mostly: what scrolls meanwhile is no matter of these tests
@@ -124,8 +124,7 @@ def test_uploads_become_an_index_that_names_the_broken_file(
     ]
 
     button(tab, "Search in it").click()
-    textbox(tab, "Instruction").fill("a red shirt")
-    textbox(tab, "Instruction").press("Enter")
+    ask(tab, "a red shirt")
     expect(tab.locator('img[alt^="Result "]')).to_have_count(12)
 
     tab.get_by_role("link", name="Indexes").click()

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from cir.access import FREE_TRIES
 from pages.parts.shell.server import MEBIBYTE
-from tests.browser.app import running_app
+from tests.browser.app import ask, running_app
 from tests.browser.stranger import stranger
 from tests.browser.test_strangers import put, unlock
 from tests.places import REPOSITORY
@@ -127,9 +127,7 @@ def test_a_person_searches_by_an_upload_through_the_proxy(
     expect.set_options(timeout=20_000)
     page.goto(f"{site.address}/?index=shirts")
     expect(page.get_by_role("button", name="Search with this").first).to_be_visible()
-    page.locator('input[type="file"]').first.set_input_files(pictures / "red *shirt* plain.png")
-    page.get_by_role("textbox", name="Instruction").fill("in blue")
-    page.get_by_role("textbox", name="Instruction").press("Enter")
+    ask(page, "in blue", pictures / "red *shirt* plain.png")
     expect(page.locator('img[alt^="Result "]').first).to_be_visible()
     expect(page.get_by_text("“in blue”")).to_be_visible()
     context.close()

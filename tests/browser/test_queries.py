@@ -77,7 +77,7 @@ def test_from_a_query_of_a_run_to_a_labelled_set_of_ones_own(tab: Page, own_data
     tab.get_by_role("button", name="Open in search").click()
     expect(tab.get_by_role("heading", name="Search", exact=True)).to_be_visible()
     expect(tab.get_by_alt_text(f"Reference image: {RED}")).to_be_visible()
-    expect(tab.get_by_role("textbox", name="Instruction")).to_have_value("in blue")
+    expect(tab.get_by_role("button", name="“in blue”")).to_be_visible()
     assert "index=shirts" in tab.url
 
     tab.get_by_text("Mark targets").click()

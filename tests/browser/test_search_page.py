@@ -1,33 +1,79 @@
 """What a person does on the search page, in a real browser."""
 
+import base64
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.app import choose, running_app, settle
+from tests.browser.app import ask, bar, running_app, settle
 from tests.places import REPOSITORY
 
-RESULTS = 'img[alt^="Result "]'
+RESULTS = '.st-key-results img[alt^="Result "]'
 NAME = "red *shirt* plain.png"
+# A picture on the clipboard, as Chromium hands it to a page.
+PASTE = """([element, name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name, {type: "image/png"}));
+  element.dispatchEvent(new ClipboardEvent("paste",
+    {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
 
 
-def ask(page: Page, instruction: str) -> None:
-    box = page.get_by_role("textbox", name="Instruction")
-    box.fill(instruction)
-    box.press("Enter")
+def chip(page: Page, words: str) -> Locator:
+    return page.locator(".st-key-asked").get_by_role("button", name=words)
+
+
+def reference(page: Page) -> Locator:
+    return page.locator('.st-key-asked img[alt^="Reference image"]')
 
 
 def test_an_upload_and_an_instruction_show_other_images(page: Page, pictures: Path) -> None:
-    page.locator('input[type="file"]').set_input_files(pictures / NAME)
-    page.get_by_role("textbox", name="Instruction").fill("in blue")
-    page.get_by_role("button", name="Search", exact=True).click()
+    ask(page, "in blue", pictures / NAME)
     expect(page.get_by_alt_text(f"Reference image: {NAME}")).to_be_visible()
     # The uploaded picture is in the index; by its content it is known and left out.
     expect(page.locator(RESULTS)).to_have_count(11)
     assert page.locator(f'img[alt$=": {NAME}"][alt^="Result"]').count() == 0
+
+
+def test_a_pasted_picture_stays_while_the_sentence_changes(page: Page, pictures: Path) -> None:
+    content = base64.b64encode((pictures / NAME).read_bytes()).decode()
+    bar(page).evaluate(
+        f"(element, given) => ({PASTE})([element, ...given])", ["pasted.png", content]
+    )
+    expect(page.get_by_test_id("stChatInput").get_by_text("pasted.png")).to_be_visible()
+    bar(page).fill("in blue")
+    bar(page).press("Enter")
+    expect(page.locator(RESULTS)).to_have_count(11)
+    expect(chip(page, "“in blue”")).to_be_visible()
+    ask(page, "in green")
+    expect(chip(page, "“in green”")).to_be_visible()
+    expect(chip(page, "“in blue”")).to_have_count(0)
+    expect(reference(page)).to_be_visible()
+
+
+def test_an_upload_survives_another_page_and_a_reload_but_does_not_travel(
+    page: Page, browser: Browser, pictures: Path
+) -> None:
+    ask(page, "in blue", pictures / NAME)
+    expect(page.locator(RESULTS)).to_have_count(11)
+    page.get_by_role("link", name="Indexes").click()
+    expect(page.get_by_role("heading", name="Indexes")).to_be_visible()
+    page.get_by_role("link", name="Search").click()
+    expect(page.locator(RESULTS)).to_have_count(11)
+    expect(reference(page)).to_be_visible()
+    page.reload()
+    expect(page.locator(RESULTS)).to_have_count(11)
+    expect(reference(page)).to_be_visible()
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("uploaded in another browser")).to_be_visible()
+    assert other.locator(RESULTS).count() == 0
+    other.context.close()
 
 
 def test_a_text_alone_finds_images_and_stands_in_the_address(page: Page) -> None:
@@ -37,14 +83,15 @@ def test_a_text_alone_finds_images_and_stands_in_the_address(page: Page) -> None
     assert "index=shirts" in page.url
     page.reload()
     expect(page.locator(RESULTS)).to_have_count(12)
+    expect(page).to_have_title("Recompose")
 
 
 def test_an_indexed_image_as_reference_stands_in_the_address(page: Page, browser: Browser) -> None:
     page.get_by_role("button", name="Search with this").first.click()
-    expect(page.locator('img[alt^="Reference image"]')).to_be_visible()
-    page.get_by_role("button", name="in red", exact=True).click()
+    expect(reference(page)).to_be_visible()
+    ask(page, "in red")
     page.wait_for_url("**instruction=in+red**")
-    expect(page.get_by_text("“in red”")).to_be_visible()
+    expect(chip(page, "“in red”")).to_be_visible()
     settle(page)
     expect(page.locator(RESULTS)).to_have_count(11)
     first = page.locator(RESULTS).first.get_attribute("alt")
@@ -54,26 +101,111 @@ def test_an_indexed_image_as_reference_stands_in_the_address(page: Page, browser
     settle(other)
     assert other.locator(RESULTS).first.get_attribute("alt") == first
     other.close()
-    page.get_by_role("button", name="Remove the reference").click()
+    page.locator('[class*="st-key-chip-ref"]').get_by_role("button").click()
     expect(page.locator(RESULTS)).to_have_count(12)
+    chip(page, "“in red”").click()
+    expect(page.locator(RESULTS)).to_have_count(0)
+    expect(page.get_by_text("Paste a picture, or press")).to_be_visible()
 
 
-def test_a_filter_narrows_the_results_and_stands_in_the_address(page: Page) -> None:
+def test_steps_go_back_one_by_one_by_undo_and_by_the_browser(page: Page) -> None:
+    ask(page, "a shirt")
+    expect(page.locator(RESULTS)).to_have_count(12)
+    page.get_by_role("button", name="Search with this").nth(2).click()
+    expect(page.locator(RESULTS)).to_have_count(11)
+    ask(page, "in blue")
+    expect(chip(page, "“in blue”")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(chip(page, "“a shirt”")).to_be_visible()
+    expect(reference(page)).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(reference(page)).to_have_count(0)
+    expect(page.locator(RESULTS)).to_have_count(12)
+    settle(page)
+    page.go_back()
+    expect(reference(page)).to_be_visible()
+    page.go_back()
+    expect(chip(page, "“in blue”")).to_be_visible()
+    page.go_back()
+    page.go_back()
+    expect(reference(page)).to_have_count(0)
+    page.go_back()
+    expect(page.locator(RESULTS)).to_have_count(0)
+    page.go_forward()
+    expect(chip(page, "“a shirt”")).to_be_visible()
+
+
+def test_a_hand_of_a_result_brings_the_reader_to_the_top_with_the_focus_in_the_bar(
+    page: Page,
+) -> None:
+    ask(page, "a shirt")
+    expect(page.locator(RESULTS)).to_have_count(12)
+    for _ in range(2):
+        settle(page)
+        page.get_by_role("button", name="Search with this").last.scroll_into_view_if_needed()
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") > 0
+        page.get_by_role("button", name="Search with this").last.click()
+        expect(bar(page)).to_be_focused()
+        expect(bar(page)).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(("width", "height", "most"), [(1280, 900, 300), (390, 844, 420)])
+def test_the_first_row_of_pictures_is_whole_on_the_first_screen(
+    page: Page, width: int, height: int, most: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.get_by_role("button", name="Search with this").first.click()
+    expect(reference(page)).to_be_visible()
+    ask(page, "in a somewhat darker red")
+    expect(chip(page, "darker red")).to_be_visible()
+    page.get_by_role("button", name="Refine").wait_for()
+    settle(page)
+    box = page.locator(RESULTS).first.bounding_box()
+    assert box is not None
+    assert box["y"] < most
+    assert box["y"] + box["height"] < height
+    expect(page.locator(".st-key-heading").get_by_text("shirts")).to_be_in_viewport()
+
+
+def test_what_refines_waits_behind_one_button(page: Page) -> None:
     ask(page, "shirt")
     expect(page.locator(RESULTS)).to_have_count(12)
     settle(page)
-    page.get_by_text("Filters and number of results").click()
-    choose(page, "Filters", "colour=red")
+    assert page.get_by_text("Less of").count() == 0
+    page.get_by_role("button", name="Refine").press("Enter")
+    page.get_by_role("textbox", name="Less of").fill("stripes")
+    page.get_by_role("textbox", name="Less of").press("Enter")
+    expect(chip(page, "less “stripes”")).to_be_visible()
+    assert "less=stripes" in page.url
+    page.get_by_role("textbox", name="Less of").fill("red")
+    page.get_by_role("textbox", name="Less of").press("Enter")
+    expect(chip(page, "less “red”")).to_be_visible()
+    page.keyboard.press("Escape")
+    chip(page, "less “stripes”").click()
+    expect(chip(page, "less “stripes”")).to_have_count(0)
+    expect(chip(page, "less “red”")).to_be_visible()
+
+
+def test_an_old_link_with_a_filter_narrows_the_results(page: Page, app: str) -> None:
+    page.goto(f"{app}/?index=shirts&instruction=shirt&where=colour%3Dred&limit=12")
     expect(page.locator(RESULTS)).to_have_count(2)
-    assert "where=colour" in page.url
-    page.reload()
-    expect(page.locator(RESULTS)).to_have_count(2)
+    chip(page, "colour=red").click()
+    expect(page.locator(RESULTS)).to_have_count(12)
+
+
+def test_a_link_to_an_index_that_is_not_there_says_so(page: Page, app: str) -> None:
+    page.goto(f"{app}/?index=Nope&instruction=shirt")
+    expect(page.get_by_text("There is no index “Nope” here")).to_be_visible()
+    expect(page.locator(RESULTS)).to_have_count(12)
 
 
 def test_a_wrong_filter_is_one_sentence(page: Page, app: str) -> None:
     page.goto(f"{app}/?index=shirts&instruction=shirt&where=price%3C10")
     expect(page.get_by_text('There is no column "price"')).to_be_visible()
     assert page.get_by_text("Traceback").count() == 0
+    chip(page, "price<10").click()
+    expect(page.locator(RESULTS)).to_have_count(12)
 
 
 def test_file_names_are_shown_as_they_are(page: Page) -> None:
@@ -84,7 +216,7 @@ def test_file_names_are_shown_as_they_are(page: Page) -> None:
 def test_a_broken_upload_is_one_sentence(page: Page, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_text("no picture")
-    page.locator('input[type="file"]').set_input_files(broken)
+    ask(page, "in red", broken)
     expect(page.get_by_text("is not an image of a known format")).to_be_visible()
     assert page.get_by_text("Traceback").count() == 0
 
@@ -121,6 +253,6 @@ def test_the_first_visit_leads_to_a_first_result(browser: Browser, tmp_path: Pat
         page.goto(address)
         page.get_by_role("button", name="Build the sample catalogue").click()
         page.get_by_role("button", name="Search with this").first.click()
-        page.get_by_role("button", name="in red", exact=True).click()
+        ask(page, "in red")
         expect(page.locator(RESULTS)).to_have_count(24)
         page.close()

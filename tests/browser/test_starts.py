@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.app import running_app
+from tests.browser.app import running_app, server_of
+from tests.browser.stranger import stranger
 from tests.places import REPOSITORY
 
 GROUND = "rgb(253, 252, 250)"  # backgroundColor of theme.light in .streamlit/config.toml
@@ -33,6 +35,15 @@ def test_the_main_script_of_community_cloud_runs_in_the_repository(
     # -P: the command `streamlit`, which runs there, does not import from the working folder either.
     start = [sys.executable, "-P", "-m", "streamlit", "run", "cloud/streamlit_app.py"]
     _shows_its_pages(browser, tmp_path, start, REPOSITORY)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs Linux's /proc")
+def test_the_server_has_no_folder_watched(app: str) -> None:
+    """Watched ones would be all below the repository, a virtual environment among them."""
+    with stranger(app) as session:
+        session.run()
+    opened = Path(f"/proc/{server_of(app)}/fdinfo")
+    assert [each for each in opened.iterdir() if "inotify" in each.read_text()] == []
 
 
 def _shows_its_pages(

@@ -12,7 +12,15 @@ from PIL import ExifTags, Image
 
 from cir import images
 from cir.errors import ImageError
-from cir.images import content_hash, decode, open_image, open_reference, read_bytes, thumbnail
+from cir.images import (
+    content_hash,
+    decode,
+    open_image,
+    open_reference,
+    part_of,
+    read_bytes,
+    thumbnail,
+)
 from tests.drawn import BAD_FILES, bomb_png, checked, content, solid, striped
 
 # As in the program, where one filter for the process does it.
@@ -182,6 +190,20 @@ def test_whatever_is_damaged_gives_a_picture_or_a_reason(kind: str) -> None:
             assert decode(damaged(whole, dice)).image.mode == "RGB"
         except ImageError as error:
             assert str(error)
+
+
+def test_a_part_is_turned_clockwise_and_then_cropped() -> None:
+    picture = Image.new("RGB", (40, 20), "white")
+    picture.paste("red", (0, 0, 20, 20))  # the left half
+    turned = {turn: part_of(picture, turn) for turn in (0, 90, 180, 270)}
+    assert [turned[turn].size for turn in turned] == [(40, 20), (20, 40), (40, 20), (20, 40)]
+    halves = {0: (0, 0, 0.5, 1), 90: (0, 0, 1, 0.5), 180: (0.5, 0, 1, 1), 270: (0, 0.5, 1, 1)}
+    for turn, box in halves.items():
+        part = part_of(picture, turn, box)
+        assert part.size[0] * part.size[1] == 400
+        assert part.getcolors() == [(400, RED)], turn
+    assert part_of(picture, 0, (0.99, 0.999, 1, 1)).size == (1, 1)
+    assert part_of(picture, 0, (0.7, 0.7, 0.7001, 0.7001)).size == (1, 1)
 
 
 def test_thumbnails_are_small_jpegs_of_the_same_shape() -> None:

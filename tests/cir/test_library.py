@@ -77,6 +77,20 @@ def test_options_are_those_of_the_search(index: cir.Index) -> None:
         index.search(text="blue", lenght=3)
 
 
+def test_several_references_are_one_query(index: cir.Index, folder: Path) -> None:
+    key, file = cir.image_id("green.png"), folder / "red.png"
+    found = index.search([file, f"{key}*0.5"], "striped", limit=12)
+    assert len(found) == 10 and not {"red.png", "green.png"} & set(paths(found))
+    assert index.search([f"{file}*2", file.with_name("green.png")], "striped", limit=12) == found
+    with Image.open(file) as picture:
+        mixed = index.search([picture, file.with_name("green.png").read_bytes()], limit=12)
+    assert "green.png" not in paths(mixed) and "red.png" in paths(mixed)
+    assert index.search([file], "in blue", limit=3) == index.search(file, "in blue", limit=3)
+    assert index.search([], "blue", limit=3) == index.search(text="blue", limit=3)
+    with pytest.raises(cir.UsageError, match="weight"):
+        index.search(f"{key}*11")
+
+
 def test_what_cannot_be_asked_is_said(index: cir.Index, tmp_path: Path) -> None:
     with pytest.raises(cir.UsageError, match="empty"):
         index.search()

@@ -24,6 +24,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "CIR_READ_ONLY",
         "CIR_IMAGE_ROOTS",
         "CIR_ADMIN_EMAILS",
+        "CIR_FETCH_URLS",
     ]:
         monkeypatch.delenv(name, raising=False)
 
@@ -184,3 +185,12 @@ def test_a_data_folder_on_a_full_disk_is_still_the_data_folder(
         fill(disk)
         monkeypatch.setenv("CIR_DATA_DIR", str(disk))
         assert load_settings(secrets_file=NONE).data_dir == disk.resolve()
+
+
+def test_whether_web_addresses_are_fetched_is_left_open_until_somebody_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings(secrets_file=NONE).fetch_urls is None
+    for text, meant in {"true": True, "off": False}.items():
+        monkeypatch.setenv("CIR_FETCH_URLS", text)
+        assert load_settings(secrets_file=NONE).fetch_urls is meant

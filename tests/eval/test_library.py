@@ -102,6 +102,20 @@ def test_more_measures_are_reported(settings: Settings, labelled: Path, gallery:
         bench.run(labelled, gallery=gallery, measures=["recall_subset@1"])
 
 
+def test_options_of_the_search_are_run_and_kept(
+    run: bench.Run, settings: Settings, labelled: Path, gallery: Path
+) -> None:
+    options = cir.SearchOptions(balance=0, less=["red*0.5"])
+    steered = bench.run(labelled, gallery=gallery, ablations=True, options=options)
+    kept = steered.part("settings")
+    assert (kept["balance"], kept["less"], kept["turn"]) == (0, ["red*0.5"], 0)
+    assert (run.part("settings")["balance"], run.part("settings")["less"]) == (0.5, [])
+    assert steered.modes["composed"] == steered.modes["text"]
+    told = "The runs differ also in: the search option balance, the search option less."
+    assert told in str(bench.compare([run, steered]))
+    assert run.modes["image"] != steered.modes["image"]
+
+
 def test_an_encoder_needs_nothing_but_the_protocol(
     settings: Settings, write_set: WriteSet, gallery: Path
 ) -> None:

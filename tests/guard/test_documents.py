@@ -46,8 +46,9 @@ KEYS: dict[str, dict[str, str]] = {
     "cir index": INGEST | FAILED,
     "cir sample": INGEST,
     "cir search": {
-        "": "index, encoder, query, hits",
-        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn",
+        "": "index, encoder, query, close, hits",
+        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
+        "words, threshold, group_by, fold, distinct",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },

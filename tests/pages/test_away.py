@@ -44,7 +44,7 @@ def test_a_search_goes_on_when_the_server_is_back(server: TcpProxy) -> None:
     app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
     assert said(app) == []
     server.cut()
-    app.text_input[0].set_value("a red one").run()
+    app.chat_input[0].set_value("a red one").run()
     (state,) = said(app)
     assert plain(server.uri) in state
     server.restore()

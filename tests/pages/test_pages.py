@@ -46,13 +46,14 @@ def test_without_an_index_the_search_page_says_what_to_do(data_dir: Path) -> Non
 def test_an_empty_query_asks_for_one(index: str) -> None:
     app = open_app()
     assert app.selectbox[0].value == index
-    assert "Upload a picture" in app.markdown[0].value
+    assert "Paste a picture" in app.markdown[1].value
+    assert index in app.markdown[0].value, "the name of the index is in view"
     assert [button.label for button in app.button].count("Search with this") == 3
 
 
 def test_a_text_finds_images(index: str) -> None:
     app = open_app()
-    app.text_input[0].set_value("a red one").run()
+    app.chat_input[0].set_value("a red one").run()
     assert not app.exception
     assert not app.error
     shown = " ".join(each.value for each in app.markdown)
@@ -72,11 +73,11 @@ def test_the_page_says_that_the_index_loads_and_only_then(
     monkeypatch.setattr(st, "spinner", telling)
     app = open_app()
     assert told == ["Loading the index"]
-    app.text_input[0].set_value("a red one").run()
-    app.text_input[0].set_value("a blue one").run()
+    app.chat_input[0].set_value("a red one").run()
+    app.chat_input[0].set_value("a blue one").run()
     assert told.count("Loading the index") == 1
     index_store(load_settings()).close()
-    app.text_input[0].set_value("a green one").run()
+    app.chat_input[0].set_value("a green one").run()
     assert not app.exception
     assert told.count("Loading the index") == 2
 
@@ -84,7 +85,7 @@ def test_the_page_says_that_the_index_loads_and_only_then(
 def test_an_uploaded_image_leaves_its_own_copy_out(index: str, tmp_path: Path) -> None:
     app = open_app()
     content = (tmp_path / "pictures" / "red.png").read_bytes()
-    app.file_uploader[0].upload("other name.png", content, "image/png").run()
+    app.chat_input[0].upload("other name.png", content, "image/png").run()
     assert not app.exception
     shown = " ".join(each.value for each in app.markdown)
     assert "green\\.png" in shown
@@ -93,11 +94,13 @@ def test_an_uploaded_image_leaves_its_own_copy_out(index: str, tmp_path: Path) -
 
 def test_a_broken_upload_is_one_sentence(index: str) -> None:
     app = open_app()
-    app.file_uploader[0].upload("x.png", b"no picture", "image/png").run()
+    app.chat_input[0].upload("x.png", b"no picture", "image/png").run()
     assert not app.exception
     assert "not an image of a known format" in app.error[0].value
-    assert app.text_input[0].label == "Instruction", "the rest of the page stays"
-    assert not [button for button in app.button if button.label == "Search with this"]
+    assert app.chat_input, "the rest of the page stays"
+    assert not app.query_params.get("ref")
+    app.run()
+    assert not app.error, "it is said once"
 
 
 def test_an_index_of_an_absent_encoder_is_one_sentence(index: str) -> None:
@@ -117,7 +120,7 @@ def test_an_index_of_an_absent_encoder_is_one_sentence(index: str) -> None:
     store.close()
     app = open_app()
     app.selectbox[0].set_value("other").run()
-    app.text_input[0].set_value("a red one").run()
+    app.chat_input[0].set_value("a red one").run()
     assert not app.exception
     assert "was made by the encoder unheard" in app.error[0].value
 

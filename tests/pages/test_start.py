@@ -20,7 +20,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_what_the_app_imports_is_light() -> None:
-    parts = "pages.parts.shell.session, pages.parts.search.query, pages.parts.search.welcome"
+    parts = "pages.parts.shell.session, pages.parts.search.bar, pages.parts.search.welcome"
     modules = f"{parts}, cir.search, cir.jobs.indexes"
     assert loaded_after(f"import {modules}") == set()
 

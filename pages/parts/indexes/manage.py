@@ -30,7 +30,7 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
     with st.container(border=True):
         facts = f"{jobs.count(info):,} images, {state_of(info, jobs)}, from "
         st.markdown(facts + plain(source_of(info, jobs)))
-        if jobs.is_behind(info) and not busy:
+        if not busy:
             _offer_rebuild(info, jobs)
         if uploaded:
             show_add(info, jobs, disabled=busy)
@@ -72,12 +72,20 @@ def _choose_title(key: str) -> None:
 
 
 def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
-    st.warning(
-        "Searches of this index miss some of the nearest images. Rebuilding it mends that within "
-        "seconds; nothing is encoded again.",
-        icon=":material/build:",
-    )
-    if st.button("Rebuild", key="rebuild", type="primary", icon=":material/build:"):
+    """Where it mends something."""
+    missing = jobs.words_missing(info)
+    if jobs.is_behind(info):
+        st.warning(
+            "Searches of this index miss some of the nearest images. Rebuilding it mends that "
+            "within seconds; nothing is encoded again.",
+            icon=":material/build:",
+        )
+    elif missing:
+        st.caption(plain(missing))
+    else:
+        return
+    kind = "secondary" if missing else "primary"
+    if st.button("Rebuild", key="rebuild", type=kind, icon=":material/build:"):
         jobs.rebuild(info)
         st.rerun()
 

@@ -12,7 +12,7 @@ from cir.jobs.indexes import Indexed, IndexJobs, Rebuilt
 from cir.progress import INDEXING, Progress
 from cir.words import duration
 from pages.parts.shell.navigation import SEARCH_FILE
-from pages.parts.shell.session import INDEX_KEY, people_errors, plain
+from pages.parts.shell.session import choose_index, people_errors, plain
 from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
@@ -101,11 +101,10 @@ def _continue(name: str, job: Job, jobs: IndexJobs) -> None:
 
 
 def _search_button(name: str) -> None:
-    def choose() -> None:  # in a callback: before the sidebar's widget of this key is there
-        st.session_state[INDEX_KEY] = name
-
     label = "Search in it"
-    if st.button(label, key=f"search {name}", icon=":material/search:", on_click=choose):
+    if st.button(
+        label, key=f"search {name}", icon=":material/search:", on_click=choose_index, args=(name,)
+    ):
         st.switch_page(SEARCH_FILE)
 
 

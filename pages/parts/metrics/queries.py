@@ -23,7 +23,7 @@ from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
 from eval.sets.labelled import LabelledQuery
 from pages.parts.metrics.downloads import download
-from pages.parts.search.query import REFERENCE_PARAMETER
+from pages.parts.search.asked import REFERENCE
 from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
 
@@ -210,16 +210,12 @@ def _asked_words(query: LabelledQuery, run: Run, small: Mapping[str, bytes]) -> 
         place = indexed_reference(run, query, store())
     if place is not None:
         name, key = place
-        if st.button("Open in search", icon=":material/search:", on_click=_choose, args=(name,)):
+        if st.button("Open in search", icon=":material/search:"):
             asked = {"instruction": query.instruction} if query.instruction else {}
             st.switch_page(
                 SEARCH_FILE,
-                query_params={INDEX_KEY: name, REFERENCE_PARAMETER: key, **asked},
+                query_params={INDEX_KEY: name, REFERENCE: key, **asked},
             )
-
-
-def _choose(index: str) -> None:
-    st.session_state[INDEX_KEY] = index
 
 
 def _targets(query: LabelledQuery, targets: Sequence[str], small: Mapping[str, bytes]) -> None:

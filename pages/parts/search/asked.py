@@ -16,7 +16,7 @@ from cir.search.options import SearchOptions, split_weight
 from cir.search.references import Reference, indexed_reference
 from cir.store import MilvusIndex, is_image_id
 from pages.parts.search import uploads
-from pages.parts.shell.session import INDEX_KEY, is_local, session_settings
+from pages.parts.shell.session import INDEX_KEY, came_from_elsewhere, is_local, session_settings
 
 REFERENCE, INSTRUCTION = "ref", "instruction"
 LIMIT = 24
@@ -26,6 +26,7 @@ MOST_STEPS = 50
 LOOKS = ("size", "ways")
 """What of the address says how results are shown, not what is asked."""
 _STEPS = "steps of the search"
+_LAST = "the search when its page was left"
 _TO_TOP = "the search begins at the top"
 _OF_REFERENCE = ("crop", "turn")
 
@@ -95,9 +96,22 @@ def read(index: MilvusIndex) -> Asked:
         ImageError: a reference cannot be read.
     """
     now = state()
-    references = tuple(_reference(index, text) for text in bounded(now, REFERENCE))
+    references = read_references(index)
     instruction = now.get(INSTRUCTION, ("",))[-1]
     return Asked(references, instruction, options(now))
+
+
+def read_references(index: MilvusIndex) -> tuple[AskedReference, ...]:
+    """The references of the address; errors as in `read`."""
+    return tuple(_reference(index, text) for text in bounded(state(), REFERENCE))
+
+
+def split(text: str) -> tuple[str, float]:
+    """What stands for a picture in the address, and its weight; 1 where that is not a good one."""
+    try:
+        return split_weight(text)
+    except UsageError:  # the search says so
+        return text, 1.0
 
 
 def options(now: State) -> SearchOptions:
@@ -111,7 +125,8 @@ def options(now: State) -> SearchOptions:
     if not all(is_image_id(split_weight(text)[0]) for text in pictures):
         # A link must not name a file of the server.
         raise UsageError("A link names pictures to steer away from by their ids in the index.")
-    return SearchOptions(**{"limit": LIMIT, **given})
+    # Copies of one file are never shown twice.
+    return SearchOptions(**{"limit": LIMIT, **given, "distinct": True})
 
 
 def state() -> State:
@@ -161,6 +176,14 @@ def search_with(key: str) -> None:
 def more_like(key: str) -> None:
     """Add an indexed image to the references."""
     _push("more like this", {REFERENCE: _with(REFERENCE, key)})
+
+
+def weigh(name: str, text: str, weight: float) -> None:
+    """Let a picture, `text` as the address has it, count more or less."""
+    key, _ = split_weight(text)
+    other = key if weight == 1 else f"{key}*{weight:g}"
+    texts = [other if each == text else each for each in state().get(name, ())]
+    _push("another weight", {name: texts})
 
 
 def less_like(key: str) -> None:
@@ -230,6 +253,19 @@ def _history() -> tuple[list[Step], int]:
     nearest = min(found, key=lambda number: abs(number - then))
     st.session_state[_STEPS] = every, nearest
     return every, nearest
+
+
+def restore() -> None:
+    """Ask again for what was asked when somebody left the page and comes back by the menu.
+
+    The menu's address holds nothing; an empty address on the page itself asks for nothing.
+    """
+    index, now = st.session_state.get(INDEX_KEY), state()
+    then = st.session_state.get(_LAST)
+    if came_from_elsewhere() and not now and then is not None and then[0] == index:
+        st.session_state[_STEPS] = then[1]
+        _write(then[1][0][then[1][1]].state)
+    st.session_state[_LAST] = index, _history()
 
 
 def to_top() -> None:

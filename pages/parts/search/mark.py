@@ -8,7 +8,7 @@ import streamlit as st
 
 from cir.store import Hit, MilvusIndex
 from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
-from pages.parts.search.query import Asked
+from pages.parts.search.asked import Asked
 from pages.parts.shell.navigation import METRICS_FILE
 from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings
@@ -27,7 +27,7 @@ def offer_marking(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str 
         help="Tick the results that are right answers, and add the query to a labelled set.",
     ):
         return None
-    reference = None if asked.reference is None else asked.reference.path
+    reference = asked.references[0].path if len(asked.references) == 1 else None
     if reference is None or not asked.instruction.strip():
         st.info(
             "A query of a labelled set has an image of the index as its reference, and an "

@@ -87,13 +87,18 @@ def is_upload(key: str) -> bool:
     return _NAME.fullmatch(key) is not None
 
 
+def find(key: str) -> Reference | None:
+    """The uploaded picture that this stands for, where this browser has sent it."""
+    return UPLOADS.find(_browser(), key)
+
+
 def kept(key: str) -> Reference:
     """The uploaded picture that this stands for.
 
     Raises:
         UsageError: this browser has not sent it, or it is kept no longer.
     """
-    found = UPLOADS.find(_browser(), key)
+    found = find(key)
     if found is None:
         raise UsageError(
             "The reference of this link is a picture that was uploaded in another browser, or too "

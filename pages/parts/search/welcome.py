@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -15,14 +16,16 @@ from pages.parts.shell.session import is_local, may_change, plain, session_setti
 from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 0.5
+_PICTURE = Path(__file__).with_name("welcome.webp")  # by docs/make_pictures.py
 
 
 def welcome() -> None:
-    """What this is, in one sentence, and one button to begin with."""
+    """What this is, in one sentence and one picture, and one button to begin with."""
     st.markdown(
-        "Recompose finds images by a picture and a sentence: **this dress, but in red**. There is "
+        "Recompose finds images by a picture and a sentence: **this shirt, but in red**. There is "
         "nothing to search in yet."
     )
+    st.image(_PICTURE, width=560, alt="A blue dotted shirt and the words “in red” find a red one")
     jobs = _jobs()
     job = jobs.get(SAMPLE_NAME) if jobs else None
     if jobs is None:
@@ -58,7 +61,10 @@ def _offer(jobs: IndexJobs, job: Job | None) -> None:
     if st.button("Build the sample catalogue", type="primary", icon=":material/checkroom:"):
         jobs.build_sample()
         st.rerun()
-    st.caption("399 drawn garments, made on this machine in some seconds. Nothing is downloaded.")
+    st.caption(  # measured: 25 and 34 s with other work going on
+        "399 drawn garments, made on this machine in about half a minute on two cores. Nothing is "
+        "downloaded."
+    )
     if may_change():
         st.page_link(INDEXES_FILE, label="Or index your own images", icon=":material/database:")
 

@@ -11,7 +11,7 @@ import streamlit as st
 STARTED_KEY = "started by the app"
 DANGER = "danger"
 """What keys of buttons begin with that destroy something: they have a colour of their own."""
-INDEXES, METRICS = "indexes", "metrics"
+SEARCH, INDEXES, METRICS = "", "indexes", "metrics"
 # Absolute: Streamlit takes a relative path from the main script's folder, and there are two of
 # those, streamlit_app.py and cloud/streamlit_app.py.
 _FOLDER = Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ _MARK, _LOGO = (str(Path(__file__).with_name(name)) for name in ("mark.svg", "lo
 # what destroys.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
+.st-key-heading h1 { font-size: 1.75rem; padding: 0; }
 [data-testid="stCaptionContainer"] { opacity: 0.8; }
 [data-testid="stButtonGroup"] [aria-checked="true"] { color: inherit !important; }
 [data-testid="stFileUploaderDropzoneInstructions"] * { white-space: normal !important; }
@@ -58,8 +59,10 @@ def run_app() -> None:
         ask_to_sign_in()
         return
     st.session_state[STARTED_KEY] = True
-    st.title(asked.title)
-    _show(asked)
+    with st.container(key="heading", horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.title(asked.title, width="content")
+        place = st.empty()
+    _show(asked, place)
 
 
 def navigation(*, hidden: bool = False) -> Any:
@@ -90,12 +93,19 @@ def started_by_app() -> bool:
     return started
 
 
-def _show(page: Any) -> None:
-    """What stands around a page, and the page."""
+def _show(page: Any, beside: Any) -> None:
+    """What stands around a page, and the page; `beside` its title is a place for the index."""
     # Here: it takes a while, and the menu and the title are on screen before.
     from cir.errors import StoreAwayError
     from cir.store import patient
-    from pages.parts.shell.session import offer_unlock, people_errors, pick_index
+    from pages.parts.shell.session import (
+        INDEX_KEY,
+        note_page,
+        offer_unlock,
+        people_errors,
+        pick_index,
+        plain,
+    )
     from pages.parts.shell.sign_in import offer_sign_out, require_known_sign_in
 
     known = reachable = away = False
@@ -105,12 +115,15 @@ def _show(page: Any) -> None:
         try:
             pick_index()
             reachable = True
+            if page.url_path == SEARCH and (name := st.session_state.get(INDEX_KEY)):
+                beside.markdown(f"in **{plain(name)}**")
         except StoreAwayError:
             away = page.url_path in {INDEXES, METRICS}
             if not away:
                 raise
     if not known:
         return
+    note_page(page.url_path)
     with people_errors():
         offer_unlock()
         offer_sign_out()

@@ -19,6 +19,9 @@ from cir.words import duration
 
 log = logging.getLogger(__name__)
 INDEX_KEY = "index"
+_PAGE_KEY, _CAME_KEY = "page", "came from another page"
+_UNKNOWN_KEY = "index that is not here"
+_OF_ANY_INDEX = ("instruction",)
 UNLOCKED_KEY = "unlocked"
 # Where GitHub's kind of Markdown finds an address: after a letter it finds no http:// and no www,
 # and before "@" it wants letters.
@@ -124,18 +127,53 @@ def _unlock(attempt: str) -> None:
 
 
 def pick_index() -> None:
-    """The choice of the index in the sidebar; `chosen_index` reads it."""
+    """The choice of the index in the sidebar; `chosen_index` reads it.
+
+    The address says which it is, so that the browser's Back brings an index back as well. Not bound
+    to it by Streamlit, which leaves a default out: a link must name its index, whichever comes
+    first when it is opened.
+    """
     names = [info.name for info in store().list()]
     if not names:
         return
-    if st.session_state.get(INDEX_KEY) not in names:
-        asked = st.query_params.get(INDEX_KEY)
-        st.session_state[INDEX_KEY] = asked if asked in names else names[0]
-    # Not bound to the URL by Streamlit, which leaves a default out: a link must name its index,
-    # whichever comes first when it is opened.
-    chosen = st.sidebar.selectbox("Index", names, key=INDEX_KEY)
-    if st.query_params.get(INDEX_KEY) != chosen:
+    asked, before = st.query_params.get(INDEX_KEY), st.session_state.get(INDEX_KEY)
+    chosen = next((name for name in (asked, before) if name in names), names[0])
+    st.session_state[INDEX_KEY] = chosen
+    st.sidebar.selectbox("Index", names, key=INDEX_KEY, on_change=_name_index)
+    st.session_state[_UNKNOWN_KEY] = None
+    if asked is not None and asked not in {chosen, before}:
+        st.session_state[_UNKNOWN_KEY] = asked  # a link's; it stays there until something is asked
+    elif asked != chosen:
         st.query_params[INDEX_KEY] = chosen
+
+
+def unknown_index() -> str | None:
+    """The index that a link names and that is not here."""
+    found: str | None = st.session_state.get(_UNKNOWN_KEY)
+    return found
+
+
+def came_from_elsewhere() -> bool:
+    """Whether another page was shown before this run."""
+    return bool(st.session_state.get(_CAME_KEY))
+
+
+def note_page(page: str) -> None:
+    """Note which page is shown; before it runs."""
+    before = st.session_state.get(_PAGE_KEY, page)
+    st.session_state[_CAME_KEY] = before != page
+    st.session_state[_PAGE_KEY] = page
+
+
+def choose_index(name: str) -> None:
+    """Choose an index; for callbacks. What is asked by pictures of another one is forgotten."""
+    kept = {key: st.query_params.get_all(key) for key in _OF_ANY_INDEX if key in st.query_params}
+    st.session_state[INDEX_KEY] = name
+    st.query_params.from_dict({INDEX_KEY: [name], **kept})
+
+
+def _name_index() -> None:
+    choose_index(st.session_state[INDEX_KEY])
 
 
 def chosen_index() -> MilvusIndex | None:

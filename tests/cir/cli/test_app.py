@@ -71,7 +71,7 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
         *("search", ODD_NAME, "--image", red, "--text", "in blue", "--limit", 4),
         *("--where", "number>=1", "--where", "number<4"),
     )
-    assert list(document) == ["index", "encoder", "query", "hits"]
+    assert list(document) == ["index", "encoder", "query", "close", "hits"]
     assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
     told = {"limit": 4, "where": ["number>=1", "number<4"]}
     usual = json.loads(json.dumps(asdict(USUAL)))
@@ -84,6 +84,62 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
         assert list(hit) == ["id", "path", "score", "metadata"]
         assert hit["id"] == image_id(hit["path"])
         assert hit["metadata"]["colour"] == hit["path"].removesuffix(".png")
+
+
+def test_a_query_is_steered_and_the_document_says_how(
+    cir: CommandLine, album: Path, first: dict[str, Any]
+) -> None:
+    red, blue, green = (image_id(f"{colour}.png") for colour in ("red", "blue", "green"))
+    document = cir.document(
+        *("search", ODD_NAME, "--image", f"{red}*0.5", "--image", f"{album / 'green.png'}*2"),
+        *("--text", "striped", "--balance", 0.7, "--less", "a dress", "--less", "yellow*0.5"),
+        *("--less-image", blue, "--crop", "0,0,1,0.5", "--turn", 180, "--limit", 100),
+    )
+    told = {
+        "image": f"{red}*0.5",
+        "more": [f"{album / 'green.png'}*2"],
+        "balance": 0.7,
+        "less": ["a dress", "yellow*0.5"],
+        "less_image": [blue],
+        "crop": "0,0,1,0.5",
+        "turn": 180,
+    }
+    assert {key: document["query"][key] for key in told} == told
+    found = {hit["id"] for hit in document["hits"]}
+    assert len(found) == 9 and not {red, blue, green} & found
+
+
+def test_words_of_the_metadata_count_where_asked_for(
+    cir: CommandLine, album: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = ("--image", album / "green.png", "--text", "PURPLE", "--limit", 3)
+    document = cir.document("search", ODD_NAME, *asked, "--words")
+    assert document["query"]["words"] is True
+    assert document["hits"][0]["path"] == "purple.png"
+    (tmp_path / "red.png").write_bytes((album / "red.png").read_bytes())
+    cir.document("index", tmp_path, "--name", "no texts")
+    refused = cir.run("search", "no texts", "--text", "red", "--words")
+    assert refused.returncode == 2 and "none of its metadata columns holds texts" in refused.stderr
+    cir.document("drop", "no texts")
+
+
+def test_search_groups_and_folds(cir: CommandLine, first: dict[str, Any]) -> None:
+    asked = ("search", ODD_NAME, "--text", "red", "--limit", 100)
+    grouped = cir.document(*asked, "--group-by", "colour")
+    assert grouped["close"] is None  # too few images to know
+    sizes = {hit["metadata"].get("colour"): hit["group_size"] for hit in grouped["hits"]}
+    assert len(sizes) == len(grouped["hits"]) and sum(sizes.values()) == 12
+    folded = cir.document(*asked, "--fold")["hits"]
+    assert sum(1 + len(hit["folded"]) for hit in folded) == 12
+    assert cir.run(*asked, "--group-by", "color").returncode == 2
+
+
+def test_help_groups_what_a_query_is_made_of(cir: CommandLine) -> None:
+    printed = cir.run("search", "--help").stdout
+    places = [printed.index(f"─ {panel} ─") for panel in ("Query", "Results", "Encoder", "Milvus")]
+    assert places == sorted(places)
+    query = printed[places[0] : places[1]]
+    assert all(f"--{name} " in query for name in ("image", "text", "balance", "less", "less-image"))
 
 
 def test_search_leaves_out_a_copy_of_the_reference(

@@ -1,11 +1,13 @@
-"""What is kept of recent images."""
+"""What is kept of recent images and queries."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.encoders.remembered import REMEMBERED, Pixels, Remembered
+from cir.encoders.compact.encoder import CompactEncoder
+from cir.encoders.remembered import REMEMBERED, Pixels, Remembered, RememberingEncoder
+from tests.drawn import solid
 
 
 def picture(number: int) -> Pixels:
@@ -64,3 +66,17 @@ def test_threads_may_share_it() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(ask, range(2000)))
     assert found == [[number % 40, (number + 1) % 40] for number in range(2000)]
+
+
+def test_rows_are_kept_by_what_was_encoded(compact: CompactEncoder) -> None:
+    red, blue = solid("red"), solid("blue")
+    encoder = RememberingEncoder(compact)
+    for _ in range(2):
+        assert np.array_equal(encoder.encode_images([blue, red])[1:], compact.encode_images([red]))
+        assert np.array_equal(encoder.encode_texts(["red"]), compact.encode_texts(["red"]))
+        for image, text in ((red, "a"), (red, "b"), (blue, "a")):
+            rows = encoder.encode_composed([image], [text])
+            assert np.array_equal(rows, compact.encode_composed([image], [text]))
+    assert encoder.encode_images([]).shape == (0, 512)
+    rows[:] = 0  # what is given belongs to who asked
+    assert encoder.encode_composed([blue], ["a"]).any()

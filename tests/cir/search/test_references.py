@@ -11,7 +11,7 @@ from cir.encoders.registry import load_encoder
 from cir.errors import ImageError, UsageError
 from cir.images import content_hash
 from cir.indexing.folder import ingest
-from cir.search.references import indexed_reference, uploaded_reference
+from cir.search.references import indexed_reference, neighbours, uploaded_reference
 from cir.settings import Settings, load_settings
 from cir.store import MilvusIndex, MilvusStore, image_id, index_store
 
@@ -86,3 +86,18 @@ def test_an_upload_has_the_limit_that_its_widget_names(monkeypatch: pytest.Monke
     monkeypatch.setattr("cir.search.references.MAX_BYTES", 2**20)
     with pytest.raises(ImageError, match=r"big.png: the file is larger than 1 MB"):
         uploaded_reference("big.png", bytes(2**20 + 1))
+
+
+def test_neighbours_are_like_an_image_and_no_copy_of_it(store: MilvusStore, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, colour in (("a", "red"), ("copy of a", "red"), ("b", "#f01010"), ("c", "blue")):
+        Image.new("RGB", (60, 40), colour).save(folder / f"{name}.png")
+    ingest(store, folder, "four", load_encoder("compact"))
+    index = store.open("four")
+    near = neighbours(index, image_id("a.png"))
+    assert [hit.path for hit in near] == ["b.png", "c.png"]
+    assert near[0].score > near[1].score
+    assert len(neighbours(index, image_id("a.png"), 1)) == 1
+    with pytest.raises(UsageError):
+        neighbours(index, "0" * 32)

@@ -10,7 +10,7 @@ import pytest
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.errors import UsageError
 from cir.images import open_reference
-from cir.search import MODES, Mode, Query, SearchOptions, embed, search, search_batch
+from cir.search import MODES, Mode, Query, SearchOptions, embed, search, search_batch, search_ways
 from cir.store import Hit, MilvusIndex, MilvusStore, image_id
 from tests.cir.album import Album, CountingEncoder
 from tests.drawn import COLOURS, draw_album, solid, striped
@@ -81,6 +81,22 @@ def test_the_reference_is_left_out_by_content(
     assert not {"red.png", "copy of red.png"} & set(found)
     # As many as were asked for, though two of them were the reference.
     assert len(search(index, compact, Query(image, "", content), SearchOptions(5))) == 5
+
+
+def test_the_ways_of_a_query_are_those_it_has_enough_for(
+    index: MilvusIndex, compact: CompactEncoder
+) -> None:
+    red = index.get([image_id("red.png")])[0]
+    options = SearchOptions(3)
+    both = Query(RED, "in blue", red.content_hash)
+    ways = search_ways(index, compact, both, options)
+    assert tuple(ways) == MODES
+    assert ways["composed"] == search(index, compact, both, options)
+    assert ways["text"] == search(index, compact, Query(None, "in blue"), options)
+    alone = Query(RED, "", red.content_hash)
+    assert ways["image"] == search(index, compact, alone, options)
+    assert list(search_ways(index, compact, alone, options)) == ["image"]
+    assert list(search_ways(index, compact, Query(None, "in blue"), options)) == ["text"]
 
 
 def test_a_reference_of_other_content_leaves_all_in(
@@ -229,3 +245,21 @@ def test_a_query_that_is_searched_twice_is_encoded_once(
     assert (encoder.encoded, stages) == (1, ["encoding", "search"])
     assert paths(whole) == paths(search(index, compact, query, SearchOptions(3)))
     assert paths(among) == ["red.png", "blue.png"]
+
+
+def test_words_of_the_metadata_count_where_asked_for(
+    index: MilvusIndex, compact: CompactEncoder
+) -> None:
+    query = Query(striped("green"), "RED")
+    plainly = search(index, compact, query, SearchOptions(100))
+    with_words = search(index, compact, query, SearchOptions(100, words=True))
+    assert with_words[0].path == "red.png" != plainly[0].path
+    assert {hit.path: hit.score for hit in with_words} == pytest.approx(
+        {hit.path: hit.score for hit in plainly}, abs=1e-6
+    )
+    picture = Query(striped("green"))
+    assert search(index, compact, picture, SearchOptions(100, words=True)) == search(
+        index, compact, picture, SearchOptions(100)
+    )
+    (image,) = search_batch(index, compact, [query], SearchOptions(100, words=True), mode="image")
+    assert image == search(index, compact, picture, SearchOptions(100))

@@ -107,7 +107,7 @@ def test_a_name_that_is_being_made_is_taken_once_it_is_made(
 def test_a_failed_creation_leaves_nothing(
     shared_index: MilvusIndex, store: MilvusStore, registry: Registry
 ) -> None:
-    def fail(collection: str) -> None:
+    def fail(info: IndexInfo) -> IndexInfo:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -64,6 +64,23 @@ def test_without_ablations_there_is_the_composed_query_alone(
     assert names == ["composed.trec", "queries.csv", "run.json"]
 
 
+def test_a_run_with_words_keeps_that_it_had_them(
+    evaluate: Evaluate, labelled: Path, own_gallery: Path
+) -> None:
+    names = [f"{path.relative_to(own_gallery)}" for path in own_gallery.rglob("*.png")]
+    lines = [f'"{name}",{name.replace("/", " ").removesuffix(".png")}' for name in names]
+    (own_gallery / "metadata.csv").write_text("\n".join(["file,name", *lines]))
+    arguments = ("--set", labelled, "--gallery", own_gallery, "--ablations", "--json")
+    plainly = document_of(evaluate(*arguments))
+    document = document_of(evaluate(*arguments, "--words"))
+    settings = json.loads((Path(document["run"]) / "run.json").read_text())["settings"]
+    assert settings["words"] is True
+    assert document["modes"]["image"] == plainly["modes"]["image"]
+    assert document["modes"]["text"]["mrr"] > plainly["modes"]["text"]["mrr"]
+    result = evaluate("--set", labelled, "--gallery", own_gallery.parent / "none", "--words")
+    assert result.exit_code == 2
+
+
 def test_a_missed_minimum_is_an_exit_code_of_its_own(
     evaluate: Evaluate, labelled: Path, own_gallery: Path
 ) -> None:

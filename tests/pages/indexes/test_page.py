@@ -104,6 +104,17 @@ def test_an_index_that_misses_images_is_rebuilt_by_a_button(
     assert index_store(load_settings()).open(index).info.exact
 
 
+def test_an_index_without_its_words_gets_them(index: str) -> None:
+    store = index_store(load_settings())
+    store.open(index).update(columns={"colour": "string"})  # as a table that was sent later does
+    store.close()
+    app = open_page()
+    assert any("made without its words" in each.value for each in app.caption)
+    finish(click(app, "Rebuild"))
+    opened = index_store(load_settings()).open(index)
+    assert opened.words_state == "available" and opened.count() == 6
+
+
 def test_a_folder_becomes_an_index(album: Path) -> None:
     app = open_page()
     assert "There is no index yet" in app.info[0].value

@@ -83,5 +83,5 @@ def test_marks_belong_to_their_query(index: str) -> None:
     app = search()
     mark(app)
     app.checkbox[0].check().run()
-    app.text_input(key="instruction").set_value("in green").run()
+    app.chat_input[0].set_value("in green").run()
     assert not any(each.value for each in app.checkbox)

@@ -1,0 +1,136 @@
+"""Thresholds, copies and near-duplicates folded, one result a group: on both backends."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cir.errors import UsageError
+from cir.search import SearchOptions
+from cir.search.folding import check, shown
+from cir.store import Hit, MilvusIndex
+from tests.cir.store.conftest import index, shared_index, store
+from tests.cir.store.samples import row, unit
+
+__all__ = ["index", "shared_index", "store"]  # fixtures
+
+QUERY = unit(1.0)
+
+
+def at(degrees: float, turned: float = 0) -> NDArray[np.float32]:
+    """A unit vector so many degrees away from the query, in one direction or another."""
+    angle, around = math.radians(degrees), math.radians(turned)
+    return unit(
+        math.cos(angle), math.sin(angle) * math.cos(around), math.sin(angle) * math.sin(around)
+    )
+
+
+def ask(index: MilvusIndex, where: Sequence[str] = (), **told: Any) -> list[Hit]:
+    options = SearchOptions(**told)
+    check(index, options)
+    conditions = index.conditions(where)
+    return shown(
+        index,
+        lambda limit, further: index.search_vectors(QUERY[None], limit, [*conditions, *further])[0],
+        options,
+        conditions,
+    )
+
+
+def paths(hits: Sequence[Hit]) -> list[str]:
+    return [hit.path for hit in hits]
+
+
+def test_nothing_below_the_threshold_is_shown(index: MilvusIndex) -> None:
+    index.upsert([row(f"{degrees}.jpg", at(degrees)) for degrees in (0, 10, 30, 60)])
+    assert paths(ask(index, threshold=math.cos(math.radians(31)))) == ["0.jpg", "10.jpg", "30.jpg"]
+    assert ask(index, threshold=0.5, limit=2) == ask(index, limit=2)
+    assert ask(index, threshold=1.0, where=["colour=none"]) == []
+
+
+def test_exact_copies_stand_under_the_first(index: MilvusIndex) -> None:
+    rows = [
+        row(f"{name}.jpg", at(10 * number), content_of=name[0])
+        for number, name in enumerate(("a1", "b1", "a2", "c1", "b2", "a3"))
+    ]
+    index.upsert(rows)
+    hits = ask(index, distinct=True)
+    assert paths(hits) == ["a1.jpg", "b1.jpg", "c1.jpg"]
+    assert [paths(hit.folded) for hit in hits] == [["a2.jpg", "a3.jpg"], ["b2.jpg"], []]
+    assert hits[0].folded[0].score == pytest.approx(math.cos(math.radians(20)), abs=1e-5)
+
+
+def test_the_limit_counts_what_is_shown(index: MilvusIndex) -> None:
+    rows = [
+        row(f"{number:03}.jpg", at(number / 10), content_of=str(number // 150))
+        for number in range(600)
+    ]
+    index.upsert(rows)
+    hits = ask(index, distinct=True, limit=3)
+    assert paths(hits) == ["000.jpg", "150.jpg", "300.jpg"]
+    assert [len(hit.folded) for hit in hits[:2]] == [149, 149]
+
+
+def test_near_duplicates_stand_under_the_best(index: MilvusIndex) -> None:
+    index.upsert(
+        [
+            row("best.jpg", at(20)),
+            row("near.jpg", at(23)),
+            row("as far from the query, elsewhere.jpg", at(20.5, 180)),
+            row("copy.jpg", at(60), content_of="best.jpg"),
+        ]
+    )
+    hits = ask(index, fold=True)
+    assert paths(hits) == ["best.jpg", "as far from the query, elsewhere.jpg"]
+    assert paths(hits[0].folded) == ["near.jpg", "copy.jpg"]
+
+
+def test_a_group_gives_its_best_image_and_its_size(index: MilvusIndex) -> None:
+    colours = ["red"] * 150 + ["blue"] * 3 + [None] * 150 + ['o\'brien "x"']
+    index.upsert(
+        [
+            row(f"{number:03}.jpg", at(number / 4), {} if colour is None else {"colour": colour})
+            for number, colour in enumerate(colours)
+        ]
+    )
+    hits = ask(index, group_by="colour")
+    assert [(hit.path, hit.group_size) for hit in hits] == [
+        ("000.jpg", 150),
+        ("150.jpg", 3),
+        ("153.jpg", 150),
+        ("303.jpg", 1),
+    ]
+    assert [hit.path for hit in ask(index, group_by="colour", limit=2)] == ["000.jpg", "150.jpg"]
+    narrowed = ask(index, where=["colour!=red"], group_by="colour")
+    assert [hit.group_size for hit in narrowed] == [3, 150, 1]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("year", [2011, None, -5, 2011]),
+        ("price", [0.5, None, -1e300, 0.5]),
+        ("new", [True, None, False, True]),
+    ],
+)
+def test_groups_of_every_type(index: MilvusIndex, column: str, values: list[Any]) -> None:
+    index.upsert(
+        [
+            row(f"{number}.jpg", at(number), {} if value is None else {column: value})
+            for number, value in enumerate(values)
+        ]
+    )
+    hits = ask(index, group_by=column)
+    assert [(hit.metadata.get(column), hit.group_size) for hit in hits] == [
+        (values[0], 2),
+        (values[1], 1),
+        (values[2], 1),
+    ]
+
+
+def test_an_unknown_column_to_group_by_is_told_the_columns(index: MilvusIndex) -> None:
+    with pytest.raises(UsageError, match=r'no column "color" to group by.*colour'):
+        ask(index, group_by="color")
