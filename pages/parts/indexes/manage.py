@@ -1,6 +1,7 @@
 """What can be done to an index that is there, on the Indexes page."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -84,7 +85,7 @@ def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
         st.caption(plain(missing))
     else:
         return
-    kind = "secondary" if missing else "primary"
+    kind: Literal["primary", "secondary"] = "secondary" if missing else "primary"
     if st.button("Rebuild", key="rebuild", type=kind, icon=":material/build:"):
         jobs.rebuild(info)
         st.rerun()

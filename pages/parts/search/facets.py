@@ -52,17 +52,15 @@ def offer_facets(index: MilvusIndex) -> None:
     with st.spinner("Counting"):
         facets = index.facets([condition for _, condition in conditions])
     with st.container(key="facets"):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.markdown("**Filters**")
-            if where:
-                st.button(
-                    "Clear filters",
-                    key="clear filters",
-                    type="tertiary",
-                    icon=":material/filter_alt_off:",
-                    on_click=set_option,
-                    args=(WHERE, None, "no filters"),
-                )
+        if where:
+            st.button(
+                "Clear filters",
+                key="clear filters",
+                type="tertiary",
+                icon=":material/filter_alt_off:",
+                on_click=set_option,
+                args=(WHERE, None, "no filters"),
+            )
         if problem:
             st.error(plain(problem), icon=":material/error:")
         for facet in facets[:MOST_CONTROLS]:
@@ -116,12 +114,13 @@ def _offer_choices(facet: Facet, pairs: Sequence[_Pair]) -> None:
             **told,
         )
         return
-    there = [value for value, count in facet.choices if count]
+    there = sorted((value for value in counts if counts[value]), key=lambda value: -counts[value])
     st.multiselect(
         plain(facet.column),
-        list(dict.fromkeys([*ticked, *there])),
+        list(dict.fromkeys([*there, *ticked])),
         format_func=lambda value: f"{_name(value)} ({counts.get(value, 0):,})",
         placeholder="All",
+        select_all=False,
         **told,
     )
 
