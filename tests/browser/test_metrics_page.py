@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import choose, running_app, settle
+from tests.browser.app import TRIES, choose, running_app, settle
 
 PICTURES = 400  # enough that a run takes some seconds
 QUERIES = 40
@@ -71,13 +71,19 @@ def draw(
 def start(tab: Page, labelled: Path, pictures: Path) -> None:
     tab.get_by_text("New run", exact=True).click()
     choose(tab, "Labelled set", "A folder on the server")
-    images_box = tab.get_by_role("textbox", name="Folder of the images")
-    places = tab.get_by_role("radiogroup", name="Search in")
-    place = places.get_by_text("A folder of images", exact=True)
-    expect(images_box.or_(place).first).to_be_visible()
+    expect(tab.get_by_role("textbox", name="Folder of the labelled set")).to_be_visible()
     settle(tab)
-    if not images_box.count():  # where there are indexes, one of them is offered first
-        place.click()
+    places = tab.get_by_role("radiogroup", name="Search in")
+    place = places.get_by_role("radio", name="A folder of images")
+    expect(place).to_be_attached()
+    # Where there are indexes, one of them is offered first. A choice is lost where the page is just
+    # being drawn anew; a person would choose again.
+    for _ in range(TRIES):
+        if place.is_checked():
+            break
+        places.get_by_text("A folder of images", exact=True).click()
+        tab.wait_for_timeout(1000)
+        settle(tab)
     for label, folder in (
         ("Folder of the labelled set", labelled),
         ("Folder of the images", pictures),
