@@ -188,7 +188,7 @@ def search_command(
 
     with command(as_json):
         from cir.encoders.registry import choice_of_index, choose, load_ahead, load_encoder
-        from cir.search import search
+        from cir.search import is_nothing_close, search, usual_scores
         from cir.search.references import opened_files, query_of
 
         images = image or []
@@ -203,6 +203,10 @@ def search_command(
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, options)
+        usual = usual_scores(index, engine)
+        far = is_nothing_close(usual, query, hits, options)
+        if far:
+            report.warn_far(usual, query, hits, options)
         if index.is_behind():
             report.warn_behind(index.info)
     if as_json:
@@ -212,7 +216,7 @@ def search_command(
             "text": text,
             **asdict(options),
         }
-        print_document(report.search_document(index.info, asked, hits))
+        print_document(report.search_document(index.info, asked, hits, far))
     else:
         report.print_hits(hits)
 

@@ -9,9 +9,9 @@ import typer
 
 from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import choose, encoder_specs, readiness
-from cir.search import Query, is_cut
+from cir.search import Query, SearchOptions, is_cut, usual_score
 from cir.settings import Settings
-from cir.store import Hit, IndexInfo
+from cir.store import Hit, IndexInfo, UsualScores
 from cir.store.exactness import exactness
 from cir.words import printable, size
 
@@ -42,18 +42,26 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
 
 
 def search_document(
-    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit]
+    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit], far: bool | None
 ) -> dict[str, Any]:
-    """The `--json` document of `search`."""
+    """The `--json` document of `search`; `far`: whether nothing is close, None for not known."""
+    folds = query["fold"] or query["distinct"]
     return {
         "index": info.name,
         "encoder": info.encoder,
         "query": dict(query),
+        "close": None if far is None else not far,
         "hits": [
-            {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
+            _hit_document(hit)
+            | ({"group_size": hit.group_size} if query["group_by"] else {})
+            | ({"folded": [_hit_document(each) for each in hit.folded]} if folds else {})
             for hit in hits
         ],
     }
+
+
+def _hit_document(hit: Hit) -> dict[str, Any]:
+    return {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
 
 
 def index_document(info: IndexInfo) -> dict[str, Any]:
@@ -137,7 +145,15 @@ def print_hits(hits: Sequence[Hit]) -> None:
         typer.echo("No image matches.")
     for hit in hits:
         fields = ", ".join(f"{key}={value}" for key, value in hit.metadata.items())
-        typer.echo(f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip())
+        line = f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip()
+        typer.echo(line + _beside(hit))
+
+
+def _beside(hit: Hit) -> str:
+    """What stands behind a hit: how many are folded under it, how many its group has."""
+    told = [f"{len(hit.folded)} more like it"] if hit.folded else []
+    told += [f"{hit.group_size} in the group"] if hit.group_size else []
+    return f"  ({', '.join(told)})" if told else ""
 
 
 def print_rebuilt(info: IndexInfo, backend: str) -> None:
@@ -201,6 +217,17 @@ def warn(info: IndexInfo, encoder: Encoder, query: Query) -> None:
         typer.echo(f"Note: {note}", err=True)
     if is_cut(encoder, query):
         typer.echo("Note: the instruction is too long; its end was not read.", err=True)
+
+
+def warn_far(usual: UsualScores, query: Query, hits: Sequence[Hit], options: SearchOptions) -> None:
+    """Say on standard error that nothing in the index is close to the query."""
+    known = usual_score(usual, query, options)
+    if known is not None:
+        typer.echo(
+            f"Note: nothing here is close to this: the best score is {hits[0].score:.2f}, and "
+            f"usually {known.middle:.2f} in this index for a query of this kind.",
+            err=True,
+        )
 
 
 def warn_behind(info: IndexInfo) -> None:

@@ -39,7 +39,7 @@ from cir.store import (
     image_id,
 )
 from cir.store.exactness import EXACT_IMAGES, index_type_for
-from cir.store.registry import MAX_NAME
+from cir.store.registry import MAX_NAME, usual_scores_of
 from cir.store.store import MAX_DIM
 from cir.store.wire import check_rows, decode_text, encode_text
 
@@ -185,7 +185,9 @@ def import_index(
                 "import again."
             )
         title = info.title_column if info.title_column in info.columns else ""
-        index.update(state=info.state, count=count, import_of="", title_column=title)
+        index.update(
+            state=info.state, count=count, import_of="", title_column=title, usual=info.usual
+        )
         index.settle()
         size = file.stat().st_size
     seconds = time.monotonic() - started
@@ -252,6 +254,8 @@ def _head(info: IndexInfo) -> str:
         *("index_type", "created", "updated", "title_column"),
     )
     facts = {key: getattr(info, key) for key in kept} | {"columns": dict(info.columns)}
+    if info.usual is not None:
+        facts["usual"] = dataclasses.asdict(info.usual)
     return json.dumps({"format": FORMAT, "version": VERSION, "id": uuid.uuid4().hex} | facts)
 
 
@@ -508,7 +512,10 @@ def _read_head(file: Path, metadata: Mapping[bytes, bytes]) -> tuple[IndexInfo, 
     if wrong is not None:
         raise _foreign(file, f'what it tells of its index is damaged ("{wrong}")')
     facts = {key: head[key] for key in _FACTS if key in head and key != "id"}
-    info = IndexInfo(collection="", kind="index", weights=None, count=0, **facts)
+    usual = None
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        usual = usual_scores_of(head["usual"])  # of a damaged one, nothing is lost
+    info = IndexInfo(collection="", kind="index", weights=None, count=0, usual=usual, **facts)
     return info, head["id"]
 
 

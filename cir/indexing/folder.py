@@ -32,9 +32,11 @@ from cir.indexing.metadata import MetadataTable, find_table, read_table
 from cir.indexing.walk import FoundFile, Walk
 from cir.parallel import ahead, batched, usable_cores
 from cir.progress import OnProgress, ProgressTeller
+from cir.search.usual import is_learnt, learn_usual_scores
 from cir.store import (
     ColumnType,
     ImageRecord,
+    IndexInfo,
     IndexKind,
     Metadata,
     MilvusIndex,
@@ -393,8 +395,16 @@ def ingest(
             report.unmatched_rows = table.unmatched_rows
         index.update(state="ready", count=index.count())
         index.settle()
+        if kind == "index" and _is_other(index.info, report):
+            learn_usual_scores(index, encoder)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _is_other(info: IndexInfo, report: IngestReport) -> bool:
+    """Whether queries may score otherwise than when they were last sampled."""
+    changed = report.added + report.updated + report.removed
+    return not is_learnt(info, info.count) or 5 * changed > info.count
 
 
 def _checked_folder(folder: Path) -> Path:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         search_ways,
         similarities,
     )
+    from cir.search.usual import is_nothing_close, usual_score, usual_scores
 
 __all__ = [
     "MODES",
@@ -31,12 +32,22 @@ __all__ = [
     "bench_options",
     "embed",
     "is_cut",
+    "is_nothing_close",
     "search",
     "search_batch",
     "search_ways",
     "similarities",
+    "usual_score",
+    "usual_scores",
 ]
 
+_USUAL = ("is_nothing_close", "usual_score", "usual_scores")
+
 __getattr__ = late_names(
-    __name__, {name: "cir.search.composed" for name in __all__ if name not in globals()}
+    __name__,
+    {
+        name: "cir.search.usual" if name in _USUAL else "cir.search.composed"
+        for name in __all__
+        if name not in globals()
+    },
 )

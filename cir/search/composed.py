@@ -14,9 +14,10 @@ from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.images import open_image, part_of
-from cir.search.folding import check, is_plain, shown
+from cir.search.folding import Ask, check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions, box_of, split_weight
 from cir.store import Hit, MilvusIndex, is_image_id
+from cir.store.filters import Condition
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -100,7 +101,7 @@ def search_ways(
     excluded = [_excluded(index, query, options)]
     modes: Sequence[Mode] = MODES
     if query.image is None or not query.text:
-        modes = [_way(query, "composed")]
+        modes = [way_of(query, "composed")]
     return {
         mode: search_batch(index, encoder, [query], options, exclude_ids=excluded, mode=mode)[0]
         for mode in modes
@@ -143,32 +144,24 @@ def search_batch(
         words = [query.text for query in queries]
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
+
+    def ask(part: slice, limit: int, further: Sequence[Condition] = ()) -> list[list[Hit]]:
+        return index.search_vectors(
+            vectors[part],
+            limit,
+            [*where, *further],
+            exclude_ids=exclude_ids and exclude_ids[part],
+            only_ids=only_ids and only_ids[part],
+            words=words and words[part],
+        )
+
+    def ask_for(at: int) -> Ask:
+        return lambda limit, further: ask(slice(at, at + 1), limit, further)[0]
+
     with timed("search"):
         if is_plain(options):
-            return index.search_vectors(
-                vectors,
-                options.limit,
-                where,
-                exclude_ids=exclude_ids,
-                only_ids=only_ids,
-                words=words,
-            )
-        return [
-            shown(
-                index,
-                lambda limit, further, at=at: index.search_vectors(
-                    vectors[at : at + 1],
-                    limit,
-                    [*where, *further],
-                    exclude_ids=exclude_ids and exclude_ids[at : at + 1],
-                    only_ids=only_ids and only_ids[at : at + 1],
-                    words=words and words[at : at + 1],
-                )[0],
-                options,
-                where,
-            )
-            for at in range(len(queries))
-        ]
+            return ask(slice(None), options.limit)
+        return [shown(index, ask_for(at), options, where) for at in range(len(queries))]
 
 
 def embed(
@@ -364,7 +357,7 @@ def _ids_to_avoid(options: SearchOptions) -> list[str]:
 def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embeddings:
     """`(n, dim)` rows of the queries with their first reference, in their first wording."""
     rows = np.zeros((len(queries), encoder.spec.dim), dtype=np.float32)
-    ways = [_way(query, mode) for query in queries]
+    ways = [way_of(query, mode) for query in queries]
     for way in MODES:
         members = [at for at, each in enumerate(ways) if each == way]
         if members:
@@ -372,8 +365,12 @@ def _first_rows(encoder: Encoder, queries: Sequence[Query], mode: Mode) -> Embed
     return rows
 
 
-def _way(query: Query, mode: Mode) -> Mode:
-    """How the query can be encoded in this mode, by what it has."""
+def way_of(query: Query, mode: Mode = "composed") -> Mode:
+    """How the query can be encoded in this mode, by what it has.
+
+    Raises:
+        UsageError: it lacks what the mode needs.
+    """
     has_image, has_text = query.image is not None, bool(query.text)
     if not has_image and not has_text:
         raise UsageError("The query is empty: give a reference image, an instruction, or both.")

@@ -1,7 +1,6 @@
 """What of a ranking is shown: nothing below a threshold, copies folded, one image of a group."""
 
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,10 +12,10 @@ from cir.errors import UsageError
 from cir.search.options import SearchOptions
 from cir.store import Hit, MilvusIndex
 from cir.store.collection import MAX_LIMIT
-from cir.store.filters import Condition
+from cir.store.filters import Condition, canonical
 from cir.store.wire import INT64
 
-NEAR = 0.98
+NEAR = 0.995
 """Least cosine of the embeddings of near-duplicates."""
 _FIRST_LOOK = 100  # hits; Milvus takes hardly longer for so many than for one
 _GROWTH = 4
@@ -60,7 +59,8 @@ def shown(
         where: the search's own conditions; images of a group are counted under them.
     """
     folding = _Folding(index, options)
-    count, further = max(_FIRST_LOOK, 2 * options.limit), []
+    further: list[Condition] = []
+    count = max(_FIRST_LOOK, 2 * options.limit)
     while True:
         count = min(count, MAX_LIMIT)
         hits = ask(count, further)
@@ -73,7 +73,11 @@ def shown(
                 break
             count *= _GROWTH
     heads = folding.heads[: options.limit]
-    return _counted(index, heads, options.group_by, where) if options.group_by else heads
+    if not options.group_by:
+        return heads
+    sizes = index.group_sizes(options.group_by, where)
+    # An image that came a moment ago is not counted yet.
+    return [replace(hit, group_size=sizes.get(_group_of(hit, options), 1)) for hit in heads]
 
 
 class _Folding:
@@ -85,7 +89,7 @@ class _Folding:
         self._ids: set[str] = set()
         self._contents: dict[str, int] = {}
         self._vectors: NDArray[np.float32] = np.empty((0, index.info.dim), np.float32)
-        self._groups: dict[object, object] = {}
+        self._groups: set[Any] = set()
         self._heads: list[Hit] = []
         self._under: list[list[Hit]] = []
 
@@ -112,8 +116,7 @@ class _Folding:
         column = self._options.group_by
         if not column or len(self._groups) > _EXCLUDED:
             return []
-        values = [value for value in self._groups.values() if value is not None]
-        others = [Condition(column, "!=", value) for value in values]
+        others = [Condition(column, "!=", value) for value in self._groups if value is not None]
         return others + (_has_value(self._index, column) if None in self._groups else [])
 
     def _place(self, hit: Hit, vector: NDArray[np.float32]) -> None:
@@ -122,10 +125,10 @@ class _Folding:
             self._under[head].append(hit)
             return
         if self._options.group_by:
-            value = hit.metadata.get(self._options.group_by)
-            if _group_of(value) in self._groups:
+            group = _group_of(hit, self._options)
+            if group in self._groups:
                 return
-            self._groups[_group_of(value)] = value
+            self._groups.add(group)
         self._contents.setdefault(hit.content_hash, len(self._heads))
         if self._options.fold:
             self._vectors = np.concatenate([self._vectors, vector])
@@ -163,8 +166,10 @@ def _has_ended(hits: Sequence[Hit], options: SearchOptions) -> bool:
     return not _is_near(hits[-1], options) and scores == sorted(scores, reverse=True)
 
 
-def _group_of(value: object) -> object:
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+def _group_of(hit: Hit, options: SearchOptions) -> Any:
+    """The value by which a hit is grouped, None where it has none."""
+    value = hit.metadata.get(options.group_by)
+    return canonical(value) if isinstance(value, str) else value
 
 
 def _has_value(index: MilvusIndex, column: str) -> list[Condition]:
@@ -178,19 +183,3 @@ def _has_value(index: MilvusIndex, column: str) -> list[Condition]:
             return [Condition(column, ">=", -sys.float_info.max)]
         case "boolean":
             return []
-
-
-def _counted(
-    index: MilvusIndex, heads: Sequence[Hit], column: str, where: Sequence[Condition]
-) -> list[Hit]:
-    """The heads with the sizes of their groups."""
-
-    def size(value: Any) -> int:
-        if value is not None:
-            return index.count([*where, Condition(column, "=", value)])
-        if index.info.columns[column] == "boolean":
-            neither = [Condition(column, "!=", each) for each in (True, False)]
-            return index.count([*where, *neither])
-        return index.count(where) - index.count([*where, *_has_value(index, column)])
-
-    return [replace(head, group_size=size(head.metadata.get(column))) for head in heads]

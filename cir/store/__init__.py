@@ -15,6 +15,8 @@ from cir.store.records import (
     IndexState,
     Metadata,
     Row,
+    UsualScore,
+    UsualScores,
     image_id,
     is_image_id,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "MilvusIndex",
     "MilvusStore",
     "Row",
+    "UsualScore",
+    "UsualScores",
     "gallery_store",
     "image_id",
     "index_store",

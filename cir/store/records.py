@@ -48,6 +48,38 @@ class Recall:
 
 
 @dataclass(frozen=True)
+class UsualScore:
+    """What the best hits of queries scored that an index can answer, in one way of asking.
+
+    Attributes:
+        least: cosine that nearly all of them reached, -1 to 1.
+        middle: their median.
+        sample: number of queries.
+    """
+
+    least: float
+    middle: float
+    sample: int
+
+
+@dataclass(frozen=True)
+class UsualScores:
+    """What the best hits score in an index, by the way of asking; None where not known.
+
+    Attributes:
+        images: images in the index when queries were sampled.
+        image, text, composed: of queries by a picture alone, a text alone, by both.
+        sentence: of those by a text alone of some words and more; fewer words score less.
+    """
+
+    images: int
+    image: UsualScore | None = None
+    text: UsualScore | None = None
+    composed: UsualScore | None = None
+    sentence: UsualScore | None = None
+
+
+@dataclass(frozen=True)
 class IndexInfo:
     """One row of the registry: an index and what made it.
 
@@ -65,6 +97,7 @@ class IndexInfo:
         index_type: "FLAT" (exact) or "AUTOINDEX".
         recall: as last measured, None where it has not been; an exact index needs none.
         created, updated: ISO 8601, UTC.
+        usual: what the best hits of queries usually score, None where that was not sampled.
         import_of: id of the export of which not all rows are in yet, "" for none.
         words: whether Milvus could index the words of the text columns, None where it was not
             asked to.
@@ -90,6 +123,7 @@ class IndexInfo:
     tokenizer: str | None = None
     recall: Recall | None = None
     import_of: str = ""
+    usual: UsualScores | None = None
     words: bool | None = None
     replaces: str = ""
     title_column: str = ""

@@ -18,7 +18,7 @@ from typing import Any
 from cir.errors import StoreError, UnknownIndexError, UsageError
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
 from cir.store.filters import not_empty
-from cir.store.records import IndexInfo, Recall
+from cir.store.records import IndexInfo, Recall, UsualScore, UsualScores
 from cir.store.schema import MAX_VARCHAR, REGISTRY, ensure_registry
 
 MAX_NAME = 100
@@ -325,6 +325,8 @@ def _entry(collection: str, body: str) -> _Entry:
         phase = fields.pop("phase")
         if fields.get("recall") is not None:
             fields["recall"] = Recall(**_known(Recall, fields["recall"]))
+        if fields.get("usual") is not None:
+            fields["usual"] = usual_scores_of(fields["usual"])
         info = IndexInfo(**_known(IndexInfo, fields))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
@@ -337,6 +339,23 @@ def _entry(collection: str, body: str) -> _Entry:
             "Update Recompose, or delete that row."
         )
     return _Entry(info, phase)
+
+
+def usual_scores_of(fields: Mapping[str, Any]) -> UsualScores:
+    """Usual scores as they stand in a registry row or an export.
+
+    Raises:
+        TypeError, ValueError, KeyError, AttributeError: they are damaged.
+    """
+    ways = {way: fields.get(way) for way in ("image", "text", "composed", "sentence")}
+    return UsualScores(
+        int(fields["images"]),
+        **{
+            way: UsualScore(float(each["least"]), float(each["middle"]), int(each["sample"]))
+            for way, each in ways.items()
+            if each is not None
+        },
+    )
 
 
 def _known(record: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:

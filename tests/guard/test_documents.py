@@ -46,8 +46,9 @@ KEYS: dict[str, dict[str, str]] = {
     "cir index": INGEST | FAILED,
     "cir sample": INGEST,
     "cir search": {
-        "": "index, encoder, query, hits",
-        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn",
+        "": "index, encoder, query, close, hits",
+        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
+        "words, threshold, group_by, fold, distinct",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },
@@ -57,6 +58,7 @@ KEYS: dict[str, dict[str, str]] = {
         "columns, index_type, recall",
         "indexes[].columns": COLUMNS,
     },
+    "cir title": {"": "index, title_column"},
     "cir rebuild": {"": "index, index_type, recall"},
     "cir export": TRANSFER,
     "cir import": TRANSFER,
@@ -174,6 +176,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["cir search"] = ask("cir", "search", INDEX, *question)
     found["cir indexes"] = ask("cir", "indexes")
     found["cir encoders"] = ask("cir", "encoders")
+    found["cir title"] = ask("cir", "title", INDEX)
     found["cir rebuild"] = ask("cir", "rebuild", INDEX)
     backup = folder / "backup.parquet"
     found["cir export"] = ask("cir", "export", INDEX, backup)

@@ -71,7 +71,7 @@ def test_search_is_one_document(cir: CommandLine, album: Path, first: dict[str, 
         *("search", ODD_NAME, "--image", red, "--text", "in blue", "--limit", 4),
         *("--where", "number>=1", "--where", "number<4"),
     )
-    assert list(document) == ["index", "encoder", "query", "hits"]
+    assert list(document) == ["index", "encoder", "query", "close", "hits"]
     assert (document["index"], document["encoder"]) == (ODD_NAME, "compact")
     told = {"limit": 4, "where": ["number>=1", "number<4"]}
     usual = json.loads(json.dumps(asdict(USUAL)))
@@ -107,6 +107,17 @@ def test_a_query_is_steered_and_the_document_says_how(
     assert {key: document["query"][key] for key in told} == told
     found = {hit["id"] for hit in document["hits"]}
     assert len(found) == 9 and not {red, blue, green} & found
+
+
+def test_search_groups_and_folds(cir: CommandLine, first: dict[str, Any]) -> None:
+    asked = ("search", ODD_NAME, "--text", "red", "--limit", 100)
+    grouped = cir.document(*asked, "--group-by", "colour")
+    assert grouped["close"] is None  # too few images to know
+    sizes = {hit["metadata"].get("colour"): hit["group_size"] for hit in grouped["hits"]}
+    assert len(sizes) == len(grouped["hits"]) and sum(sizes.values()) == 12
+    folded = cir.document(*asked, "--fold")["hits"]
+    assert sum(1 + len(hit["folded"]) for hit in folded) == 12
+    assert cir.run(*asked, "--group-by", "color").returncode == 2
 
 
 def test_words_of_the_metadata_count_where_asked_for(

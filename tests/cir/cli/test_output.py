@@ -10,9 +10,11 @@ from cir.cli.output import (
     print_indexes,
     print_ingest,
     print_rebuilt,
+    warn_far,
 )
 from cir.indexing.folder import FailedImage, IngestReport
-from cir.store import Hit, IndexInfo
+from cir.search import Query, SearchOptions
+from cir.store import Hit, IndexInfo, UsualScore, UsualScores
 from cir.store.records import Recall
 
 
@@ -20,6 +22,21 @@ def test_a_hit_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str])
     print_hits([Hit("0" * 32, "a\nb.jpg", 0.5, {"x": "two\nlines", "y": "\udcff", "z": 1})])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [" 0.5000  a\\nb.jpg  x=two\\nlines, y=\\udcff, z=1"]
+
+
+def test_a_hit_tells_what_stands_behind_it(capsys: pytest.CaptureFixture[str]) -> None:
+    under = (Hit("1" * 32, "b.jpg", 0.4),)
+    print_hits([Hit("0" * 32, "a.jpg", 0.5, {}, folded=under, group_size=7)])
+    assert capsys.readouterr().out == " 0.5000  a.jpg  (1 more like it, 7 in the group)\n"
+
+
+def test_a_query_with_nothing_close_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    usual = UsualScores(500, sentence=UsualScore(0.2, 0.27, 100))
+    query = Query(instruction="a picture of a dog")
+    warn_far(usual, query, [Hit("0" * 32, "a.jpg", 0.1)], SearchOptions())
+    told = capsys.readouterr().err
+    assert told.startswith("Note: nothing here is close to this: the best score is 0.10, ")
+    assert "usually 0.27" in told
 
 
 def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:

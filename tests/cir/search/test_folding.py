@@ -11,13 +11,26 @@ from numpy.typing import NDArray
 from cir.errors import UsageError
 from cir.search import SearchOptions
 from cir.search.folding import check, shown
-from cir.store import Hit, MilvusIndex
-from tests.cir.store.conftest import index, shared_index, store
-from tests.cir.store.samples import row, unit
+from cir.store import Hit, MilvusIndex, MilvusStore
+from tests.cir.store.conftest import store
+from tests.cir.store.samples import COLUMNS, DIM, row, unit
 
-__all__ = ["index", "shared_index", "store"]  # fixtures
+__all__ = ["store"]  # a fixture
 
 QUERY = unit(1.0)
+
+
+@pytest.fixture(scope="session")
+def one_index(store: MilvusStore) -> MilvusIndex:
+    """One index a backend, because making one takes a server seconds."""
+    return store.create("folding", encoder="test", fingerprint="0", dim=DIM, columns=COLUMNS)
+
+
+@pytest.fixture
+def index(one_index: MilvusIndex) -> MilvusIndex:
+    """An empty index with the sample columns."""
+    one_index.delete([record.id for record in one_index.iterate()])
+    return one_index
 
 
 def at(degrees: float, turned: float = 0) -> NDArray[np.float32]:
@@ -134,3 +147,10 @@ def test_groups_of_every_type(index: MilvusIndex, column: str, values: list[Any]
 def test_an_unknown_column_to_group_by_is_told_the_columns(index: MilvusIndex) -> None:
     with pytest.raises(UsageError, match=r'no column "color" to group by.*colour'):
         ask(index, group_by="color")
+
+
+def test_images_that_meet_conditions_are_counted(index: MilvusIndex) -> None:
+    index.upsert([row(f"{year}.jpg", at(1), {"year": year}) for year in (2010, 2011, 2012)])
+    assert index.count() == 3
+    assert index.count(["year>=2011"]) == 2
+    assert index.group_sizes("year", ["year>=2011"]) == {2010: 0, 2011: 1, 2012: 1, None: 0}
