@@ -113,7 +113,7 @@ def _questions(labelled: Path, photos: Path, index: MilvusIndex, column: str) ->
     asked = [
         Question(
             Query(open_image(photos / each.reference), each.instruction),
-            each.first_targets,
+            frozenset(each.first_targets),
             f"composed, {', '.join(each.groups)}",
             each.reference,
         )

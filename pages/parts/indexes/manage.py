@@ -74,8 +74,8 @@ def _choose_title(key: str) -> None:
 
 def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
     """Where it mends something."""
-    missing = jobs.words_missing(info)
-    if jobs.is_behind(info):
+    missing, behind = jobs.words_missing(info), jobs.is_behind(info)
+    if behind:
         st.warning(
             "Searches of this index miss some of the nearest images. Rebuilding it mends that "
             "within seconds; nothing is encoded again.",
@@ -85,7 +85,7 @@ def _offer_rebuild(info: IndexInfo, jobs: IndexJobs) -> None:
         st.caption(plain(missing))
     else:
         return
-    kind: Literal["primary", "secondary"] = "secondary" if missing else "primary"
+    kind: Literal["primary", "secondary"] = "primary" if behind else "secondary"
     if st.button("Rebuild", key="rebuild", type=kind, icon=":material/build:"):
         jobs.rebuild(info)
         st.rerun()

@@ -375,3 +375,17 @@ def seconds(call: Callable[..., object], *arguments: object) -> float:
     started = time.perf_counter()
     call(*arguments)
     return time.perf_counter() - started
+
+
+def test_words_are_found_or_it_is_said_why_not(store: MilvusStore, index: MilvusIndex) -> None:
+    index.upsert([row("a"), row("b", metadata={"colour": "red"})])
+    if store.is_lite:
+        assert index.words_state == "available"
+        assert index.search_vectors(QUERY, 1, words=["RED"])[0][0].path == "b"
+        return
+    assert "servers from 2.5 on can" in index.words_state
+    with pytest.raises(UsageError, match="cannot search for words"):
+        index.search_vectors(QUERY, 1, words=["red"])
+    index.rebuild()
+    assert "servers from 2.5 on can" in index.words_state
+    assert paths_of(index) == ["a", "b"] == paths_of(store.open(index.info.name))
