@@ -22,6 +22,7 @@ APP_FOLDER = _PACKAGE / "dashboard" if INSTALLED else _PACKAGE.parent
 """Where the dashboard is: `streamlit_app.py`, `pages` and `.streamlit/config.toml`."""
 DEFAULT_ENCODER = "compact"
 _EMAIL = re.compile(r"[^@\s'\"\[\]]+@[^@\s'\"\[\]]+")
+_INDEX_FILE = "recompose.db"
 DATA_MARKER = ".recompose-data"
 """A file that marks the data folder, so that a walk over images passes it over."""
 
@@ -71,7 +72,15 @@ class Settings:
     @property
     def index_uri(self) -> str:
         """URI of the Milvus that holds people's indexes."""
-        return self.milvus_uri or str(self.data_dir / "recompose.db")
+        return self.milvus_uri or str(self.data_dir / _INDEX_FILE)
+
+    @property
+    def uri_to_tell(self) -> str | None:
+        """`index_uri` for who begins with other settings; None for the usual file, which needs no
+        word, and for an address that may hold a password."""
+        usual = str(_usual_folder() / _INDEX_FILE)
+        uri = self.index_uri
+        return None if uri == usual or "@" in uri or "?" in uri else uri
 
     @property
     def gallery_uri(self) -> str:
@@ -203,8 +212,12 @@ def _marked(path: Path) -> Path:
     return path
 
 
+def _usual_folder() -> Path:
+    return user_data_path("recompose", appauthor=False)
+
+
 def _default_folder() -> Path:
-    preferred = user_data_path("recompose", appauthor=False)
+    preferred = _usual_folder()
     if _writable(preferred):
         return _marked(preferred)
     owner = os.getuid() if hasattr(os, "getuid") else "user"

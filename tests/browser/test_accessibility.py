@@ -100,19 +100,11 @@ def search_menu(tab: Page, app: str) -> None:
     expect(tab.get_by_role("checkbox", name="Target: result 1", exact=True)).to_be_visible()
 
 
-def search_ways(tab: Page, app: str) -> None:
-    reference = hashlib.sha256(b"red *shirt* plain.png").hexdigest()[:32]
-    open_page(tab, app, f"?index=shirts&instruction=in+blue&ref={reference}&ways=true", "Search")
-    last = tab.locator(".st-key-way-composed")
-    expect(last.get_by_role("button", name="Search with this").first).to_be_visible()
-
-
 def search_take_away(tab: Page, app: str) -> None:
     search_results(tab, app)
     tab.get_by_role("button", name="What to do with the results").click()
-    tab.get_by_role("button", name="Take away").click()
-    expect(tab.get_by_role("dialog")).to_be_visible()
-    settle(tab)
+    tab.get_by_role("button", name="Take away", exact=True).click()
+    expect(tab.get_by_role("dialog").get_by_text("In Python")).to_be_visible()
 
 
 def search_unknown_index(tab: Page, app: str) -> None:
@@ -130,32 +122,10 @@ def search_error(tab: Page, app: str) -> None:
     expect(tab.get_by_text('There is no column "price"')).to_be_visible()
 
 
-def larger_view(tab: Page, app: str) -> None:
-    search_reference(tab, app)
-    tab.locator('.st-key-results [class*="st-key-open-"] button').first.click()
-    expect(tab.get_by_role("dialog").get_by_text("1 of 11")).to_be_visible()
-
-
-def taking_away(tab: Page, app: str) -> None:
-    search_results(tab, app)
-    tab.locator(".st-key-results-menu").get_by_role("button").click()
-    tab.get_by_role("button", name="Take away", exact=True).click()
-    expect(tab.get_by_role("dialog").get_by_text("In Python")).to_be_visible()
-
-
 def side_by_side(tab: Page, app: str) -> None:
     search_reference(tab, app)
     open_page(tab, app, f"?{urlsplit(tab.url).query}&instruction=in+blue&ways=true", "Search")
     expect(tab.get_by_text("Composed", exact=True)).to_be_visible()
-
-
-def marking(tab: Page, app: str) -> None:
-    search_results(tab, app)
-    tab.locator(".st-key-results-menu").get_by_role("button").click()
-    for words in ("Mark targets", "Choose results"):
-        tab.get_by_text(words).click()
-    tab.keyboard.press("Escape")
-    expect(tab.get_by_text("Take result 1", exact=True)).to_be_visible()
 
 
 def indexes(tab: Page, app: str) -> None:
@@ -200,15 +170,11 @@ STATES: tuple[State, ...] = (
     search_larger,
     search_card_menu,
     search_menu,
-    search_ways,
     search_take_away,
     search_unknown_index,
     search_nothing,
     search_error,
-    larger_view,
-    taking_away,
     side_by_side,
-    marking,
     indexes,
     dropping,
     metrics,

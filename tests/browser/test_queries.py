@@ -80,7 +80,7 @@ def test_from_a_query_of_a_run_to_a_labelled_set_of_ones_own(tab: Page, own_data
     expect(tab.get_by_role("button", name="“in blue”")).to_be_visible()
     assert "index=shirts" in tab.url
 
-    tab.locator(".st-key-results-menu").get_by_role("button").click()
+    tab.get_by_role("button", name="What to do with the results").click()
     tab.get_by_text("Mark targets").click()
     tab.keyboard.press("Escape")
     tab.get_by_text("Target: result 1", exact=True).click()

@@ -29,7 +29,7 @@ def titles(page: Page) -> Locator:
 
 
 def open_menu(page: Page) -> None:
-    page.locator(".st-key-results-menu").get_by_role("button").press("Enter")
+    page.get_by_role("button", name="What to do with the results").press("Enter")
     expect(page.get_by_text("Choose results", exact=True)).to_be_visible()
 
 

@@ -91,6 +91,15 @@ def test_defaults_need_nothing(tmp_path: Path) -> None:
     assert settings.data_dir.is_dir() and settings.data_dir.is_relative_to(tmp_path / "home")
     assert settings.index_uri == str(settings.data_dir / "recompose.db")
     assert settings.gallery_uri == str(settings.data_dir / "galleries.db")
+    assert settings.uri_to_tell is None
+
+
+@pytest.mark.parametrize("secret", ["http://me:word@s:1", "http://key@s:1", "http://s:1?token=x"])
+def test_an_address_that_may_hold_a_password_is_not_told(tmp_path: Path, secret: str) -> None:
+    assert load_settings(uri=secret, secrets_file=NONE).uri_to_tell is None
+    assert load_settings(uri="http://s:1", secrets_file=NONE).uri_to_tell == "http://s:1"
+    elsewhere = load_settings(data_dir=tmp_path / "data", secrets_file=NONE)
+    assert elsewhere.uri_to_tell == str(tmp_path / "data" / "recompose.db")
 
 
 def test_the_data_folder_follows_the_same_order(

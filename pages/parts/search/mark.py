@@ -29,7 +29,7 @@ def offer_marking() -> None:
         )
 
 
-def marking_form(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str | None:
+def marking_form(index: MilvusIndex, asked: Asked) -> str | None:
     """The form above the results; gives the query's key while its targets are being marked."""
     if not may_change() or not st.session_state.get(_MARKING):
         return None
@@ -44,23 +44,29 @@ def marking_form(index: MilvusIndex, asked: Asked, hits: Sequence[Hit]) -> str |
     key = hashlib.sha256(
         "\0".join([index.info.name, reference, asked.instruction.strip()]).encode(errors="replace")
     ).hexdigest()[:12]
-    targets = tuple(marked(key, hits))
+    targets = tuple(marked(index, key))
     _form(NewQuery(index.info.name, reference, asked.instruction.strip(), targets))
     return key
 
 
-def marked(key: str, hits: Sequence[Hit]) -> list[str]:
-    """Paths of the targets that are ticked for the query."""
-    return [hit.path for hit in hits if st.session_state.get(_mark(key, hit))]
+def marked(index: MilvusIndex, key: str) -> list[str]:
+    """Paths of the targets that are ticked for the query, however far down they stand."""
+    begin = _mark(key, "")
+    ticked = [
+        name.removeprefix(begin)
+        for name, value in st.session_state.items()
+        if isinstance(name, str) and name.startswith(begin) and value is True
+    ]
+    return [record.path for record in index.get(ticked)]
 
 
 def mark(key: str, hit: Hit, rank: int) -> None:
     """The box under a result."""
-    st.checkbox(f"Target: result {rank}", key=_mark(key, hit))
+    st.checkbox(f"Target: result {rank}", key=_mark(key, hit.id))
 
 
-def _mark(key: str, hit: Hit) -> str:
-    return f"target {key} {hit.id}"
+def _mark(key: str, id_: str) -> str:
+    return f"target {key} {id_}"
 
 
 def _form(query: NewQuery) -> None:

@@ -32,8 +32,8 @@ _WIDTHS: dict[Size, tuple[str, str]] = {
 def show_results(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequence[Hit]) -> None:
     """What was found, as it is to be shown."""
     shown = how_shown(index)
-    marking = marking_form(index, asked, hits)
-    found = Found(index, encoder, asked, shown, marking, _marks(marking, hits), state.link())
+    marking = marking_form(index, asked)
+    found = Found(index, encoder, asked, shown, marking, _marks(index, marking), state.link())
     above = st.container()
     with _grid(shown):
         if shown.ways:
@@ -83,13 +83,13 @@ def _grid(shown: Shown) -> DeltaGenerator:
     return st.container(key="results")
 
 
-def _marks(marking: str | None, hits: Sequence[Hit]) -> tuple[str, ...]:
-    return () if marking is None else tuple(marked(marking, hits))
+def _marks(index: MilvusIndex, marking: str | None) -> tuple[str, ...]:
+    return () if marking is None else tuple(marked(index, marking))
 
 
-def _draw_anew_if_changed(found: Found, hits: Sequence[Hit]) -> None:
+def _draw_anew_if_changed(found: Found) -> None:
     """Run the whole page where a hand in a fragment has changed more than the fragment shows."""
-    marks = _marks(found.marking, hits[: found.asked.options.limit])
+    marks = _marks(found.index, found.marking)
     if (marks, state.link()) != (found.marks, found.link):
         st.rerun()
 
@@ -119,7 +119,7 @@ def _nothing(index: MilvusIndex, asked: Asked) -> None:
 @st.fragment
 def _batch(found: Found, hits: tuple[Hit, ...], start: int) -> None:
     """Pictures from `start` on; a fragment, so that a look at one of them draws no others anew."""
-    _draw_anew_if_changed(found, hits)
+    _draw_anew_if_changed(found)
     with people_errors():
         batch = hits[start : start + BATCH]
         thumbnails = found.index.thumbnails([hit.id for hit in batch])
@@ -130,7 +130,7 @@ def _batch(found: Found, hits: tuple[Hit, ...], start: int) -> None:
 @st.fragment
 def _more(found: Found, hits: tuple[Hit, ...], shown: int) -> None:
     """The button under the last picture; once it is pressed, the next pictures in its place."""
-    _draw_anew_if_changed(found, hits)
+    _draw_anew_if_changed(found)
     if shown >= len(hits) and not found.asked.options.limit <= len(hits) < MAX_LIMIT:
         return
     opened = f"opened after {shown} of {state.link()}"

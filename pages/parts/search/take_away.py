@@ -143,9 +143,11 @@ def _elsewhere(index: MilvusIndex, asked: Asked) -> None:
         for each in asked.references
     ]
     told = (index.info.name, images, asked.instruction.strip(), asked.options)
+    # Who sits at this machine may begin with other settings; others are not told where files are.
+    uri = session_settings().uri_to_tell if is_local() else None
     st.markdown("**On the command line**")
-    st.code(shell_line(*told), language="bash", wrap_lines=True)
+    st.code(shell_line(*told, uri=uri), language="bash", wrap_lines=True)
     st.markdown("**In Python**")
-    st.code(python_lines(*told), language="python", wrap_lines=True)
+    st.code(python_lines(*told, uri=uri), language="python", wrap_lines=True)
     if not asked.is_linkable:
         st.caption("There the uploaded picture is read from a file: begin in its folder.")

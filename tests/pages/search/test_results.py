@@ -5,7 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -145,19 +145,39 @@ def test_a_chosen_size_stands_in_the_address(index: str) -> None:
     assert titles(search(instruction="red", size="gigantic")), "what is unknown is the usual size"
 
 
-def test_the_printed_command_finds_the_same(index: str) -> None:
-    app = search(ref=image_id("01.png"), instruction="in red", balance="0.4", limit="12")
+def test_what_is_printed_finds_the_same_wherever_it_is_run(
+    index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"ref": image_id("01.png"), "instruction": "in red", "balance": "0.4", "limit": "12"}
+    app = search(**asked)
     press(app, "Take away")
-    command, lines = (each.value for each in app.code if "cir" in each.value)
-    done = subprocess.run(
-        [sys.executable, *shlex.split(command)[1:], "--json"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        check=True,
-    )
-    found = [hit["metadata"].get("name") for hit in json.loads(done.stdout)["hits"]]
-    assert [name for name in found if name] == titles(app)[:12]
-    assert "balance=0.4" in lines
+    assert str(load_settings().data_dir) not in " ".join(each.value for each in app.code)
+
+    monkeypatch.setattr("pages.parts.search.take_away.is_local", lambda: True)
+    app = search(**asked)
+    press(app, "Take away")
+    _, command, lines = (each.value for each in app.code)
+    monkeypatch.delenv("CIR_DATA_DIR")  # that of the app; a new shell does not know it
+    found = json.loads(run_python(*shlex.split(command)[1:], "--json"))["hits"]
+    names = [hit["metadata"].get("name") or PurePosixPath(hit["path"]).name for hit in found]
+    assert names == titles(app)[:12]
+    printed = run_python("-c", lines).splitlines()
+    assert [line.split()[1] for line in printed] == [hit["path"] for hit in found]
+
+
+def run_python(*arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, check=True, text=True
+    ).stdout
+
+
+def test_targets_are_marked_among_what_load_more_brought(index: str) -> None:
+    app = search(ref=image_id("00.png"), instruction="in blue", limit="12")
+    press(app, "Load more")
+    app.toggle(key="mark_targets").set_value(True).run()
+    next(each for each in app.checkbox if each.label == "Target: result 30").check().run()
+    assert "1 target marked" in words(app)
 
 
 def test_examples_are_of_the_index_and_ask(index: str) -> None:
