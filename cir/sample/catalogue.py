@@ -12,7 +12,7 @@ from cir.sample.designs import ATTRIBUTES, Design, catalogue
 from cir.sample.labelled import write_labelled
 from cir.sample.studio import draw_pictures
 
-VERSION = 1
+VERSION = 2
 """Of drawings, designs and labelled set: higher whenever one of them changes."""
 
 IMAGES = "images"
@@ -95,9 +95,10 @@ def _write_all(folder: Path, on_progress: OnProgress | None, draw: Drawer) -> No
 def _write_metadata(path: Path, designs: tuple[Design, ...]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", *ATTRIBUTES))
+        writer.writerow(("file", "name", *ATTRIBUTES))
         for design in designs:
-            writer.writerow((design.file, *(getattr(design, name) for name in ATTRIBUTES)))
+            facts = (getattr(design, each) for each in ("name", *ATTRIBUTES))
+            writer.writerow((design.file, *facts))
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ PATTERNS = (
     "solid", "striped", "checked", "polka dot", "floral", "printed", "colour-block",
 )  # fmt: skip
 ATTRIBUTES = ("garment", "colour", "pattern", "sleeve", "neckline", "length")
-"""The columns of the catalogue's metadata."""
+"""What its pictures show of a garment; with its name, the columns of the catalogue's metadata."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ class Design:
         words = (self.garment, self.colour, self.pattern, self.sleeve, self.neckline, self.length)
         slug = "-".join(word.replace(" ", "-") for word in words if word)
         return f"{slug}-{self.id:04d}.jpg"
+
+    @property
+    def name(self) -> str:
+        """What a shop would call it: "Red polka dot shirt, long sleeves, collar"."""
+        pattern = "" if self.pattern == "solid" else self.pattern
+        cloth = " ".join(word for word in (self.colour, pattern, self.garment) if word)
+        sleeve = f"{self.sleeve} sleeves" if self.sleeve in {"short", "long"} else self.sleeve
+        told = (cloth.capitalize(), sleeve, self.neckline, self.length)
+        return ", ".join(word for word in told if word)
 
     @property
     def attributes(self) -> Mapping[str, str]:

@@ -43,6 +43,12 @@ def test_attributes_are_those_that_the_garment_shows() -> None:
         )
 
 
+def test_names_are_what_a_shop_would_say() -> None:
+    names = {design.name for design in catalogue()}
+    assert "Red polka dot shirt, long sleeves, collar" in names
+    assert len(names) == len(catalogue())
+
+
 def test_about_a_third_of_the_combinations_is_kept_aside() -> None:
     combinations = {(d.garment, d.colour, d.pattern): kept_aside(d) for d in catalogue()}
     share = sum(combinations.values()) / len(combinations)
