@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cir.store import MilvusIndex
+from cir.store import Hit, ImageRecord, MilvusIndex
 from cir.store.columns import Column
 from cir.store.facets import kind_of
 
@@ -36,6 +37,11 @@ def title_column(index: MilvusIndex) -> str:
         return min(named)[1]
     wordy = [name for name, share in found.items() if share >= _ALMOST_ALL]
     return max(wordy, key=lambda name: found[name], default="")
+
+
+def title_of(image: ImageRecord | Hit, column: str) -> str:
+    """What an image is called: the value of the title column, else its file's name."""
+    return str(image.metadata.get(column, "")).strip() or PurePosixPath(image.path).name
 
 
 def telling_columns(index: MilvusIndex, n: int = 2) -> list[str]:

@@ -11,6 +11,7 @@ from cir.encoders.texts import MAX_CHARACTERS
 from cir.errors import RecomposeError
 from cir.fetching import Fetcher
 from cir.images import MAX_BYTES, SUFFIXES, is_thumbnail
+from cir.search.titles import title_column, title_of
 from cir.store import MilvusIndex, is_image_id
 from pages.parts.search import asked as state
 from pages.parts.search import uploads
@@ -138,7 +139,8 @@ def show_chips(index: MilvusIndex) -> None:
     pictures = [*now.get(state.REFERENCE, ()), *now.get("less_image", ())]
     ids = [key for key, _ in map(state.split, pictures) if is_image_id(key)]
     small = index.thumbnails(ids)
-    names = {each.id: each.path for each in index.get(ids)}
+    column = title_column(index) if ids else ""
+    names = {each.id: (each.path, title_of(each, column)) for each in index.get(ids)}
     for text in now.get(state.REFERENCE, ()):
         _picture_chip(state.REFERENCE, text, small, names)
     for text in now.get(state.INSTRUCTION, ()):
@@ -178,17 +180,18 @@ def _chip(words: str, name: str, text: str) -> None:
 
 
 def _picture_chip(
-    name: str, text: str, small: Mapping[str, bytes], names: Mapping[str, str]
+    name: str, text: str, small: Mapping[str, bytes], names: Mapping[str, tuple[str, str]]
 ) -> None:
-    """The picture, and the way to take it away."""
+    """The picture, and the way to take it away; `names` are paths and titles by id."""
     key, weight = state.split(text)
     picture: Any = small.get(key)
-    title = names.get(key, "")
+    path, title = names.get(key, ("", "no such picture"))
     if uploads.is_upload(key) and (found := uploads.find(key)) is not None:
-        picture, title = found.image, found.name
+        picture, path = found.image, found.name
+        title = PurePosixPath(path).name
     elif picture is not None and not is_thumbnail(picture):  # others may write to a shared Milvus
         picture = None
-    words = _short(PurePosixPath(title).name or "no such picture", _LONGEST_NAME)
+    words = _short(title, _LONGEST_NAME)
     words += f" *{weight:g}" if weight != 1 else ""
     less = name == "less_image"
     with st.container(
@@ -200,7 +203,7 @@ def _picture_chip(
     ):
         if picture is not None:
             what = "Less like" if less else "Reference image"
-            st.image(picture, width=64, alt=f"{what}: {title}")
+            st.image(picture, width=64, alt=f"{what}: {path}")
         st.button(
             plain(f"less like {words}" if less else words),
             key=f"away {name} {text}",

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 import streamlit as st
 
 from cir.encoders.protocol import Encoder
-from cir.search.titles import telling_columns, title_column
+from cir.search.titles import telling_columns, title_column, title_of
 from cir.store import Hit, MilvusIndex
 from pages.parts.search import asked as state
 from pages.parts.search.asked import Asked
@@ -41,9 +40,8 @@ class Shown:
     choosing: bool = False
 
     def title(self, hit: Hit) -> str:
-        """What the image is called: the value of the title column, else its file's name."""
-        value = str(hit.metadata.get(self.title_column, "")).strip()
-        return value or PurePosixPath(hit.path).name
+        """What the image is called."""
+        return title_of(hit, self.title_column)
 
     def facts(self, hit: Hit) -> list[str]:
         """What stands under the title; of a yes or no the column's name, where it is yes."""

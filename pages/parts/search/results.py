@@ -106,12 +106,13 @@ def _nothing(index: MilvusIndex, asked: Asked) -> None:
         for condition in options.where:
             others = [each for each in options.where if each != condition]
             left = sum(index.group_sizes(column, others).values())
-            st.button(
-                plain(f"Without {condition}: {left:,} images"),
-                key=f"without {condition}",
-                on_click=state.remove,
-                args=("where", condition),
-            )
+            if left:
+                st.button(
+                    plain(f"Without {condition}: {left:,} {'image' if left == 1 else 'images'}"),
+                    key=f"without {condition}",
+                    on_click=state.remove,
+                    args=("where", condition),
+                )
     else:
         st.info("This index has no other image.")
 
