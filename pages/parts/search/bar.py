@@ -41,6 +41,10 @@ STYLE = """<style>
   object-fit: cover; border-radius: 0; }
 [class*="st-key-chip-"] [data-testid="stElementToolbar"] { display: none; }
 [class*="st-key-chip-"] button { min-height: 2.4rem; padding: 0; }
+@media (max-width: 640px) {  /* beside the buttons, not below them */
+  [class*="st-key-chip-"] button p { max-width: 5.5rem; overflow: hidden; text-overflow: ellipsis;
+    white-space: nowrap; }
+}
 .st-key-refined { width: min(21rem, 78vw); }
 </style>"""
 # The reader begins again at the top, with the focus in the bar.
