@@ -1,7 +1,7 @@
 """Thresholds, copies and near-duplicates folded, one result a group: on both backends."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ __all__ = ["store"]  # a fixture
 QUERY = unit(1.0)
 
 
-@pytest.fixture(scope="session")
-def one_index(store: MilvusStore) -> MilvusIndex:
+@pytest.fixture(scope="module")
+def one_index(store: MilvusStore) -> Iterator[MilvusIndex]:
     """One index a backend, because making one takes a server seconds."""
-    return store.create("folding", encoder="test", fingerprint="0", dim=DIM, columns=COLUMNS)
+    yield store.create("folding", encoder="test", fingerprint="0", dim=DIM, columns=COLUMNS)
+    store.drop("folding")  # other tests list what is in that Milvus
 
 
 @pytest.fixture

@@ -56,8 +56,9 @@ def index(album: Path) -> None:
 
 
 def search(text: str) -> AppTest:
-    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS).run()
-    app.text_input[0].set_value(text).run()
+    app = AppTest.from_file(str(REPOSITORY / "streamlit_app.py"), default_timeout=SECONDS)
+    app.query_params["instruction"] = text
+    app.run()
     assert not app.exception
     return app
 
