@@ -190,22 +190,22 @@ def _ask_page(address: str, reference: str, score: float, rounds: int) -> None:
         page.goto(f"{address}/?index={NAME}&ref={reference}&instruction=in+red")
         page.locator(RESULTS).first.wait_for()
         _measure(page, "page: from Enter to pictures, indexed picture and text", enter, rounds)
-        page.goto(f"{address}/?index={NAME}&ref={reference}&instruction=in+red")
-        page.locator(RESULTS).first.wait_for()
-        page.get_by_role("button", name="Refine").click()
         for what, tab, control in (
             ("filter", "Filters", lambda number: _filter(page, number)),
             ("number of results", "Results", lambda number: _number(page, number)),
             ("least score", "Results", lambda number: _least(page, score, number)),
         ):
+            page.goto(f"{address}/?index={NAME}&ref={reference}&instruction=in+red")
+            page.locator(RESULTS).first.wait_for()
+            page.get_by_role("button", name="Refine").click()
             page.get_by_role("tab", name=tab).click()
             _measure(page, f"page: another {what}", control, rounds)
         browser.close()
 
 
 def _filter(page: Page, number: int) -> None:
-    """Tick a colour, or untick it."""
-    colour = re.compile(f"^{COLOURS[number // 2 % 2]} ")
+    """Tick a colour that was not asked for, or untick it."""
+    colour = re.compile(f"^{COLOURS[1 + number // 2 % 2]} ")
     page.locator(".st-key-facets").get_by_role("button", name=colour).click()
 
 
@@ -215,7 +215,7 @@ def _number(page: Page, number: int) -> None:
 
 def _least(page: Page, score: float, number: int) -> None:
     box = page.get_by_role("spinbutton", name="Least score")
-    box.fill(("-1", f"{score:.4f}")[number % 2])
+    box.fill((f"{score:.4f}", "-1")[number % 2])
     box.press("Enter")
 
 

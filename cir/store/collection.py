@@ -1,6 +1,7 @@
 """The images of one index as rows of a Milvus collection: query, iterate, write, delete."""
 
 import math
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _COPY_BYTES = 4 * 2**20
 _THUMBNAIL_ROWS = 200
 _HEX = "0123456789abcdef"
 _AFTER_HEX = "g"
+_LOOK_SECONDS = 1.0
 
 
 class ImageCollection:
@@ -43,6 +45,7 @@ class ImageCollection:
         self._strong = strong
         self._name = info.name
         self._collection = info.collection
+        self._looked = -math.inf, (0, 0)
 
     def session(self) -> AbstractContextManager[Any]:
         """A client for calls on the loaded collection."""
@@ -171,8 +174,16 @@ class ImageCollection:
             yield group
 
     def state(self) -> tuple[int, int]:
-        """What changes with the rows: number of rows, and writes of this process."""
-        return self.count(), self._connection.consistency.writes(self._collection)
+        """What changes with the rows: number of rows, and writes of this process.
+
+        What other processes did may be missed for a second: a page asks for this many times.
+        """
+        looked, state = self._looked
+        writes = self._connection.consistency.writes(self._collection)
+        if writes != state[1] or time.monotonic() > looked + _LOOK_SECONDS:
+            state = self.count(), writes
+            self._looked = time.monotonic(), state
+        return state
 
     def upsert(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows in groups of about 1 MB, with their words where there is a field for them."""

@@ -377,7 +377,7 @@ class MilvusIndex:
 
     def sample_columns(self) -> ColumnTable:
         """The metadata by column of some 2,000 images, always the same until the index changes."""
-        images = self._images.count()
+        images, _ = self._images.state()
         if images <= 2 * _SAMPLE_ROWS:
             return self._all_columns()
         # Ids are digests: those up to a bound are a random sample.
