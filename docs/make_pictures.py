@@ -146,7 +146,8 @@ def screenshot(browser: Browser, app: str, name: str) -> None:
         acts[name](page, app)
         at_rest(page)
         picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.convert("RGB").quantize(256).save(DOCS / f"{name}.png", optimize=True)
+    # A palette would lack the colours of small things, the mark's among them.
+    picture.convert("RGB").save(DOCS / f"{name}.png", optimize=True)
 
 
 # What a person does on the search page, an act each.
