@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
+from cir.parallel import batched
 from cir.store import filters, fulltext
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.columns import Column, ColumnTable, TableCache, read_columns
@@ -24,7 +25,7 @@ from cir.store.facets import Facet, facets_of, kind_of
 from cir.store.filters import Condition, spelling
 from cir.store.records import Hit, ImageRecord, IndexInfo, IndexType, Recall, Row
 from cir.store.registry import Registry, changed_meanwhile
-from cir.store.schema import NoWordsError, create_images
+from cir.store.schema import NoWordsError, create_images, make_images
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
@@ -290,6 +291,58 @@ class MilvusIndex:
 
         self._info = Registry(self._connection).replace(self._info, facts, make)
         self._images = ImageCollection(self._connection, self._info, strong=self._strong)
+        if not self._info.exact:
+            self.measure_recall()
+
+    def remake(
+        self,
+        made_by: Mapping[str, Any],
+        rows_of: Callable[[Sequence[ImageRecord]], Sequence[Row]],
+        *,
+        group: int = _GROUP_ROWS,
+    ) -> None:
+        """Put other embeddings of the same images in the place of these, when they are whole.
+
+        Until then the index answers as before. A call that is cut short is repeated with the same
+        facts to go on from where it was; images that it has are not asked for again.
+
+        Args:
+            made_by: the facts `encoder`, `fingerprint`, `precision`, `weights`, `tokenizer` and
+                `dim` of the new embeddings.
+            rows_of: the new rows of some images, in any order, with their thumbnails; those that it
+                leaves out are not in the index any more.
+            group: images that it is given at a time.
+
+        Raises:
+            UsageError: this process is doing so already.
+            StoreError: Milvus failed, or the index was changed meanwhile. It stays as it was.
+        """
+        refuse_change(self._read_only)
+        words = self._info.words
+
+        def make(info: IndexInfo) -> Iterator[None]:
+            nonlocal words
+            copy = MilvusIndex(info, self._connection, self._thumbnails, strong=True)
+            if copy._images.exists():
+                words = copy._images.holds_words() if fulltext.has_texts(info) else words
+            else:
+                words = make_images(self._connection, info).words
+            left_out = 0
+            for records in batched(self.iterate(), group):
+                there = {each.id for each in copy.get([each.id for each in records])}
+                wanted = [each for each in records if each.id not in there]
+                rows = rows_of(wanted) if wanted else ()
+                copy.upsert(rows, replace_thumbnails=False)
+                left_out += len(wanted) - len(rows)
+                yield
+            if copy.count() + left_out != self._images.count(strong=True):
+                raise changed_meanwhile(info)
+
+        facts = {**made_by, "recall": None, "usual": None}
+        self._info = Registry(self._connection).replace(self._info, facts, make, continues=True)
+        self._images = ImageCollection(self._connection, self._info, strong=self._strong)
+        changes = {"words": words, "count": self._images.count(strong=True)}
+        self._info = Registry(self._connection).update(self._info, changes)
         if not self._info.exact:
             self.measure_recall()
 

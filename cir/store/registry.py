@@ -108,6 +108,8 @@ class Registry:
         info: IndexInfo,
         changes: Mapping[str, Any],
         make: Callable[[IndexInfo], Iterator[None]],
+        *,
+        continues: bool = False,
     ) -> IndexInfo:
         """Give an index another collection, which takes the place of its own when it is whole.
 
@@ -118,18 +120,32 @@ class Registry:
             info: the index.
             changes: facts that are other with the new collection.
             make: creates and fills the new collection, step by step.
+            continues: whether a call that is cut short keeps what it has made, so that one with the
+                same `changes` goes on from there; `make` then gets a collection that may be filled
+                in part. One with other changes begins anew.
 
         Raises:
             UnknownIndexError: the index has been dropped meanwhile.
+            UsageError: this process is doing so already.
             StoreError: it was changed meanwhile.
         """
         held = self.reread(info)
-        for entry in self._entries():
-            if entry.phase == "creating" and entry.info.replaces == held.collection:
-                self.remove(entry.info)
         new = dataclasses.replace(
-            held, **changes, collection=_new_collection(), replaces=held.collection
+            held,
+            **changes,
+            collection=_new_collection(),
+            replaces=held.collection,
+            continues=continues,
         )
+        for entry in self._successors(held):
+            if entry.info.collection in _making:
+                raise UsageError(f'The index "{info.name}" is being made anew already.')
+            if continues and all(
+                getattr(entry.info, name) == getattr(new, name) for name in ("continues", *changes)
+            ):
+                new = dataclasses.replace(new, collection=entry.info.collection)
+            else:
+                self.remove(entry.info)
         _making.add(new.collection)
         try:
             self._note_making(new)
@@ -142,11 +158,12 @@ class Registry:
             old = entries.get(held.collection)
             if new.collection not in entries or old is None or old.info != held:
                 raise changed_meanwhile(held)
-            new = dataclasses.replace(new, updated=_now())
+            new = dataclasses.replace(new, updated=_now(), continues=False)
             self._write(new, "live")
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                self.remove(new)
+        except BaseException as error:
+            if not continues or isinstance(error, ChangedMeanwhileError):
+                with contextlib.suppress(StoreError):
+                    self.remove(new)
             raise
         finally:
             _making.discard(new.collection)
@@ -175,6 +192,12 @@ class Registry:
             raise UnknownIndexError(f'The index "{info.name}" has been dropped meanwhile.')
         return entry.info
 
+    def drop(self, info: IndexInfo) -> None:
+        """Remove an index, and what was made to take its place."""
+        for entry in self._successors(info):
+            self.remove(entry.info)
+        self.remove(info)
+
     def remove(self, info: IndexInfo) -> None:
         """Drop an index's collection, then its row; first what is left of one that it replaced."""
         if info.replaces:
@@ -188,6 +211,14 @@ class Registry:
             client.delete(REGISTRY, ids=[info.collection], timeout=CONNECT_SECONDS)
         self._connection.ready.discard(info.collection)
         consistency.forget(info.collection)
+
+    def _successors(self, info: IndexInfo) -> list[_Entry]:
+        """Those that are being made to take an index's place, or were when they were cut short."""
+        return [
+            entry
+            for entry in self._entries()
+            if entry.phase == "creating" and entry.info.replaces == info.collection
+        ]
 
     def _exists(self) -> bool:
         """Whether there is a registry; reading makes none."""
@@ -275,8 +306,10 @@ class Registry:
 
     def _sweep(self, entries: list[_Entry]) -> None:
         """Finish what processes that died left half done."""
+        live = {entry.info.collection for entry in entries if entry.phase == "live"}
         for entry in entries:
-            if entry.phase != "live" and _abandoned(entry):
+            waits = entry.info.continues and entry.info.replaces in live
+            if entry.phase != "live" and _abandoned(entry) and not waits:
                 self.remove(entry.info)
 
     def _refuse_taken(self, info: IndexInfo, entries: list[_Entry]) -> None:
@@ -292,11 +325,15 @@ class Registry:
             )
 
 
-def changed_meanwhile(info: IndexInfo) -> StoreError:
+class ChangedMeanwhileError(StoreError):
+    """An index was changed while it was copied."""
+
+
+def changed_meanwhile(info: IndexInfo) -> ChangedMeanwhileError:
     """The error of a copy of an index that was changed while it was copied."""
-    return StoreError(
-        f'The index "{info.name}" was changed while it was copied. Rebuild it again when that has '
-        "come to its end."
+    return ChangedMeanwhileError(
+        f'The index "{info.name}" was changed while it was copied. Do the same again when '
+        "that has come to its end."
     )
 
 
