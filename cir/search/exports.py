@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -23,6 +24,7 @@ MAX_SHEET_IMAGES = 120
 _FACTS = ("rank", "id", "path", "score")
 _SHEET_COLUMNS = 6
 _MARGIN = 16
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE = 20  # pixels of a line of text
 # The second is on most Linux machines and knows more letters than the one that comes with Pillow.
 _FONTS = ("Arial.ttf", "DejaVuSans.ttf")
@@ -37,10 +39,10 @@ def results_csv(hits: Sequence[Hit], columns: Collection[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"metadata.{name}" if name in _FACTS else name for name in columns]
-    writer.writerow([*_FACTS, *map(safe_cell, heads)])
+    writer.writerow([*_FACTS, *map(_cell, heads)])
     for rank, hit in enumerate(hits, start=1):
-        values = [safe_cell(hit.metadata.get(name, "")) for name in columns]
-        writer.writerow([rank, hit.id, safe_cell(_shown(hit.path)), f"{hit.score:.6f}", *values])
+        values = [_cell(hit.metadata.get(name, "")) for name in columns]
+        writer.writerow([rank, hit.id, _cell(hit.path), f"{hit.score:.6f}", *values])
     return text.getvalue()
 
 
@@ -97,7 +99,7 @@ def images_zip(
                 name = _file_name(rank, hit.path, is_thumbnail=is_thumbnail)
                 left -= len(content)
                 archive.writestr(name, content)
-            rows.append([rank, safe_cell(name), is_thumbnail, safe_cell(_shown(hit.path))])
+            rows.append([rank, _cell(name), is_thumbnail, _cell(hit.path)])
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerows([["rank", "file", "is_thumbnail", "path"], *rows])
@@ -194,6 +196,10 @@ def _file_name(rank: int, path: str, *, is_thumbnail: bool) -> str:
     return f"{rank:04} {safe[:80].strip(' .') or 'image'}{ending}"
 
 
-def _shown(path: str) -> str:
-    """The path as text that can be written: bytes of a name that are no UTF-8 are replaced."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _cell(value: object) -> object:
+    return safe_cell(_shown(value) if isinstance(value, str) else value)
+
+
+def _shown(text: str) -> str:
+    """Text that can be written: what stands for bytes that are no UTF-8 is replaced."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -131,6 +131,7 @@ class Registry:
             held, **changes, collection=_new_collection(), replaces=held.collection
         )
         _making.add(new.collection)
+        handed_over = False
         try:
             self._note_making(new)
             told = time.monotonic()
@@ -143,10 +144,13 @@ class Registry:
             if new.collection not in entries or old is None or old.info != held:
                 raise changed_meanwhile(held)
             new = dataclasses.replace(new, updated=_now())
+            handed_over = True
             self._write(new, "live")
         except BaseException:
-            with contextlib.suppress(StoreError):
-                self.remove(new)
+            # A write that fails may have been done: then the new collection is all that there is.
+            if not handed_over:
+                with contextlib.suppress(StoreError):
+                    self.remove(new)
             raise
         finally:
             _making.discard(new.collection)
