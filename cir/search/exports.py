@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
@@ -30,9 +31,12 @@ _LINE = 20  # pixels of a line of text
 _FONTS = ("Arial.ttf", "DejaVuSans.ttf")
 
 
-def results_csv(hits: Sequence[Hit], columns: Collection[str]) -> str:
+def results_csv(
+    hits: Sequence[Hit], columns: Collection[str], ranks: Sequence[int] | None = None
+) -> str:
     """A table of the results, a row each: rank, id, path, score, and the metadata columns.
 
+    `ranks`: those of the results in their search, where some are left out; here and below.
     Text that a spreadsheet would take for a formula gets an apostrophe. A metadata column that has
     the name of a fact is written as `metadata.path`.
     """
@@ -40,7 +44,7 @@ def results_csv(hits: Sequence[Hit], columns: Collection[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"metadata.{name}" if name in _FACTS else name for name in columns]
     writer.writerow([*_FACTS, *map(_cell, heads)])
-    for rank, hit in enumerate(hits, start=1):
+    for rank, hit in zip(ranks or itertools.count(1), hits, strict=False):
         values = [_cell(hit.metadata.get(name, "")) for name in columns]
         writer.writerow([rank, hit.id, _cell(hit.path), f"{hit.score:.6f}", *values])
     return text.getvalue()
@@ -71,7 +75,12 @@ def search_document(
 
 
 def images_zip(
-    index: MilvusIndex, hits: Sequence[Hit], settings: Settings, *, local: bool
+    index: MilvusIndex,
+    hits: Sequence[Hit],
+    settings: Settings,
+    *,
+    local: bool,
+    ranks: Sequence[int] | None = None,
 ) -> bytes:
     """A zip file of the results' images, with `files.csv`; file names begin with the rank.
 
@@ -86,7 +95,7 @@ def images_zip(
     rows: list[list[object]] = []
     left = MAX_ZIP_BYTES
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # images are packed already
-        for rank, hit in enumerate(taken, start=1):
+        for rank, hit in zip(ranks or itertools.count(1), taken, strict=False):
             found = (
                 original(index, records[hit.id], settings, local=local)
                 if hit.id in records and left > 0
@@ -108,7 +117,11 @@ def images_zip(
 
 
 def contact_sheet(
-    index: MilvusIndex, hits: Sequence[Hit], titles: Sequence[str], heading: str
+    index: MilvusIndex,
+    hits: Sequence[Hit],
+    titles: Sequence[str],
+    heading: str,
+    ranks: Sequence[int] | None = None,
 ) -> bytes:
     """PNG of the results' thumbnails in rows of 6, each with its rank, title and score.
 
@@ -130,11 +143,12 @@ def contact_sheet(
     draw.text(
         (_MARGIN, _MARGIN), _cut(draw, heading, font, width - 2 * _MARGIN), "black", font=font
     )
-    for at, (hit, title) in enumerate(zip(hits, titles, strict=False)):
+    ranked = zip(ranks or itertools.count(1), hits, titles, strict=False)
+    for at, (rank, hit, title) in enumerate(ranked):
         left, upper = _MARGIN + at % columns * cell, top + at // columns * tall
         _paste(sheet, jpegs.get(hit.id), left, upper)
         under = upper + THUMBNAIL_SIDE + 2
-        line = _cut(draw, f"{at + 1}  {title}", font, THUMBNAIL_SIDE)
+        line = _cut(draw, f"{rank}  {title}", font, THUMBNAIL_SIDE)
         draw.text((left, under), line, "black", font=font)
         draw.text((left, under + _LINE - 2), f"{hit.score:.3f}", "#555555", font=font)
     buffer = io.BytesIO()
