@@ -50,7 +50,7 @@ def test_a_column_of_colours_is_known_by_what_it_holds() -> None:
 
 
 def test_what_a_table_writes_in_two_ways_is_said_once() -> None:
-    rows: list[Metadata] = [
+    rows = [
         {"colour": colour, "type": kind}
         for colour, kind in (("Red", "Shirt"), ("red", "shirt"), ("Blue", "Hat"))
     ] * 4
