@@ -139,7 +139,7 @@ def _pairs(
         if not said & seen:
             seen |= said
             pairs.append(f"{spoken(shade)} {spoken(thing)}")
-    return tuple(dict.fromkeys(pairs))
+    return tuple(pairs)
 
 
 def _all_spoken(values: Sequence[str]) -> tuple[str, ...]:

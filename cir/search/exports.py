@@ -25,8 +25,8 @@ MAX_SHEET_IMAGES = 120
 _FACTS = ("rank", "id", "path", "score")
 _SHEET_COLUMNS = 6
 _MARGIN = 16
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE = 20  # pixels of a line of text
+_SURROGATES = re.compile("[\ud800-\udfff]")
 # The second is on most Linux machines and knows more letters than the one that comes with Pillow.
 _FONTS = ("Arial.ttf", "DejaVuSans.ttf")
 

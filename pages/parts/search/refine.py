@@ -137,7 +137,7 @@ def _steer_away() -> None:
         return
     if text:
         before = state.state().get("less", ())
-        state.set_option("less", [*dict.fromkeys([*before, text])], f"less “{text}”")
+        state.set_option("less", [*before, text], f"less “{text}”")
         st.session_state["refine less"] = ""
 
 
