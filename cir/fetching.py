@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -28,8 +29,21 @@ _CHUNK = 64 * 2**10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Addresses of the one kind that hold such of the other: what is behind them cannot be seen.
 _TRANSLATED = tuple(
-    map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
+    map(
+        ipaddress.ip_network,
+        (
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+            "2002::/16",
+            "2001::/32",
+            "::/96",
+            "::ffff:0:0:0/96",
+            "fec0::/10",  # site-local, which Python takes for global
+        ),
+    )
 )
+_OF_CLOUDS = {"168.63.129.16"}
+"""Public by its number, but what a cloud's own machines are told from it is not (Azure)."""
 
 MayReach = Callable[[str, int], bool]
 """Whether an IP address may be connected to at a port."""
@@ -48,7 +62,8 @@ def is_public(address: str, port: int) -> bool:
             return is_public(str(ip.ipv4_mapped), port)
         if any(ip in network for network in _TRANSLATED):
             return False
-    return ip.is_global and not ip.is_multicast and port in PORTS
+    public = ip.is_global and not ip.is_multicast and str(ip) not in _OF_CLOUDS
+    return public and port in PORTS
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -97,10 +112,22 @@ class Fetcher:
                 return _name(parts), self._picture(response, parts, end)
         raise UsageError(f"The address is passed on more than {MAX_REDIRECTS} times.")
 
+    def _resolved(self, host: str, port: int, end: float) -> list[str]:
+        """The addresses of a host; the system's own patience is longer than ours."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="resolve")
+        try:
+            return pool.submit(self.resolve, host, port).result(max(0, end - time.monotonic()))
+        except TimeoutError as error:
+            raise UsageError(f"{host} is not found in time. Save the picture and paste it.") from (
+                error
+            )
+        finally:
+            pool.shutdown(wait=False)
+
     @contextmanager
     def _answer(self, parts: SplitResult, end: float) -> Iterator[HTTPResponse]:
         host, port = str(parts.hostname), _port(parts)
-        addresses = self.resolve(host, port)
+        addresses = self._resolved(host, port, end)
         if not addresses or not all(self.may_reach(each, port) for each in addresses):
             raise UsageError(f"{host} is no public host: pictures are fetched only from the web.")
         try:

@@ -1,5 +1,6 @@
 """`recompose` or `python -m cir`: index, search and manage from the command line."""
 
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ from cir.cli.console import (
     read_token,
     takes,
 )
+from cir.errors import RecomposeError
 from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -204,9 +206,11 @@ def search_command(
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
         hits = search(index, engine, query, options)
-        usual = usual_scores(index, engine)
+        usual = None
+        with suppress(RecomposeError):  # what is found is shown all the same
+            usual = usual_scores(index, engine)
         far = is_nothing_close(usual, query, hits, options)
-        if far:
+        if far and usual is not None:
             report.warn_far(usual, query, hits, options)
         if index.is_behind():
             report.warn_behind(index.info)

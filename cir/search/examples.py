@@ -95,7 +95,7 @@ def examples(
             offers.append([phrase.format(spoken(value)) for value in others])
     # One of each role, then the seconds: colours alone would hide what else can be said.
     rounds = [offer[at] for at in range(limit) for offer in offers if at < len(offer)]
-    return rounds[:limit]
+    return list(dict.fromkeys(rounds))[:limit]
 
 
 def spoken(value: str) -> str:
@@ -122,10 +122,10 @@ def _pairs(
 ) -> tuple[str, ...]:
     """Colour and kind of images that there are; each colour and each kind once."""
     if "kind" not in values:
-        return tuple(spoken(value) for value in values["colour"][1]) if "colour" in values else ()
+        return _all_spoken(values["colour"][1]) if "colour" in values else ()
     kind = values["kind"][0]
     if "colour" not in values:
-        return tuple(spoken(value) for value in values["kind"][1])
+        return _all_spoken(values["kind"][1])
     colour = values["colour"][0]
     together = Counter(
         (str(row[colour]), str(row[kind]))
@@ -135,7 +135,13 @@ def _pairs(
     pairs: list[str] = []
     seen: set[str] = set()
     for (shade, thing), _ in together.most_common():
-        if not {shade, thing} & seen:
-            seen |= {shade, thing}
+        said = {spoken(shade), spoken(thing)}
+        if not said & seen:
+            seen |= said
             pairs.append(f"{spoken(shade)} {spoken(thing)}")
     return tuple(pairs)
+
+
+def _all_spoken(values: Sequence[str]) -> tuple[str, ...]:
+    """What people say, once: a table may write one thing in several ways."""
+    return tuple(dict.fromkeys(map(spoken, values)))

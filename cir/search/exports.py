@@ -2,6 +2,8 @@
 
 import csv
 import io
+import itertools
+import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -24,23 +26,27 @@ _FACTS = ("rank", "id", "path", "score")
 _SHEET_COLUMNS = 6
 _MARGIN = 16
 _LINE = 20  # pixels of a line of text
+_SURROGATES = re.compile("[\ud800-\udfff]")
 # The second is on most Linux machines and knows more letters than the one that comes with Pillow.
 _FONTS = ("Arial.ttf", "DejaVuSans.ttf")
 
 
-def results_csv(hits: Sequence[Hit], columns: Collection[str]) -> str:
+def results_csv(
+    hits: Sequence[Hit], columns: Collection[str], ranks: Sequence[int] | None = None
+) -> str:
     """A table of the results, a row each: rank, id, path, score, and the metadata columns.
 
+    `ranks`: those of the results in their search, where some are left out; here and below.
     Text that a spreadsheet would take for a formula gets an apostrophe. A metadata column that has
     the name of a fact is written as `metadata.path`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"metadata.{name}" if name in _FACTS else name for name in columns]
-    writer.writerow([*_FACTS, *map(safe_cell, heads)])
-    for rank, hit in enumerate(hits, start=1):
-        values = [safe_cell(hit.metadata.get(name, "")) for name in columns]
-        writer.writerow([rank, hit.id, safe_cell(_shown(hit.path)), f"{hit.score:.6f}", *values])
+    writer.writerow([*_FACTS, *map(_cell, heads)])
+    for rank, hit in zip(ranks or itertools.count(1), hits, strict=False):
+        values = [_cell(hit.metadata.get(name, "")) for name in columns]
+        writer.writerow([rank, hit.id, _cell(hit.path), f"{hit.score:.6f}", *values])
     return text.getvalue()
 
 
@@ -69,7 +75,12 @@ def search_document(
 
 
 def images_zip(
-    index: MilvusIndex, hits: Sequence[Hit], settings: Settings, *, local: bool
+    index: MilvusIndex,
+    hits: Sequence[Hit],
+    settings: Settings,
+    *,
+    local: bool,
+    ranks: Sequence[int] | None = None,
 ) -> bytes:
     """A zip file of the results' images, with `files.csv`; file names begin with the rank.
 
@@ -84,7 +95,7 @@ def images_zip(
     rows: list[list[object]] = []
     left = MAX_ZIP_BYTES
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # images are packed already
-        for rank, hit in enumerate(taken, start=1):
+        for rank, hit in zip(ranks or itertools.count(1), taken, strict=False):
             found = (
                 original(index, records[hit.id], settings, local=local)
                 if hit.id in records and left > 0
@@ -97,7 +108,7 @@ def images_zip(
                 name = _file_name(rank, hit.path, is_thumbnail=is_thumbnail)
                 left -= len(content)
                 archive.writestr(name, content)
-            rows.append([rank, safe_cell(name), is_thumbnail, safe_cell(_shown(hit.path))])
+            rows.append([rank, _cell(name), is_thumbnail, _cell(hit.path)])
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerows([["rank", "file", "is_thumbnail", "path"], *rows])
@@ -106,7 +117,11 @@ def images_zip(
 
 
 def contact_sheet(
-    index: MilvusIndex, hits: Sequence[Hit], titles: Sequence[str], heading: str
+    index: MilvusIndex,
+    hits: Sequence[Hit],
+    titles: Sequence[str],
+    heading: str,
+    ranks: Sequence[int] | None = None,
 ) -> bytes:
     """PNG of the results' thumbnails in rows of 6, each with its rank, title and score.
 
@@ -128,11 +143,12 @@ def contact_sheet(
     draw.text(
         (_MARGIN, _MARGIN), _cut(draw, heading, font, width - 2 * _MARGIN), "black", font=font
     )
-    for at, (hit, title) in enumerate(zip(hits, titles, strict=False)):
+    ranked = zip(ranks or itertools.count(1), hits, titles, strict=False)
+    for at, (rank, hit, title) in enumerate(ranked):
         left, upper = _MARGIN + at % columns * cell, top + at // columns * tall
         _paste(sheet, jpegs.get(hit.id), left, upper)
         under = upper + THUMBNAIL_SIDE + 2
-        line = _cut(draw, f"{at + 1}  {title}", font, THUMBNAIL_SIDE)
+        line = _cut(draw, f"{rank}  {title}", font, THUMBNAIL_SIDE)
         draw.text((left, under), line, "black", font=font)
         draw.text((left, under + _LINE - 2), f"{hit.score:.3f}", "#555555", font=font)
     buffer = io.BytesIO()
@@ -194,6 +210,10 @@ def _file_name(rank: int, path: str, *, is_thumbnail: bool) -> str:
     return f"{rank:04} {safe[:80].strip(' .') or 'image'}{ending}"
 
 
-def _shown(path: str) -> str:
-    """The path as text that can be written: bytes of a name that are no UTF-8 are replaced."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _cell(value: object) -> object:
+    return safe_cell(_shown(value) if isinstance(value, str) else value)
+
+
+def _shown(text: str) -> str:
+    """Text that can be written: what stands for bytes that are no UTF-8 is replaced."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -67,8 +67,8 @@ def shown(
         folding.take([hit for hit in hits if _is_near(hit, options)])
         if len(folding.heads) >= options.limit or len(hits) < count or _has_ended(hits, options):
             break
-        further = folding.other_groups()
-        if not further:
+        before, further = further, folding.other_groups()
+        if not further or further == before:  # the next request would find nothing else
             if count == MAX_LIMIT:
                 break
             count *= _GROWTH
@@ -107,6 +107,8 @@ class _Folding:
                 return
             part = [hit for hit in hits[start : start + step] if hit.id not in self._ids]
             self._ids.update(hit.id for hit in part)
+            if not part:
+                continue
             vectors = self._vectors_of(part)
             for at, hit in enumerate(part):
                 self._place(hit, vectors[at : at + 1])
@@ -162,8 +164,7 @@ def _is_near(hit: Hit, options: SearchOptions) -> bool:
 
 def _has_ended(hits: Sequence[Hit], options: SearchOptions) -> bool:
     """Whether all that follows is below the threshold: so it is where hits are ranked by score."""
-    scores = [hit.score for hit in hits]
-    return not _is_near(hits[-1], options) and scores == sorted(scores, reverse=True)
+    return not options.words and not _is_near(hits[-1], options)
 
 
 def _group_of(hit: Hit, options: SearchOptions) -> Any:

@@ -87,8 +87,9 @@ def usual_scores(index: MilvusIndex, encoder: Encoder) -> UsualScores:
         return info.usual
     key = (info.collection, info.updated)
     if key not in _sampled_here:
+        began = time.monotonic()
         _sampled_here[key] = found = _sampled(index, encoder, FIRST_SECONDS)
-        if None not in (found.image, found.text, found.sentence, found.composed):
+        if time.monotonic() < began + FIRST_SECONDS:
             with contextlib.suppress(RecomposeError):  # read-only, or gone meanwhile
                 index.update(usual=found)
     return _sampled_here[key]

@@ -191,6 +191,8 @@ class MilvusIndex:
         self.require_words()
         pool = fulltext.pool_for(limit)
         near = search.nearest(queries, pool, excluded, allowed)
+        if not any(near) and not self.count():
+            return near  # of no texts at all Milvus Lite makes words' weights that are no numbers
         matches = search.matching(texts, pool, excluded, allowed)
         return [
             search.joined(query, text, hits, found)[:limit]
@@ -401,8 +403,9 @@ class MilvusIndex:
     def facets(self, where: Sequence[str | Condition] = ()) -> list[Facet]:
         """What the images can be narrowed down by, column by column.
 
-        The first call after a change of the index reads all metadata, which takes a second for
-        100,000 images; later ones take milliseconds.
+        What another process changes of the metadata is counted after its `update` of the index,
+        with which an ingest ends. The first call after a change reads all metadata, which takes a
+        second for 100,000 images; later ones take milliseconds.
 
         Args:
             where: conditions such as "year>=2011". A column's choices are counted among the images

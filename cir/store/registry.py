@@ -147,6 +147,7 @@ class Registry:
             else:
                 self.remove(entry.info)
         _making.add(new.collection)
+        handed_over = False
         try:
             self._note_making(new)
             told = time.monotonic()
@@ -159,9 +160,12 @@ class Registry:
             if new.collection not in entries or old is None or old.info != held:
                 raise changed_meanwhile(held)
             new = dataclasses.replace(new, updated=_now(), continues=False)
+            handed_over = True
             self._write(new, "live")
         except BaseException as error:
-            if not continues or isinstance(error, ChangedMeanwhileError):
+            # A write that fails may have been done: then the new collection is all that there is.
+            kept = continues and not isinstance(error, ChangedMeanwhileError)
+            if not (handed_over or kept):
                 with contextlib.suppress(StoreError):
                     self.remove(new)
             raise

@@ -70,6 +70,11 @@ class Stranger:
         shown = [(each.WhichOneof("type"), each) for each in self.elements]
         return [getattr(each, kind).body for kind, each in shown if kind in kinds]
 
+    def pictures(self) -> list[str]:
+        """What the pictures on the page are called, in their order."""
+        shown = [each.imgs.imgs for each in self.elements if each.WhichOneof("type") == "imgs"]
+        return [picture.alt for pictures in shown for picture in pictures]
+
     def _receive(self, end: float) -> bytes:
         data = self._connection.recv(timeout=max(end - time.monotonic(), 0.1))
         assert isinstance(data, bytes)

@@ -76,8 +76,8 @@ def search(session: Stranger, name: str, text: str) -> list[str]:
     """Paths of the results that the page shows for a link."""
     link = {"index": name, "instruction": text, "limit": LIMIT}
     session.run(query=urlencode(link))
-    shown = (re.search(r"\*\*\d\.\d{3}\*\* (.*)", each) for each in session.texts())
-    return [match[1].replace("\\", "") for match in shown if match]
+    shown = (re.fullmatch(r"Result \d+: (.*)", each) for each in session.pictures())
+    return [match[1] for match in shown if match]
 
 
 @pytest.mark.slow

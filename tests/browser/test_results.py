@@ -101,6 +101,10 @@ def test_chosen_results_alone_are_taken_away(found: Page) -> None:
     open_menu(found)
     found.get_by_role("button", name="Take away").click()
     expect(dialog(found).get_by_text("2 chosen.")).to_be_visible()
+    with found.expect_download() as download:
+        dialog(found).get_by_role("button", name="CSV").click()
+    table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert [row["rank"] for row in table] == ["2", "5"]
 
 
 def test_ways_stand_side_by_side_and_in_the_address(found: Page) -> None:

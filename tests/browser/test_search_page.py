@@ -189,6 +189,33 @@ def test_what_refines_waits_behind_one_button(page: Page) -> None:
     expect(chip(page, "less “red”")).to_be_visible()
 
 
+def test_a_search_is_steered_three_times_and_undone_step_by_step(page: Page) -> None:
+    page.get_by_role("button", name="Search with this").first.click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    ask(page, "in blue")
+    settle(page)
+    page.get_by_role("button", name="Refine").click()
+    page.get_by_role("slider", name="Balance").press("ArrowLeft")
+    chips = page.locator(".st-key-asked")
+    expect(chips.get_by_role("button", name="balance 0.45")).to_be_visible()
+    settle(page)
+    less = page.get_by_role("textbox", name="Less of")
+    less.fill("stripes")
+    less.press("Enter")
+    expect(chips.get_by_role("button", name="less “stripes”")).to_be_visible()
+    settle(page)
+    page.get_by_role("tab", name="Results").click()
+    page.get_by_text("Fold near-duplicates", exact=True).click()
+    expect(chips.get_by_role("button", name="near-duplicates folded")).to_be_visible()
+    settle(page)
+    page.keyboard.press("Escape")
+    for gone in ("near-duplicates folded", "less “stripes”", "balance 0.45"):
+        page.get_by_role("button", name="Undo").click()
+        expect(chips.get_by_role("button", name=gone)).to_have_count(0)
+        settle(page)
+    expect(page.get_by_role("button", name="“in blue”")).to_be_visible()
+
+
 def test_the_part_that_counts_is_drawn_or_set_by_keys(page: Page) -> None:
     page.get_by_role("button", name="Search with this").first.click()
     expect(page.locator(RESULTS)).to_have_count(11)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from PIL import Image
@@ -141,6 +141,9 @@ def test_a_redirect_is_followed(site: ThreadingHTTPServer) -> None:
         "fe80::1%eth0",
         "fd00::1",
         "ff02::1",
+        "fec0::1",
+        "::ffff:0:7f00:1",
+        "168.63.129.16",
     ],
 )
 def test_what_only_this_server_can_reach_is_not_public(address: str) -> None:
@@ -211,6 +214,16 @@ def test_one_address_that_is_not_public_is_enough_to_refuse(site: ThreadingHTTPS
     with pytest.raises(UsageError, match="no public host"):
         mixed.fetch(url(site, "/a%20dress.png"))
     assert Site.asked == []
+
+
+def test_a_name_that_is_long_in_being_found_is_cut_off() -> None:
+    found = Event()
+    slow = Fetcher(resolve=lambda *_: [str(found.wait(5))], seconds=0.2)
+    start = time.monotonic()
+    with pytest.raises(UsageError, match="not found in time"):
+        slow.fetch("http://example.com/a.png")
+    assert time.monotonic() - start < 2
+    found.set()
 
 
 @pytest.mark.parametrize("path", ["/drip", "/slow-head"])

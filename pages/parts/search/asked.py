@@ -131,7 +131,8 @@ def options(now: State) -> SearchOptions:
 
 def state() -> State:
     """What the address holds of the search page."""
-    held = {name: tuple(st.query_params.get_all(name)) for name in _names()}
+    # A link may say a thing twice; it is asked, and shown as a chip, once.
+    held = {name: tuple(dict.fromkeys(st.query_params.get_all(name))) for name in _names()}
     return {name: values for name, values in held.items() if any(values)}
 
 
@@ -229,7 +230,7 @@ def back_to(number: int) -> None:
     """Go back to a step, counted from 0."""
     every, _ = _history()
     if 0 <= number < len(every):
-        st.session_state[_STEPS] = every, number
+        _keep(every, number)
         _write(every[number].state)
 
 
@@ -243,16 +244,22 @@ def _history() -> tuple[list[Step], int]:
     """All steps, and at which of them the address stands.
 
     The browser's Back and Forward move among the steps; what a link or a typed address brings
-    begins anew.
+    begins anew, and so does another index.
     """
-    every, then = st.session_state.get(_STEPS, ([], 0))
+    every, then, of = st.session_state.get(_STEPS, ([], 0, None))
+    if of != st.session_state.get(INDEX_KEY):
+        every, then = [], 0
     now = state()
     found = [number for number, step in enumerate(every) if step.state == now]
     if not found:
         every, found, then = [Step("start", now)], [0], 0
     nearest = min(found, key=lambda number: abs(number - then))
-    st.session_state[_STEPS] = every, nearest
+    _keep(every, nearest)
     return every, nearest
+
+
+def _keep(every: list[Step], now: int) -> None:
+    st.session_state[_STEPS] = every, now, st.session_state.get(INDEX_KEY)
 
 
 def restore() -> None:
@@ -263,7 +270,7 @@ def restore() -> None:
     index, now = st.session_state.get(INDEX_KEY), state()
     then = st.session_state.get(_LAST)
     if came_from_elsewhere() and not now and then is not None and then[0] == index:
-        st.session_state[_STEPS] = then[1]
+        _keep(*then[1])
         _write(then[1][0][then[1][1]].state)
     st.session_state[_LAST] = index, _history()
 
@@ -280,12 +287,16 @@ def is_to_top() -> bool:
 
 def _push(title: str, changes: Mapping[str, Iterable[str]]) -> None:
     before = steps()
-    after = {**before[-1].state, **{name: tuple(values) for name, values in changes.items()}}
+    changed = {name: tuple(dict.fromkeys(values)) for name, values in changes.items()}
+    after = {**before[-1].state, **changed}
     after = {name: values for name, values in after.items() if any(values)}
     if after == before[-1].state:
         return
+    if any(len(after.get(name, ())) > MOST for name in changed):
+        st.toast(f"At most {MOST} of a kind can be asked for: take one away first.")
+        return
     every = [*before, Step(title, after)][-MOST_STEPS:]
-    st.session_state[_STEPS] = every, len(every) - 1
+    _keep(every, len(every) - 1)
     _write(after)
 
 
@@ -303,7 +314,8 @@ def _new_reference(key: str) -> dict[str, Iterable[str]]:
 
 
 def _with(name: str, key: str) -> list[str]:
-    return list(dict.fromkeys([*state().get(name, ()), key]))
+    held = state().get(name, ())
+    return [*held] if key in {split(each)[0] for each in held} else [*held, key]
 
 
 def _reference(index: MilvusIndex, text: str) -> AskedReference:

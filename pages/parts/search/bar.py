@@ -199,7 +199,7 @@ def _picture_chip(
     words += f" *{weight:g}" if weight != 1 else ""
     less = name == "less_image"
     with st.container(
-        key=f"chip-{name}-{key}",
+        key=f"chip-{name}-{text}",
         horizontal=True,
         width="content",
         gap="xsmall",
@@ -236,7 +236,7 @@ def show_history() -> None:
         st.markdown("Back to")
         for number, step in enumerate(steps[:-1]):
             st.button(
-                f"{number}. {plain(_short(step.title, 60))}",
+                f"{number}\\. {plain(_short(step.title, 60))}",
                 key=f"step {number}",
                 type="tertiary",
                 on_click=state.back_to,

@@ -237,7 +237,7 @@ def _take_typed(conditions: Callable[[Sequence[str]], list[Condition]]) -> None:
         st.session_state[_PROBLEM] = str(error)
         return
     st.session_state[_TYPED] = ""
-    set_option(WHERE, list(dict.fromkeys([*_where(), text])), text)
+    set_option(WHERE, [*_where(), text], text)
 
 
 def _where() -> Sequence[str]:

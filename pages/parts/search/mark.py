@@ -19,13 +19,15 @@ _ADDED = "mark_added"
 _UPLOADS = "mark_uploads"
 
 
-def offer_marking() -> None:
+def offer_marking(*, disabled: bool) -> None:
     """The switch in the results' menu, for those who may write."""
     if may_change():
         st.toggle(
             "Mark targets",
             key=_MARKING,
-            help="Tick the results that are right answers, and add the query to a labelled set.",
+            disabled=disabled,
+            help="Tick the results that are right answers, and add the query to a labelled set; "
+            "not side by side.",
         )
 
 

@@ -58,7 +58,7 @@ def how_shown(index: MilvusIndex) -> Shown:
         size if size in get_args(Size) else _USUAL,  # type: ignore[arg-type]
         title_column(index),
         tuple(telling_columns(index)),
-        bool(looks.get("ways")),
+        looks.get("ways", ("",))[-1].lower() in {"true", "1", "yes"},
         bool(st.session_state.get(CHOOSING)),
     )
 
@@ -89,8 +89,13 @@ def offer_menu(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequenc
             help="The same query by the image alone, by the sentence alone, by the sum of the two, "
             "and composed.",
         )
-        offer_marking()
-        st.toggle("Choose results", key=CHOOSING, help="Tick what you want to take away.")
+        offer_marking(disabled=shown.ways)
+        st.toggle(
+            "Choose results",
+            key=CHOOSING,
+            disabled=shown.ways,
+            help="Tick what you want to take away; not side by side.",
+        )
         wanted = st.button(
             "Take away", icon=":material/download:", disabled=not hits, on_click=_close
         )

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from cir.encoders.texts import MAX_CHARACTERS
-from cir.errors import RecomposeError
-from cir.search.options import TURNS, SearchOptions
+from cir.errors import RecomposeError, UsageError
+from cir.search.options import TURNS, SearchOptions, split_weight
 from cir.store import MilvusIndex
 from cir.store.fulltext import AVAILABLE
 from pages.parts.search import asked as state
@@ -130,9 +130,14 @@ def _less() -> None:
 
 def _steer_away() -> None:
     text = st.session_state["refine less"].strip()
+    try:
+        split_weight(text)
+    except UsageError as error:
+        st.toast(str(error))
+        return
     if text:
         before = state.state().get("less", ())
-        state.set_option("less", [*dict.fromkeys([*before, text])], f"less “{text}”")
+        state.set_option("less", [*before, text], f"less “{text}”")
         st.session_state["refine less"] = ""
 
 

@@ -32,7 +32,7 @@ _WIDTHS: dict[Size, tuple[str, str]] = {
 def show_results(index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequence[Hit]) -> None:
     """What was found, as it is to be shown."""
     shown = how_shown(index)
-    marking = marking_form(index, asked)
+    marking = None if shown.ways else marking_form(index, asked)
     found = Found(index, encoder, asked, shown, marking, _marks(index, marking), state.link())
     above = st.container()
     with _grid(shown):

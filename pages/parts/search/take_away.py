@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cir.encoders.protocol import Encoder
-from cir.search import is_nothing_close, search
+from cir.search import is_nothing_close, search, usual_scores
 from cir.search.exports import contact_sheet, images_zip, results_csv, search_document
 from cir.search.repeating import python_lines, shell_line
 from cir.store import Hit, MilvusIndex
@@ -52,24 +52,29 @@ def take_away(
 ) -> None:
     """Ask which results, and offer them in every form."""
     with people_errors():
-        taken = _which(index, encoder, asked, hits)
-        _files(index, asked, shown, taken)
+        ranks, taken = _which(index, encoder, asked, hits)
+        # Of the search, whatever of it is taken.
+        usual = usual_scores(index, encoder)
+        far = is_nothing_close(usual, asked.query, hits, asked.options)
+        _files(index, asked, shown, ranks, taken, far)
         _elsewhere(index, asked)
 
 
 def _which(
     index: MilvusIndex, encoder: Encoder, asked: Asked, hits: Sequence[Hit]
-) -> Sequence[Hit]:
+) -> tuple[Sequence[int], Sequence[Hit]]:
+    """The results that are wanted, each with its rank."""
     ticked = set(_chosen())
     if ticked:
         which = st.segmented_control("Which", (_CHOSEN, _ALL), default=_CHOSEN, required=True)
         if which == _CHOSEN:
             found = _first(index, encoder, asked, hits, MOST) if _lacks(hits, ticked) else hits
-            taken = [hit for hit in found if hit.id in ticked]
-            st.caption(f"{len(taken)} chosen.")
-            return taken
+            chosen = [(rank, hit) for rank, hit in enumerate(found, start=1) if hit.id in ticked]
+            st.caption(f"{len(chosen)} chosen.")
+            return [rank for rank, _ in chosen], [hit for _, hit in chosen]
     number = st.number_input("Number of results", 1, MOST, value=min(len(hits), MOST))
-    return _first(index, encoder, asked, hits, int(number))
+    taken = _first(index, encoder, asked, hits, int(number))
+    return range(1, len(taken) + 1), taken
 
 
 def _lacks(hits: Sequence[Hit], ticked: set[str]) -> bool:
@@ -85,15 +90,21 @@ def _first(
     return search(index, encoder, asked.query, replace(asked.options, limit=number))
 
 
-def _files(index: MilvusIndex, asked: Asked, shown: "Shown", hits: Sequence[Hit]) -> None:
+def _files(
+    index: MilvusIndex,
+    asked: Asked,
+    shown: "Shown",
+    ranks: Sequence[int],
+    hits: Sequence[Hit],
+    far: bool | None,
+) -> None:
     name, now, local = index.info.name, session_settings(), is_local()
     query = {"references": [each.name for each in asked.references], "text": asked.instruction}
     heading = " · ".join([name, *query["references"], asked.instruction.strip()]).strip(" ·")
     asked_for = {**query, **asdict(asked.options)}
-    far = is_nothing_close(index.info.usual, asked.query, hits, asked.options)
     # A file is made when its button is pressed.
     files: tuple[tuple[str, str, str, Callable[[], str | bytes]], ...] = (
-        ("CSV", "csv", "text/csv", lambda: results_csv(hits, list(index.info.columns))),
+        ("CSV", "csv", "text/csv", lambda: results_csv(hits, list(index.info.columns), ranks)),
         (
             "JSON",
             "json",
@@ -104,13 +115,13 @@ def _files(index: MilvusIndex, asked: Asked, shown: "Shown", hits: Sequence[Hit]
             "Images (zip)",
             "zip",
             "application/zip",
-            lambda: images_zip(index, hits, now, local=local),
+            lambda: images_zip(index, hits, now, local=local, ranks=ranks),
         ),
         (
             "Contact sheet (PNG)",
             "png",
             "image/png",
-            lambda: contact_sheet(index, hits, [shown.title(hit) for hit in hits], heading),
+            lambda: contact_sheet(index, hits, [shown.title(hit) for hit in hits], heading, ranks),
         ),
     )
     with st.container(horizontal=True, gap="small"):

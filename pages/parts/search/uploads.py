@@ -46,8 +46,9 @@ class Uploads:
     def find(self, browser: str, name: str) -> Reference | None:
         """The reference of this browser with this name, if it is kept."""
         with self._lock:
-            found, since = self._kept.get((browser, name), (None, 0.0))
-            if found is None or time.monotonic() - since > MOST_SECONDS:
+            self._let_go(browser)
+            found, _ = self._kept.get((browser, name), (None, 0.0))
+            if found is None:
                 return None
             self._kept[browser, name] = (found, time.monotonic())
             self._kept.move_to_end((browser, name))

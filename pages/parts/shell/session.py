@@ -141,8 +141,9 @@ def pick_index() -> None:
     st.session_state[INDEX_KEY] = chosen
     st.sidebar.selectbox("Index", names, key=INDEX_KEY, on_change=_name_index)
     st.session_state[_UNKNOWN_KEY] = None
-    if asked is not None and asked not in {chosen, before}:
-        st.session_state[_UNKNOWN_KEY] = asked  # a link's; it stays there until something is asked
+    if asked is not None and asked not in names:
+        # A link's, or one that was dropped; it stays there until something is asked.
+        st.session_state[_UNKNOWN_KEY] = asked
     elif asked != chosen:
         st.query_params[INDEX_KEY] = chosen
 

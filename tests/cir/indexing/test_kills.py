@@ -5,7 +5,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -84,7 +84,14 @@ def require_undisturbed(store: MilvusStore, undisturbed: Album) -> None:
     assert entry.phase == "live"
     info, other = entry.info, undisturbed.index.info
     same = replace(other, collection=info.collection, created=info.created, updated=info.updated)
-    assert info == replace(same, index_type=info.index_type)
+    # A server's own: its kind of index, whether it knows words, the last digits of its scores.
+    same = replace(same, index_type=info.index_type, words=info.words, usual=info.usual)
+    assert info == same
+    assert info.usual is not None and other.usual is not None
+    assert asdict(info.usual) == {
+        way: score if score is None or isinstance(score, int) else pytest.approx(score, abs=1e-5)
+        for way, score in asdict(other.usual).items()
+    }
     require_same_content(store.open("killed"), undisturbed.index)
     with store._connection.session() as client:
         assert set(client.list_collections()) == {"cir_indexes", info.collection}

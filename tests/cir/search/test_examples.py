@@ -49,6 +49,15 @@ def test_a_column_of_colours_is_known_by_what_it_holds() -> None:
     assert examples(words(rows), {"shade": "Blue"}, composed=True) == ["in light red", "in mint"]
 
 
+def test_what_a_table_writes_in_two_ways_is_said_once() -> None:
+    rows = [
+        {"colour": colour, "type": kind}
+        for colour, kind in (("Red", "Shirt"), ("red", "shirt"), ("Blue", "Hat"))
+    ] * 4
+    assert examples(words(rows), composed=False) == ["red shirt", "blue hat"]
+    assert sorted(examples(words(rows), rows[2], composed=True)) == ["in red", "shirt instead"]
+
+
 def test_without_metadata_there_are_no_examples() -> None:
     assert examples(vocabulary([], {}), composed=True) == []
     assert examples(vocabulary([], {}), composed=False) == []

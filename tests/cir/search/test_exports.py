@@ -53,12 +53,13 @@ def unpacked(content: bytes) -> dict[str, bytes]:
 def test_a_table_has_a_row_a_result_and_no_formula() -> None:
     hits = [
         Hit("0" * 32, "=1+1.png", 0.25, {"path": "x", "price": -1.5}),
-        Hit("1" * 32, "\udcff.png", -0.5, {}),
+        Hit("1" * 32, "\udcff.png", -0.5, {"path": "\ud800"}),
     ]
+    results_csv(hits, ("path", "price")).encode()
     heads, first, second = csv.reader(io.StringIO(results_csv(hits, ("path", "price"))))
     assert heads == ["rank", "id", "path", "score", "metadata.path", "price"]
     assert first == ["1", "0" * 32, "'=1+1.png", "0.250000", "x", "-1.5"]
-    assert second[2:] == ["�.png", "-0.500000", "", ""]
+    assert second[2:] == ["�.png", "-0.500000", "�", ""]
 
 
 def test_a_document_holds_what_was_asked_and_found(index: MilvusIndex, hits: list[Hit]) -> None:

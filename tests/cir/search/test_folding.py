@@ -145,6 +145,43 @@ def test_groups_of_every_type(index: MilvusIndex, column: str, values: list[Any]
     ]
 
 
+def test_many_copies_of_one_picture_leave_nothing_to_look_at_and_end(index: MilvusIndex) -> None:
+    index.upsert(
+        [row(f"{number:03}.jpg", at(0), {"year": number}, content_of="a") for number in range(130)]
+    )
+    assert paths(ask(index, fold=True)) == ["000.jpg"]
+    assert paths(ask(index, distinct=True, group_by="year")) == ["000.jpg"]
+    assert paths(ask(index, fold=True, group_by="year", threshold=0.5)) == ["000.jpg"]
+
+
+def test_many_images_without_a_yes_or_no_are_one_group(index: MilvusIndex) -> None:
+    new = [True] + [None] * 130 + [False]
+    index.upsert(
+        [
+            row(f"{number:03}.jpg", at(number / 2), {} if value is None else {"new": value})
+            for number, value in enumerate(new)
+        ]
+    )
+    hits = ask(index, group_by="new")
+    assert [(hit.path, hit.group_size) for hit in hits] == [
+        ("000.jpg", 1),
+        ("001.jpg", 130),
+        ("131.jpg", 1),
+    ]
+
+
+def test_with_words_an_image_that_is_close_may_stand_far_below(index: MilvusIndex) -> None:
+    far = [hit(f"{number:03}.jpg", 0.1) for number in range(150)]
+    ranking = [*far, hit("close.jpg", 0.99)]
+    options = SearchOptions(words=True, threshold=0.9)
+    found = shown(index, lambda limit, _: ranking[:limit], options, [])
+    assert paths(found) == ["close.jpg"]
+
+
+def hit(path: str, score: float) -> Hit:
+    return Hit(path, path, score, {})
+
+
 def test_an_unknown_column_to_group_by_is_told_the_columns(index: MilvusIndex) -> None:
     with pytest.raises(UsageError, match=r'no column "color" to group by.*colour'):
         ask(index, group_by="color")

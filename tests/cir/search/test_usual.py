@@ -2,6 +2,7 @@
 
 import colorsys
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,24 @@ def test_an_index_without_is_sampled_when_somebody_asks(
     index.update(usual=None)
     assert usual_scores(index, compact) == known
     assert local_store.open("usual").info.usual == known
+
+
+def test_what_a_sampling_in_time_found_is_kept_though_no_words_were_there(
+    local_store: MilvusStore,
+    folder: Path,
+    compact: CompactEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cir.search.usual.FIRST_SECONDS", 60)
+    for file in folder.glob("*.png"):
+        shutil.copy(file, tmp_path)
+    ingest(local_store, tmp_path, "wordless", compact)
+    index = local_store.open("wordless")
+    index.update(usual=None)
+    sampled = usual_scores(index, compact)
+    assert sampled.text is None and sampled.image is not None
+    assert local_store.open("wordless").info.usual == sampled
 
 
 def test_a_slow_encoder_leaves_ways_unknown(index: MilvusIndex, compact: CompactEncoder) -> None:

@@ -119,6 +119,12 @@ def test_no_text_makes_a_search_fail(index: MilvusIndex, text: str) -> None:
     assert len(found(index, text, 20)) == 20
 
 
+def test_an_index_of_no_image_finds_none(store: MilvusStore) -> None:
+    empty = store.create("empty", columns=COLUMNS, **FACTS)  # type: ignore[arg-type]
+    assert found(empty, "red") == []
+    store.drop("empty")
+
+
 def test_texts_change_and_go_with_their_images(index: MilvusIndex) -> None:
     changed = row("0000", unit(1.0), {"colour": "\n".join(HOSTILE) + " zebra"})
     index.upsert([changed])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from cir.errors import StoreError, UnknownIndexError, UsageError
 from cir.store import IndexInfo, MilvusIndex, MilvusStore
 from cir.store import registry as registry_module
+from cir.store.collection import ImageCollection
 from cir.store.registry import Registry
+from cir.store.schema import create_images
 from tests.cir.store.samples import DIM, row, unit
 
 FACTS: dict[str, Any] = {"encoder": "e", "fingerprint": "f", "precision": "exact", "dim": DIM}
@@ -113,6 +116,36 @@ def test_a_failed_creation_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         registry.add(dataclasses.replace(shared_index.info, name="half"), fail)
     assert [entry.info.name for entry in registry._entries()] == ["shared"]
+
+
+def test_a_handing_over_that_is_done_though_it_fails_loses_nothing(
+    store: MilvusStore, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = store.create("handed over", **FACTS)
+    index.upsert([row("a"), row("b")])
+    index.update(state="ready", count=2)
+    write = Registry._write
+
+    def done_but_failing(self: Registry, info: IndexInfo, phase: str) -> None:
+        write(self, info, phase)
+        if phase == "live" and info.replaces:
+            raise KeyboardInterrupt
+
+    def make(info: IndexInfo) -> Iterator[None]:
+        create_images(registry._connection, info.collection, info.dim, info.index_type)
+        copy = ImageCollection(registry._connection, info)
+        for rows in index._images.iterate_whole(DIM):
+            copy.upsert(rows)
+            yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "_write", done_but_failing)
+        with pytest.raises(KeyboardInterrupt):
+            registry.replace(index.info, {}, make)
+    try:
+        assert store.open("handed over", strong=True).count() == 2
+    finally:
+        store.drop("handed over")
 
 
 def test_an_index_whose_collection_is_gone_can_be_dropped(

@@ -95,6 +95,37 @@ def test_steps_are_undone_one_by_one(app: AppTest) -> None:
     assert do(app, lambda asked: asked.undo()) == {}
 
 
+def test_what_a_link_says_twice_is_asked_once(app: AppTest) -> None:
+    app.query_params["where"] = ["colour=Red", "colour=Red"]
+    app.query_params["ref"] = [f"{RED}*2", f"{RED}*2"]
+    app.run()
+    assert app.session_state["state"] == {"where": ("colour=Red",), "ref": (f"{RED}*2",)}
+    assert do(app, lambda asked: asked.more_like(RED))["ref"] == [f"{RED}*2"], "it is there"
+    after = do(app, lambda asked: asked.set_option("where", ["year>1", "year>1"]))
+    assert after["where"] == ["year>1"]
+
+
+def test_a_press_too_many_changes_nothing(app: AppTest) -> None:
+    keys = [image_id(f"{number}.jpg") for number in range(16)]
+    app.query_params["ref"] = keys
+    app.run()
+    assert do(app, lambda asked: asked.more_like(RED))["ref"] == keys
+    assert "At most 16" in app.toast[0].value
+    assert app.session_state["steps"] == ["start"]
+
+
+def test_another_index_has_steps_of_its_own(app: AppTest) -> None:
+    app.session_state["index"] = "shoes"
+    app.run()
+    do(app, lambda asked: asked.search_with(RED))
+    do(app, lambda asked: asked.ask("in blue"))
+    do(app, lambda asked: asked.remove("ref", RED))
+    app.session_state["index"] = "hats"
+    app.run()
+    assert app.session_state["steps"] == ["start"]
+    assert do(app, lambda asked: asked.undo()) == {"instruction": ["in blue"]}
+
+
 def test_steps_follow_an_address_that_the_browser_brings_back(app: AppTest) -> None:
     app.run()
     first = do(app, lambda asked: asked.ask("a shirt"))

@@ -119,6 +119,21 @@ def test_a_link_to_an_index_that_is_not_there_says_so(index: str) -> None:
     assert app.query_params["index"] == "colours"
 
 
+def test_an_index_that_is_dropped_while_it_is_open_is_not_taken_for_another(
+    index: str, tmp_path: Path
+) -> None:
+    store = index_store(load_settings())
+    ingest(store, tmp_path / "pictures", "other", load_encoder("compact"))
+    app = open_app()
+    app.query_params["index"] = "other"
+    app.run()
+    assert not app.warning
+    store.drop("other")
+    store.close()
+    app.run()
+    assert "There is no index “other” here; this is colours." in app.warning[0].value
+
+
 def test_the_address_brings_an_index_back(index: str, tmp_path: Path) -> None:
     ingest(index_store(load_settings()), tmp_path / "pictures", "other", load_encoder("compact"))
     app = search("a red one")
