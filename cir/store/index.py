@@ -1,6 +1,6 @@
 """One index: write, read and search its images."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cir.access import refuse_change
 from cir.errors import StoreError, UsageError
-from cir.parallel import batched
 from cir.store import filters, fulltext
 from cir.store.collection import MAX_LIMIT, ImageCollection, Search
 from cir.store.columns import Column, ColumnTable, TableCache, read_columns
@@ -299,54 +298,50 @@ class MilvusIndex:
     def remake(
         self,
         made_by: Mapping[str, Any],
-        rows_of: Callable[[Sequence[ImageRecord]], Sequence[Row]],
-        *,
-        group: int = _GROUP_ROWS,
+        bring_level: Callable[["MilvusIndex", "MilvusIndex"], Generator[None, None, bool]],
+        facts_of: Callable[["MilvusIndex"], Mapping[str, Any]],
     ) -> None:
         """Put other embeddings of the same images in the place of these, when they are whole.
 
         Until then the index answers as before. A call that is cut short is repeated with the same
-        facts to go on from where it was; images that it has are not asked for again.
+        facts to go on from where it was.
 
         Args:
             made_by: the facts `encoder`, `fingerprint`, `precision`, `weights`, `tokenizer` and
                 `dim` of the new embeddings.
-            rows_of: the new rows of some images, in any order, with their thumbnails; those that it
-                leaves out are not in the index any more.
-            group: images that it is given at a time.
+            bring_level: gets this index and the one that takes its place, which holds what an
+                earlier call has written, and brings the latter level with the former. It yields
+                after each writing, returns whether there was anything to do, and is called again
+                until there is nothing.
+            facts_of: further facts of the one that takes its place.
 
         Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
             UsageError: this process is doing so already.
             StoreError: Milvus failed, or the index was changed meanwhile. It stays as it was.
         """
         refuse_change(self._read_only)
-        words = self._info.words
+        facts: dict[str, Any] = {**made_by, "recall": None, "usual": None}
 
         def make(info: IndexInfo) -> Iterator[None]:
-            nonlocal words
-            copy = MilvusIndex(info, self._connection, self._thumbnails, strong=True)
-            if copy._images.exists():
-                words = copy._images.holds_words() if fulltext.has_texts(info) else words
-            else:
-                words = make_images(self._connection, info).words
-            left_out = 0
-            for records in batched(self.iterate(), group):
-                there = {each.id for each in copy.get([each.id for each in records])}
-                wanted = [each for each in records if each.id not in there]
-                rows = rows_of(wanted) if wanted else ()
-                copy.upsert(rows, replace_thumbnails=False)
-                left_out += len(wanted) - len(rows)
-                yield
-            if copy.count() + left_out != self._images.count(strong=True):
-                raise changed_meanwhile(info)
+            now, copy = (
+                MilvusIndex(each, self._connection, self._thumbnails, strong=True)
+                for each in (self._info, info)
+            )
+            if not copy._images.exists():
+                make_images(self._connection, info)
+            is_known = False
+            while (yield from bring_level(now, copy)) or not is_known:
+                facts.update(facts_of(copy))
+                if not info.exact:
+                    facts["recall"] = measure_recall(copy._images, info.dim, copy.search_vectors)
+                is_known = True
+            if fulltext.has_texts(info):
+                facts["words"] = copy._images.holds_words()
+            facts["count"] = copy.count()
 
-        facts = {**made_by, "recall": None, "usual": None}
         self._info = Registry(self._connection).replace(self._info, facts, make, continues=True)
         self._images = ImageCollection(self._connection, self._info, strong=self._strong)
-        changes = {"words": words, "count": self._images.count(strong=True)}
-        self._info = Registry(self._connection).update(self._info, changes)
-        if not self._info.exact:
-            self.measure_recall()
 
     def measure_recall(self) -> Recall | None:
         """Measure recall@20 of 50 images against exact search, and keep it with the index.

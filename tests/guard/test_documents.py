@@ -60,6 +60,9 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "cir title": {"": "index, title_column"},
     "cir rebuild": {"": "index, index_type, recall"},
+    "cir index --re-encode": {
+        "": "index, encoder, images, encoded, from_thumbnails, failed, seconds"
+    },
     "cir export": TRANSFER,
     "cir import": TRANSFER,
     "cir encoders": {
@@ -181,6 +184,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     backup = folder / "backup.parquet"
     found["cir export"] = ask("cir", "export", INDEX, backup)
     found["cir import"] = ask("cir", "import", backup, "--name", "imported")
+    found["cir index --re-encode"] = ask("cir", "index", INDEX, "--re-encode")
     found["cir drop"] = ask("cir", "drop", INDEX)
 
     asked = ("--set", folder / "set", "--gallery", pictures)
