@@ -213,6 +213,10 @@ class Registry:
             raise _dropped(info)
         return entry.info
 
+    def unfinished(self, info: IndexInfo) -> IndexInfo | None:
+        """What was begun to take an index's place, by a call that goes on when it is repeated."""
+        return next((each.info for each in self._successors(info) if each.info.continues), None)
+
     def drop(self, info: IndexInfo) -> None:
         """Remove an index, and what was made to take its place."""
         for entry in self._successors(info):

@@ -148,6 +148,12 @@ class MilvusStore:
         """
         return self._registry.infos(kind, strong=strong)
 
+    def moving_to(self, info: IndexInfo) -> str | None:
+        """The encoder that an index began to move to, and has not: the move goes on, or was cut
+        short and goes on when it is asked for again."""
+        begun = self._registry.unfinished(info)
+        return None if begun is None else begun.encoder
+
     def drop(self, name: str, kind: IndexKind = "index") -> None:
         """Remove an index, its images, and thumbnails that no other index needs.
 
