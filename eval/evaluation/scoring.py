@@ -223,7 +223,8 @@ def absent_counts(absent: Absent) -> dict[str, int]:
         "targets": len(absent.targets),
         "unreachable_queries": len(absent.unreachable),
     }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
+    others = len(absent.others) + absent.unnamed
+    return counts | ({"others": others} if others else {})
 
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:

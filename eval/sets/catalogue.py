@@ -246,8 +246,12 @@ def _lacking_images(labelled: LabelledSet, images: Path | None) -> list[str]:
         placed = located(labelled, paths)
     except UsageError as error:
         return [str(error)]
-    absent = absent_from(placed, paths.__contains__, paths.__contains__, keep_reference=True)
+    absent = absent_from(
+        placed, paths.__contains__, paths.__contains__, keep_reference=True, images=len(paths)
+    )
     lost = {**absent.references, **absent.targets, **absent.others}
+    if not lost and absent.unnamed:
+        return [f"{absent.unnamed} of its images are not in {images}"]
     if not lost:
         return []
     return [f"{len(lost)} of its images, for example {next(iter(lost))!r}, are not in {images}"]

@@ -3,7 +3,8 @@
 A record is `{"id", "reference_img_id", "target_img_id", "relative_caption", "gt_img_ids",
 "semantic_aspects"}`. Measured are mAP@5, 10, 25, 50 over all of `gt_img_ids`, recall@k of
 `target_img_id` alone, and mAP@10 within each semantic aspect. The gallery is the whole folder of
-images. The records of the test split name no targets.
+images, 123,403 of them, which the annotations do not list. The records of the test split name no
+targets.
 
 For the test server (https://circo.micc.unifi.it) there is one file, `{id: [50 image numbers]}`.
 Baldrati et al., ICCV 2023; https://github.com/miccunifi/CIRCO
@@ -33,6 +34,8 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 FAMILY = "circo"
 DEFAULT_SPLIT = "val"
 _HANDED_IN = 50
+_GALLERY = 123_403
+"""COCO's unlabelled images of 2017 (Baldrati et al., section 4)."""
 
 
 def load_circo(root: Path, split: str | None = None) -> LabelledSet:
@@ -109,6 +112,7 @@ FORMAT = Format(
         ),
         keep_reference=True,
         image_id=_coco_id,
+        gallery_size=_GALLERY,
     ),
     load=lambda name, root, split, options: load_circo(root, split),
     write_submission=_submission,
