@@ -4,20 +4,23 @@ A file is a TREC run, or the submission file of the set's benchmark, see `eval.s
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 
 from cir.errors import RecomposeError, UsageError
 from eval.errors import BenchWayOut
 from eval.runs.ranks import COMPOSED
-from eval.runs.reading import Run
-from eval.runs.writing import SUBSET, plain_id
+from eval.runs.reading import DOCUMENT, Run
+from eval.runs.writing import ENCODED_MARK, SUBSET, plain_id
 from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
 from eval.sets.formats.annotations import first_doubled, parse_json
 from eval.sets.labelled import LabelledQuery, LabelledSet
 
 _FIELDS = 6
+_HEAD = 4096  # bytes that tell JSON from TREC
+_MARK = ENCODED_MARK.encode()
 
 Lines = Callable[[str, Callable[[str], bool]], list[int]]
 """Numbers of the lines that rank images of a query, those alone of which a function says so."""
@@ -42,21 +45,16 @@ def read_rankings(
         UsageError: it cannot be read, is malformed, or does not fit the set, see
             `checked_rankings`. The message names the line or the query.
     """
-    data = _read(path)
     lines: Lines | None = None
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
+    if _is_json(path):
         read = labelled.format.read_submission if labelled.format else read_lists
-        given = read(path, parse_json(data, str(path)), labelled)
+        given = read(path, parse_json(_read(path), str(path)), labelled)
     else:
-        given = Rankings(_parse_trec(path, data))
+        given = Rankings(read_trec(path))
 
         def lines(query: str, wanted: Callable[[str], bool]) -> list[int]:
-            rows = enumerate(data.split(b"\n"), 1)
-            fields = ((number, line.decode().split()) for number, line in rows if line.strip())
             return [
-                number
-                for number, (name, _, image, *_) in fields
-                if plain_id(name) == query and wanted(plain_id(image))
+                line for line, name, image, *_ in _records(path) if name == query and wanted(image)
             ]
 
     if not given.by_query:
@@ -77,53 +75,82 @@ def read_trec(path: Path) -> dict[str, list[str]]:
     """Query id -> images of a TREC run file, best first.
 
     Ordered as trec_eval does, whatever the ranks in the file say: by score, equal ones by id, the
-    larger first.
+    larger first. Ids are taken as they stand, but for those that `RunWriter` percent-encoded: on
+    lines that say so, and in the folder of a run, as earlier versions wrote no such mark.
 
     Raises:
         UsageError: it cannot be read or is malformed; the line is named.
     """
-    return _parse_trec(path, _read(path))
+    scored: dict[str, tuple[array[float], list[str]]] = {}
+    for line, query, image, score in _records(path):
+        scores, images = scored.setdefault(query, (array("d"), []))
+        try:
+            scores.append(float(score))
+        except ValueError as error:
+            raise UsageError(f"{path}, line {line}: {_no_number(score)}") from error
+        if math.isnan(scores[-1]):
+            raise UsageError(f"{path}, line {line}: {_no_number(score)}")
+        images.append(image)
+    return {
+        query: [image for _, image in sorted(zip(*pairs, strict=True), reverse=True)]
+        for query, pairs in scored.items()
+    }
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise _unreadable(path, error) from error
 
 
-def _parse_trec(path: Path, data: bytes) -> dict[str, list[str]]:
-    scored: dict[str, list[tuple[float, str]]] = {}
-    for number, line in enumerate(data.split(b"\n"), 1):
-        place = f"{path}, line {number}"
-        try:
-            fields = line.decode().split()
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{place}: not UTF-8 text.") from error
-        if not fields:
-            continue
-        if len(fields) != _FIELDS:
-            raise UsageError(
-                f"{place}: {len(fields)} fields, not the six of a TREC run file: "
-                "query-id Q0 image rank score tag."
-            )
-        scored.setdefault(plain_id(fields[0]), []).append(
-            (_score(fields[4], place), plain_id(fields[2]))
-        )
-    return {
-        query: [image for _, image in sorted(pairs, reverse=True)]
-        for query, pairs in scored.items()
-    }
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be read ({error.strerror or error}).")
 
 
-def _score(text: str, place: str) -> float:
+def _records(path: Path) -> Iterator[tuple[int, str, str, bytes]]:
+    """Number, query id, image and score of each line of a TREC run file.
+
+    One string an id, however often it stands there: files have millions of lines.
+    """
+    of_run = (path.parent / DOCUMENT).is_file()
+    plain: dict[bytes, str] = {}
+    decoded: dict[bytes, str] = {}
     try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if math.isnan(score):
-        raise UsageError(f"{place}: the score {text[:40]!r} is not a number.")
-    return score
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                fields = line.split()
+                if not fields:
+                    continue
+                if len(fields) != _FIELDS:
+                    raise UsageError(
+                        f"{path}, line {number}: {len(fields)} fields, not the six of a TREC run "
+                        "file: query-id Q0 image rank score tag."
+                    )
+                query, _, image, _, score, tag = fields
+                is_encoded = of_run or tag.endswith(_MARK)
+                names = decoded if is_encoded else plain
+                for name in (query, image):
+                    if name not in names:
+                        text = name.decode()
+                        names[name] = plain_id(text) if is_encoded else text
+                yield number, names[query], names[image], score
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}, line {number}: not UTF-8 text.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _no_number(score: bytes) -> str:
+    return f"the score {score[:40].decode(errors='replace')!r} is not a number."
 
 
 def checked_rankings(

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from cir.errors import UsageError
 from eval.cli.app import app
 from eval.evaluation.scoring import score_file
-from eval.runs.rankings import read_rankings
+from eval.runs.rankings import read_rankings, read_trec
+from eval.runs.writing import trec_lines
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.fashioniq import load_fashioniq
@@ -221,7 +222,9 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
         [{"_id": "q 1", "image": "a b.jpg", "text": "in red", "group": "colour"}],
         [("q 1", "c.jpg", 2), ("q 1", "d.jpg", 1)],
     )
-    run = write_run(tmp_path / "run", {"q%201": ["a%20b.jpg", "d.jpg", "c.jpg"]})
+    ranked = [(image, -float(rank)) for rank, image in enumerate(["a b.jpg", "d.jpg", "c.jpg"])]
+    run = tmp_path / "run"
+    run.write_text("".join(trec_lines("q 1", ranked, tag="t")), encoding="utf-8")
     document = document_of(score("--set", "native", "--root", root, "--run", run, "--json"))
     figures = document["metrics"]
     assert document["set"] == "native"
@@ -231,6 +234,26 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
     same = document_of(score("--set", root, "--run", run, "--json"))
     assert same["metrics"] == figures
     assert "recall_fraction@5" in score("--set", root, "--run", run).stdout
+
+
+def test_ids_of_other_tools_are_taken_as_they_stand(
+    write_set: WriteSet, tmp_path: Path, score: Score
+) -> None:
+    root = write_set(
+        [{"_id": "q%201", "image": "a.jpg", "text": "in red"}], [("q%201", "a%20b.jpg", 1)]
+    )
+    ranked = {"q%201": ["a%20b.jpg"]}
+    arguments = ("--set", root, "--json", "--run")
+    theirs = document_of(score(*arguments, write_run(tmp_path / "theirs", ranked)))
+    (tmp_path / "ours").write_text("".join(trec_lines("q%201", [("a%20b.jpg", 0.5)], tag="t")))
+    ours = document_of(score(*arguments, tmp_path / "ours"))
+    assert theirs["metrics"]["recall@1"] == ours["metrics"]["recall@1"] == 1.0
+
+
+def test_runs_without_the_mark_are_read_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    written = write_run(tmp_path / "composed.trec", {"q%201": ["a%20b.jpg"]})
+    assert read_trec(written) == {"q 1": ["a b.jpg"]}
 
 
 def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
