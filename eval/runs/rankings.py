@@ -6,7 +6,9 @@ A file is a TREC run, or the submission file of the set's benchmark, see `eval.s
 import math
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from cir.errors import RecomposeError, UsageError
@@ -19,6 +21,7 @@ from eval.sets.formats.annotations import first_doubled, parse_json
 from eval.sets.labelled import LabelledQuery, LabelledSet
 
 _FIELDS = 6
+_RANK_DIGITS = 9
 _HEAD = 4096  # bytes that tell JSON from TREC
 _MARK = ENCODED_MARK.encode()
 
@@ -50,7 +53,8 @@ def read_rankings(
         read = labelled.format.read_submission if labelled.format else read_lists
         given = read(path, parse_json(_read(path), str(path)), labelled)
     else:
-        given = Rankings(read_trec(path))
+        by_query, contradicted = _ordered(path)
+        given = Rankings(by_query, notes=_contradictions(path, contradicted))
 
         def lines(query: str, wanted: Callable[[str], bool]) -> list[int]:
             return [
@@ -68,33 +72,58 @@ def read_rankings(
         allow_missing=allow_missing,
         lines=lines,
     )
-    return Rankings(checked, of_candidates=among)
+    return replace(given, by_query=checked, of_candidates=among)
+
+
+def _contradictions(path: Path, queries: Sequence[str]) -> tuple[str, ...]:
+    if not queries:
+        return ()
+    return (
+        f"{path}: the ranks of {len(queries)} queries, the first of them {queries[0]!r}, are not "
+        "the order of their scores; they are ordered by score, equal ones by image, as trec_eval "
+        "does.",
+    )
 
 
 def read_trec(path: Path) -> dict[str, list[str]]:
     """Query id -> images of a TREC run file, best first.
 
-    Ordered as trec_eval does, whatever the ranks in the file say: by score, equal ones by id, the
-    larger first. Ids are taken as they stand, but for those that `RunWriter` percent-encoded: on
-    lines that say so, and in the folder of a run, as earlier versions wrote no such mark.
+    Ordered as trec_eval does, whatever the ranks in the file say: by score in double precision
+    (trec_eval 9 and pytrec_eval hold a score in single precision, and see ties where it rounds),
+    equal ones by id, the larger first. Ids are taken as they stand, but for those that `RunWriter`
+    percent-encoded: on lines that say so, and in the folder of a run, as earlier versions wrote no
+    such mark.
 
     Raises:
         UsageError: it cannot be read or is malformed; the line is named.
     """
-    scored: dict[str, tuple[array[float], list[str]]] = {}
-    for line, query, image, score in _records(path):
-        scores, images = scored.setdefault(query, (array("d"), []))
+    return _ordered(path)[0]
+
+
+def _ordered(path: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """The rankings of a TREC run file, and the queries of which ranks say another order."""
+    columns: dict[str, tuple[array[float], list[str], array[int]]] = {}
+    for line, query, image, rank, score in _records(path):
+        scores, images, ranks = columns.setdefault(query, (array("d"), [], array("q")))
         try:
-            scores.append(float(score))
-        except ValueError as error:
-            raise UsageError(f"{path}, line {line}: {_no_number(score)}") from error
-        if math.isnan(scores[-1]):
-            raise UsageError(f"{path}, line {line}: {_no_number(score)}")
+            value = float(score)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or b"_" in score:
+            text = score[:40].decode(errors="replace")
+            raise UsageError(f"{path}, line {line}: the score {text!r} is not a finite number.")
+        scores.append(value)
         images.append(image)
-    return {
-        query: [image for _, image in sorted(zip(*pairs, strict=True), reverse=True)]
-        for query, pairs in scored.items()
-    }
+        # Some tools write no ranks: those say nothing, and contradict nothing.
+        ranks.append(int(rank) if rank.isdigit() and len(rank) <= _RANK_DIGITS else 0)
+    found: dict[str, list[str]] = {}
+    contradicted: list[str] = []
+    for query, each in columns.items():
+        best_first = sorted(zip(*each, strict=True), reverse=True)
+        found[query] = [image for _, image, _ in best_first]
+        if any(later < rank for (*_, rank), (*_, later) in pairwise(best_first) if later):
+            contradicted.append(query)
+    return found, contradicted
 
 
 def _is_json(path: Path) -> bool:
@@ -116,8 +145,8 @@ def _unreadable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"{path} cannot be read ({error.strerror or error}).")
 
 
-def _records(path: Path) -> Iterator[tuple[int, str, str, bytes]]:
-    """Number, query id, image and score of each line of a TREC run file.
+def _records(path: Path) -> Iterator[tuple[int, str, str, bytes, bytes]]:
+    """Number, query id, image, rank and score of each line of a TREC run file.
 
     One string an id, however often it stands there: files have millions of lines.
     """
@@ -135,22 +164,18 @@ def _records(path: Path) -> Iterator[tuple[int, str, str, bytes]]:
                         f"{path}, line {number}: {len(fields)} fields, not the six of a TREC run "
                         "file: query-id Q0 image rank score tag."
                     )
-                query, _, image, _, score, tag = fields
+                query, _, image, rank, score, tag = fields
                 is_encoded = of_run or tag.endswith(_MARK)
                 names = decoded if is_encoded else plain
                 for name in (query, image):
                     if name not in names:
                         text = name.decode()
                         names[name] = plain_id(text) if is_encoded else text
-                yield number, names[query], names[image], score
+                yield number, names[query], names[image], rank, score
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}, line {number}: not UTF-8 text.") from error
     except OSError as error:
         raise _unreadable(path, error) from error
-
-
-def _no_number(score: bytes) -> str:
-    return f"the score {score[:40].decode(errors='replace')!r} is not a number."
 
 
 def checked_rankings(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytrec_eval
 from typer.testing import CliRunner, Result
 
 from cir.errors import UsageError
@@ -263,6 +264,32 @@ def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
     assert read.by_query["0"] == ["9", "13", "12"]
 
 
+def test_images_are_ordered_as_trec_eval_does(tmp_path: Path) -> None:
+    # Each score is there twice: a tie.
+    scores = {f"i{number}": number * 17 % 20 / 7 - 1 for number in range(40)}
+    (tmp_path / "run").write_text("\n".join(f"q Q0 {i} 0 {s!r} t" for i, s in scores.items()))
+    (ranked,) = read_trec(tmp_path / "run").values()
+    for target in scores:
+        evaluator = pytrec_eval.RelevanceEvaluator({"q": {target: 1}}, {"recip_rank"})
+        theirs = evaluator.evaluate({"q": scores})["q"]["recip_rank"]
+        assert theirs == pytest.approx(1 / (ranked.index(target) + 1))
+
+
+def test_scores_are_compared_in_double_precision(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text(f"q Q0 a 1 {0.5 + 1e-13!r} t\nq Q0 b 2 0.5 t\n")
+    assert read_trec(tmp_path / "run") == {"q": ["a", "b"]}
+
+
+def test_ranks_that_contradict_the_scores_are_told_of(tmp_path: Path, score: Score) -> None:
+    arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--json", "--run")
+    lines = ["0 Q0 12 1 0.4 t", "0 Q0 13 2 0.5 t", "1 Q0 14 1 0.5 t", "1 Q0 15 2 0.4 t"]
+    (tmp_path / "run").write_text("\n".join(lines))
+    told = score(*arguments, tmp_path / "run")
+    assert "the ranks of 1 queries, the first of them '0', are not the order" in told.stderr
+    (tmp_path / "run").write_text("\n".join(line.replace("12 1", "12 3") for line in lines))
+    assert score(*arguments, tmp_path / "run").stderr == ""
+
+
 def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
     run = write_run(tmp_path / "run", {"0": ["12"], "1": ["99"]})
     arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--run", run)
@@ -283,6 +310,9 @@ def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
         ("0 Q0 12 1 0.5 t\n0 Q0 13 2\n", "line 2: 4 fields"),
         ("0 Q0 12 1 high t\n", "line 1: the score 'high'"),
         ("0 Q0 12 1 nan t\n", "line 1: the score 'nan'"),
+        ("0 Q0 12 1 0.5 t\n0 Q0 13 2 -inf t\n", "line 2: the score '-inf' is not a finite number"),
+        ("0 Q0 12 1 1e999 t\n", "line 1: the score '1e999'"),
+        ("0 Q0 12 1 1_0 t\n", "line 1: the score '1_0'"),
         ("0 Q0 12 1 0.5 t\n7 Q0 12 1 0.5 t\n", "no query '7' in circo"),
         (
             "0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n",
