@@ -14,7 +14,7 @@ from pathlib import Path
 from cir.errors import RecomposeError, UsageError
 from eval.errors import BenchWayOut
 from eval.runs.ranks import COMPOSED
-from eval.runs.reading import DOCUMENT, Run
+from eval.runs.reading import DOCUMENT, TABLE, Run, query_table
 from eval.runs.writing import ENCODED_MARK, SUBSET, plain_id
 from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
 from eval.sets.formats.annotations import first_doubled, parse_json
@@ -286,7 +286,9 @@ def submission(run: Run, mode: str = COMPOSED) -> Mapping[str, str]:
     """The submission files of a run for its benchmark's test server: name and content.
 
     Raises:
-        UsageError: there is no such server, or the run's rankings are not there or too short.
+        UsageError: there is no such server, the run's rankings are not there or too short, or they
+            are not what the server takes: every query once, the reference as the protocol has it,
+            no image twice. The message names the first.
     """
     form = _format(run)
     if form is None or form.write_submission is None or run.folder is None:
@@ -295,14 +297,45 @@ def submission(run: Run, mode: str = COMPOSED) -> Mapping[str, str]:
             f"{run.name} is no run of {' or '.join(served)} on disk: only these take submissions."
         )
 
+    kept = run.part("settings").get("keep_reference")
+    if kept is not None and kept != form.protocol.keep_reference:
+        raise UsageError(
+            f"{run.name} {'kept' if kept else 'removed'} the reference image in its rankings; "
+            f"{form.title} is counted {'with' if form.protocol.keep_reference else 'without'} it. "
+            "Run the set by its own protocol."
+        )
+    table = query_table(run)
+    if table is None:
+        raise UsageError(f"{run.name} came without its table of queries, {TABLE}.")
+    id_of = cache(form.protocol.id_of)
+
     def ranked(path: Path) -> dict[str, list[str]]:
-        id_of = form.protocol.id_of
-        return {query: [*map(id_of, images)] for query, images in read_trec(path).items()}
+        found = {query: [*map(id_of, images)] for query, images in read_trec(path).items()}
+        _check_handed_in(found, table.ids, path)
+        return found
 
     among = run.folder / f"{mode}.{SUBSET}.trec"
     return form.write_submission(
         ranked(run.folder / f"{mode}.trec"), ranked(among) if among.is_file() else {}
     )
+
+
+def _check_handed_in(found: Mapping[str, list[str]], queries: Sequence[str], path: Path) -> None:
+    """Every query of the run once, and no image twice."""
+    known = set(queries)
+    other = next((query for query in found if query not in known), None)
+    if other is not None:
+        raise UsageError(f"{path}: there is no query {other!r} in the run.")
+    missing = [query for query in queries if query not in found]
+    if missing:
+        raise UsageError(
+            f"{path}: {len(missing)} of {len(queries)} queries have no ranking, the first of them "
+            f"{missing[0]!r}: the server takes every query."
+        )
+    for query, images in found.items():
+        twice = first_doubled(images)
+        if twice is not None:
+            raise UsageError(f"{path}: the query {query!r} ranks the image {twice!r} twice.")
 
 
 def write_submission(run: Run, folder: Path) -> list[Path]:

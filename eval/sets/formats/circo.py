@@ -34,6 +34,7 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 FAMILY = "circo"
 DEFAULT_SPLIT = "val"
 _HANDED_IN = 50
+_DIGITS = 12  # of an image's number
 _GALLERY = 123_403
 """COCO's unlabelled images of 2017 (Baldrati et al., section 4)."""
 
@@ -87,7 +88,11 @@ def _aspects(record: Mapping[str, Any], place: str) -> tuple[str, ...]:
 def _coco_id(path: str) -> str:
     """COCO's number of an image: `unlabeled2017/000000271520.jpg` is 271520."""
     name = stem(path)
-    return str(int(name)) if name.isascii() and name.isdigit() else name
+    return str(int(name)) if _is_number(name) else name
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= _DIGITS
 
 
 def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
@@ -96,6 +101,12 @@ def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
             raise UsageError(
                 f"CIRCO's server takes {_HANDED_IN} images a query; {query!r} has {len(found)}: "
                 "the gallery is too small."
+            )
+        name = next((each for each in found[:_HANDED_IN] if not _is_number(each)), None)
+        if name is not None:
+            raise UsageError(
+                f"CIRCO's server takes images by their COCO numbers; {query!r} ranks {name!r}, "
+                "which carries none: search the folder of COCO's images alone."
             )
     numbers = {query: list(map(int, found[:_HANDED_IN])) for query, found in ranked.items()}
     return {"circo.json": json.dumps(numbers)}
