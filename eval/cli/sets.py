@@ -42,8 +42,8 @@ SetName = Annotated[
     str,
     typer.Option(
         "--set",
-        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; the name of a registered "
-        "set; or the folder of a native one.",
+        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; a name that python -m eval "
+        "sets lists; or the folder of a native one.",
     ),
 ]
 Root = Annotated[
@@ -133,6 +133,12 @@ def _score(
     ] = None,
     split: Split = None,
     keep_reference: KeepReference = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing", help="Count queries that are not ranked as never found, not refuse."
+        ),
+    ] = False,
     measure: Measured = None,
     minimum: Minimum = None,
     as_json: AsJson = False,
@@ -151,6 +157,7 @@ def _score(
             subset_run=subset_run,
             keep_reference=keep_reference,
             measures=measures_of(labelled, further),
+            allow_missing=allow_missing,
         )
     document = scored.document | {"set": place.name}
     for note in (*scored.notes, *_left_out(scored.left_out, run)):
