@@ -1,5 +1,6 @@
 """The commands of `python -m eval` that look at runs: comparing them, and a report of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.text import Text
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
 from eval.cli.words import command
-from eval.comparison.paired import HEADINGS, LEGEND, Comparison, compare, contender
+from eval.comparison.paired import GROUP_HEADINGS, HEADINGS, Comparison, compare, contender
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
 
@@ -105,14 +106,21 @@ def _report(
 
 
 def _print_comparison(compared: Comparison, console: Console) -> None:
-    for other in range(len(compared.differences)):
-        title = Text(compared.title(other))
-        table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-        for place, heading in enumerate(HEADINGS):
-            table.add_column(heading, justify="right" if place else "left", no_wrap=True)
-        for cells in compared.rows(other):
-            table.add_row(*cells)
-        console.print(table)
-    console.print(LEGEND)
-    for line in (*compared.words(), *compared.notes):
+    for other, groups in enumerate(compared.groups):
+        _print_rows(compared.title(other), HEADINGS, compared.rows(other), console)
+        if groups:
+            rows = compared.group_rows(other)
+            _print_rows(compared.group_title(other), GROUP_HEADINGS, rows, console)
+    for line in (compared.legend, *compared.words(), *compared.group_words(), *compared.notes):
         console.print(Text(line), soft_wrap=True)
+
+
+def _print_rows(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], console: Console
+) -> None:
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=bool(place))
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    console.print(table)

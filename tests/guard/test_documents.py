@@ -39,6 +39,7 @@ FIGURES = {
     "groups": "colour, pattern, (none)",
     "groups.*": f"queries, {MEASURES}",
 }
+DIFFERENCE = "delta, low, high, p, p_holm, better, worse, same"
 TRANSFER = {"": "index, encoder, file, images, bytes, source, state, seconds"}
 REFERENCE = {"reference.with": MEASURES, "reference.without": MEASURES}
 
@@ -92,12 +93,14 @@ KEYS: dict[str, dict[str, str]] = {
     "eval forget": {"": "forgotten"},
     "eval submission": {"": "files"},
     "eval compare": {
-        "": "set, queries, measure, seed, runs, comparisons, notes",
+        "": "set, queries, measure, seed, runs, comparisons, clusters, notes",
         "runs[]": "run, mode, encoder, metrics",
         "runs[].metrics": MEASURES,
-        "comparisons[]": "run, against, metrics, words",
+        "comparisons[]": "run, against, metrics, groups, words",
         "comparisons[].metrics": MEASURES,
-        "comparisons[].metrics.*": "delta, low, high, p, p_holm, better, worse, same",
+        "comparisons[].metrics.*": DIFFERENCE,
+        "comparisons[].groups": "colour, pattern, (none)",
+        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
     },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MRR},
     "eval report": {"": "report, notes"},

@@ -3,7 +3,8 @@
 A record is `{"pairid", "reference", "target_hard", "caption", "img_set": {"members": [six]}}`; the
 split file maps each image of the gallery to its file. Measured are R@1, 5, 10, 50 on `target_hard`
 with the reference taken out of the ranking, and R_subset@1, 2, 3 of a search among the members
-without the reference. The records of the test split name no target.
+without the reference. The records of the test split name no target. Queries of one image set share
+its images, so they are one cluster.
 
 For the test server (https://cirr.cecs.anu.edu.au) there are two files, `{"version": "rc2",
 "metric": "recall" | "recall_subset", pairid: [names]}`: the first 50 and, of the members alone,
@@ -91,6 +92,7 @@ def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery
         targets=targets,
         places=dict.fromkeys([reference, *targets, *members], place),
         candidates=tuple(name for name in members if name != reference),
+        cluster=str(image_set.get("id", " ".join(sorted(members)))),
     )
 
 
@@ -119,7 +121,11 @@ FORMAT = Format(
     title="CIRR",
     names=(FAMILY,),
     published="2021-08",
-    protocol=Protocol(measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))), image_id=stem),
+    protocol=Protocol(
+        measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))),
+        image_id=stem,
+        shared="image set",
+    ),
     load=lambda name, root, split, options: load_cirr(root, split),
     read_submission=_read_submission,
     write_submission=_submission,
