@@ -6,7 +6,7 @@ images are no independent draws: their differences go up and down together. Give
 whole clusters are drawn and take a sign, which needs the clusters alone to be independent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,11 @@ def bootstrap_intervals(
 
 
 def bootstrap_means(
-    columns: Columns, *, seed: int, resamples: int = RESAMPLES, clusters: Clusters | None = None
+    columns: Columns,
+    *,
+    seed: int | Sequence[int],
+    resamples: int = RESAMPLES,
+    clusters: Clusters | None = None,
 ) -> NDArray[np.float64]:
     """`(resamples, c)` means of each column over queries drawn with replacement.
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
 from eval.cli.words import command
+from eval.comparison.means import compare_means
 from eval.comparison.paired import GROUP_HEADINGS, HEADINGS, Comparison, compare, contender
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
@@ -59,12 +60,25 @@ def _mean(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or their names.")
     ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another system's run on one of the sets, once for each: gives the difference of "
+            "the two means, tested over all queries together; repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Average runs on different sets: FashionIQ is reported as the mean of three categories."""
+    compared = None
     with command(as_json):
         runs_dir = load_settings().runs_dir
-        document = mean_of_runs([open_run(run, runs_dir) for run in runs])
+        opened = [open_run(run, runs_dir) for run in runs]
+        document = mean_of_runs(opened)
+        if against:
+            compared = compare_means([open_run(run, runs_dir) for run in against], opened)
+            document["comparison"] = compared.document()
     if as_json:
         print_document(document)
         return
@@ -75,6 +89,8 @@ def _mean(
     for mode, figures in document["modes"].items():
         table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
     Console().print(table)
+    if compared is not None:
+        typer.echo(str(compared))
 
 
 def _report(

@@ -26,7 +26,8 @@ Measured = Annotated[
     typer.Option(
         "--measure",
         metavar="NAME",
-        help=f"Measure this, too, for example recall@20: one of {patterns()}; repeatable.",
+        help=f"Measure this, too, for example recall@20: one of {patterns()}, or several joined by "
+        "+ for their mean; repeatable.",
     ),
 ]
 Minimum = Annotated[

@@ -20,6 +20,7 @@ from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.queries import with_clusters
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
+from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP
 from eval.stats import Clusters, bootstrap_intervals, holm, sign_flip_p
 
@@ -203,7 +204,7 @@ class Comparison:
         first, *others = self.contenders
         name = measure or self.measure
         return [
-            _verdict(first.label, other.label, name, each[name], self.over)
+            verdict(first.label, other.label, name, each[name], self.over)
             for other, each in zip(others, self.differences, strict=True)
         ]
 
@@ -305,7 +306,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _cluster_notes(clusters: int, shared: str, *, known: bool) -> list[str]:
+def cluster_notes(clusters: int, shared: str, *, known: bool) -> list[str]:
     """What intervals and tests take for independent, where that is worth a word."""
     if not known:
         return [
@@ -342,7 +343,7 @@ def _group_verdict(
     return f"By group in {measure}{raised}: {said}."
 
 
-def _verdict(first: str, other: str, measure: str, it: Difference, over: str = "") -> str:
+def verdict(first: str, other: str, measure: str, it: Difference, over: str = "") -> str:
     if not it.better and not it.worse:
         return (
             f"{other} and {first} have the same {measure} on every query: this set shows no "
@@ -409,23 +410,9 @@ def compare(
             rankings, and those that were measured. The message says why.
     """
     chosen = None if measure is None else str(parse_measure(measure))
-    check_comparable(contenders)
-    pairs = [(each, _table(each)) for each in contenders]
-    first, table = pairs[0]
-    table = _clustered(pairs)
-    for each, other in pairs:
-        _check_queries(first, table.ids, each, other.ids)
-    names = list(_usual_measures(pairs) if measures is None else measures)
-    if chosen is not None and chosen not in names:
-        names.append(chosen)
-    if not names:
-        raise UsageError("These runs have no measure in common: there is nothing to compare.")
-    stacked = [
-        np.column_stack([_values(each, of_run, name, table.ids) for name in names])
-        for each, of_run in pairs
-    ]
+    given = paired_values(contenders, chosen, measures)
+    names, table, stacked, clusters = given.names, given.table, given.stacked, given.clusters
     told = chosen or usual_measure(names)
-    clusters, count = _cluster_numbers(table)
     at = names.index(told)
     return Comparison(
         contenders=tuple(contenders),
@@ -434,14 +421,55 @@ def compare(
         differences=tuple(_differences(names, stacked, seed, clusters)),
         measure=told,
         notes=(
-            *_cluster_notes(count, table.shared, known=table.clusters is not None),
+            *cluster_notes(given.count, table.shared, known=table.clusters is not None),
             *caveats(contenders, len(table.ids)),
         ),
         seed=seed,
         groups=tuple(_by_group(table, [each[:, at] for each in stacked], seed, clusters)),
-        clusters=0 if clusters is None else count,
+        clusters=0 if clusters is None else given.count,
         shared=table.shared,
     )
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What contenders of one labelled set reach on each of its queries.
+
+    Attributes:
+        names: of the measures.
+        table: of the first contender, whose order of queries all have.
+        stacked: for each contender `(queries, measures)` values.
+        clusters: a number for each query's cluster; None where each query counts alone.
+        count: how many clusters there are, 0 where no queries share images.
+    """
+
+    names: Sequence[str]
+    table: RankTable
+    stacked: Sequence[NDArray[np.float64]]
+    clusters: Clusters | None
+    count: int
+
+
+def paired_values(
+    contenders: Sequence[Contender], measure: str | None, measures: Sequence[str] | None
+) -> Paired:
+    """The values that are compared; arguments and errors as of `compare`."""
+    check_comparable(contenders)
+    pairs = [(each, _table(each)) for each in contenders]
+    first = pairs[0][0]
+    table = _clustered(pairs)
+    for each, other in pairs:
+        _check_queries(first, table.ids, each, other.ids)
+    names = list(_usual_measures(pairs) if measures is None else measures)
+    if measure is not None and measure not in names:
+        names.append(measure)
+    if not names:
+        raise UsageError("These runs have no measure in common: there is nothing to compare.")
+    stacked = [
+        np.column_stack([_values(each, of_run, name, table.ids) for name in names])
+        for each, of_run in pairs
+    ]
+    return Paired(names, table, stacked, *_cluster_numbers(table))
 
 
 def _clustered(pairs: Sequence[tuple[Contender, RankTable]]) -> RankTable:
@@ -501,10 +529,17 @@ def _by_group(
 
 
 def _usual_measures(pairs: Sequence[tuple[Contender, RankTable]]) -> list[str]:
-    """The measures that every run has, and those of the tables that all contenders have."""
+    """The measures that every run has, those of all tables, and what papers rank systems by."""
     columns = [table.values.get(each.mode, {}) for each, table in pairs]
     shared = [name for name in columns[0] if all(name in each for each in columns)]
-    return [*map(str, MEASURES), *shared]
+    form = find_format(pairs[0][0].run.part("settings").get("format"))
+    headlines = [each for each in form.protocol.measures if len(each.parts) > 1] if form else []
+    told = [
+        str(headline)
+        for headline in headlines
+        if all(table.tells(headline, each.mode) for each, table in pairs)
+    ]
+    return list(dict.fromkeys([*map(str, MEASURES), *shared, *told]))
 
 
 def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:

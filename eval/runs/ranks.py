@@ -86,7 +86,8 @@ class RankTable:
         """
         if measure.by_rank:
             return measure.depth <= self.depth
-        return str(measure) in self.values.get(mode, {})
+        told = str(measure) in self.values.get(mode, {})
+        return told or all(part is not measure and self.tells(part, mode) for part in measure.parts)
 
     def values_of(self, measure: Measure, mode: str = COMPOSED) -> Values:
         """A measure's value of each query.
@@ -103,7 +104,11 @@ class RankTable:
             )
         if measure.by_rank:
             return measure.of_ranks(first_ranks(self.ranks[mode]))
-        return np.array(self.values[mode][str(measure)], np.float64)
+        column = self.values.get(mode, {}).get(str(measure))
+        if column is not None:
+            return np.array(column, np.float64)
+        values: Values = np.mean([self.values_of(part, mode) for part in measure.parts], axis=0)
+        return values
 
     def figures(self, names: Iterable[str] = ()) -> dict[str, dict[str, float]]:
         """Mode -> mean over the queries of the usual measures, those in the table, and others.

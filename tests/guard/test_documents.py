@@ -21,7 +21,7 @@ MEASURES = (
     f"{MRR}, recall_fraction@5, recall_fraction@10, recall_fraction@50, "
     "map@5, map@10, map@50, ndcg@5, ndcg@10, ndcg@50"
 )
-CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3"
+CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
     "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
