@@ -455,7 +455,7 @@ def paired_values(
 ) -> Paired:
     """The values that are compared; arguments and errors as of `compare`."""
     check_comparable(contenders)
-    pairs = [(each, _table(each)) for each in contenders]
+    pairs = [(each, table_of(each)) for each in contenders]
     first = pairs[0][0]
     table = _clustered(pairs)
     for each, other in pairs:
@@ -610,7 +610,12 @@ def check_comparable(contenders: Sequence[Contender]) -> None:
             )
 
 
-def _table(one: Contender) -> RankTable:
+def table_of(one: Contender) -> RankTable:
+    """The table of a contender's queries.
+
+    Raises:
+        UsageError: its targets are not known, or it came without the table or this way to ask.
+    """
     if not one.run.judged:
         raise UsageError(f"{one.label} has rankings and no figures: its targets are not known.")
     table = rank_table(one.run)
