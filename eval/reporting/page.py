@@ -30,6 +30,7 @@ from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
 from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain, telling_measure
 from eval.runs.reading import Run, rank_table
+from eval.runs.shortcuts import SOLVERS, audit, solvers
 from eval.sets.labelled import LabelledQuery
 
 SHOWN_RESULTS = 10
@@ -126,6 +127,8 @@ def report_page(
         explained=explained,
         curves=_curves(table),
         groups=_groups(table, chosen),
+        shortcuts=audit([run]) if table and solvers(table) else None,
+        solvers=SOLVERS,
         queries=queries,
         lacks=lacks,
         notes=[note for note in run.document.get("notes") or () if isinstance(note, str)],

@@ -24,6 +24,7 @@ from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
 from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.queries import show_queries
+from pages.parts.metrics.shortcuts import show_shortcuts
 from pages.parts.shell.session import people_errors, plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
@@ -68,6 +69,7 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
     offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
     _groups(run, table, typed)
     if table is not None:
+        show_shortcuts(run, table)
         show_queries(run, table, others)
     _provenance(run)
     if run.folder is not None:
