@@ -134,25 +134,28 @@ def score(
     *,
     measures: Sequence[str | Measure] | None = None,
     keep_reference: bool | None = None,
+    allow_missing: bool = False,
 ) -> scoring.Scored:
     """Measure rankings that any system made: needs no images and no encoder.
 
     Args:
         labelled: the set that was asked.
         rankings: query id -> ranked images, best first, named as in the set or by their paths; a
-            TREC run file or a submission file; or a run. Queries that are not ranked count 0.
+            TREC run file or a submission file; or a run.
         measures: what to report, such as "recall@20" or "map@5"; None takes the measures of the
             set's protocol.
         keep_reference: whether the reference counts where it was ranked; None takes the set's own
             protocol.
+        allow_missing: whether queries that are not ranked, and rankings without any image that the
+            set names, count as never found; else they are an error. A run keeps what it was told.
 
     Returns:
         `metrics` (measure -> mean over all queries, 0 to 1), `groups` (the same by group, with the
         number of `queries`), and `notes`, what a person should know beside them.
 
     Raises:
-        UsageError: the rankings do not fit the set, rank an image twice, or cannot be read; or the
-            set has no targets.
+        UsageError: the rankings do not fit the set (the message names the first image or query),
+            rank an image twice, or cannot be read; or the set has no targets.
     """
     wanted = None if measures is None else _measures(measures)
     if isinstance(rankings, Run):
@@ -165,14 +168,19 @@ def score(
             subset_run=among if among.is_file() else None,
             keep_reference=keep_reference,
             measures=wanted,
+            allow_missing=allow_missing or rankings.part("settings").get("allow_missing") is True,
         )
     if isinstance(rankings, Mapping):
-        given = run_files.checked_rankings(rankings, labelled)
+        given = run_files.checked_rankings(rankings, labelled, allow_missing=allow_missing)
         return scoring.score_rankings(
             labelled, given, keep_reference=keep_reference, measures=wanted
         )
     return scoring.score_file(
-        labelled, Path(rankings), keep_reference=keep_reference, measures=wanted
+        labelled,
+        Path(rankings),
+        keep_reference=keep_reference,
+        measures=wanted,
+        allow_missing=allow_missing,
     )
 
 

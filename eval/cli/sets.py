@@ -133,6 +133,12 @@ def _score(
     ] = None,
     split: Split = None,
     keep_reference: KeepReference = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing", help="Count queries that are not ranked as never found, not refuse."
+        ),
+    ] = False,
     measure: Measured = None,
     minimum: Minimum = None,
     as_json: AsJson = False,
@@ -151,6 +157,7 @@ def _score(
             subset_run=subset_run,
             keep_reference=keep_reference,
             measures=measures_of(labelled, further),
+            allow_missing=allow_missing,
         )
     document = scored.document | {"set": place.name}
     for note in (*scored.notes, *_left_out(scored.left_out, run)):

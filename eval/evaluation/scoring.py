@@ -46,6 +46,7 @@ def score_file(
     subset_run: Path | None = None,
     keep_reference: bool | None = None,
     measures: Sequence[Measure] | None = None,
+    allow_missing: bool = False,
 ) -> Scored:
     """Score a TREC run or a submission file; needs no image and no encoder.
 
@@ -54,18 +55,28 @@ def score_file(
         run: the file.
         subset_run: rankings of the candidates alone, for `recall_subset@k`.
         keep_reference, measures: as `score_rankings`.
+        allow_missing: whether queries without a ranking count as never found, see
+            `eval.runs.rankings.checked_rankings`.
 
     Raises:
         UsageError: a file does not fit the set, or the set has no targets.
     """
     _check_judged(labelled)
-    ranked = read_rankings(run, labelled)
+    ranked = read_rankings(run, labelled, allow_missing=allow_missing)
     main: Mapping[str, Ids] | None = ranked.by_query
     subset: Mapping[str, Ids] | None = None
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
-    elif subset_run is not None:
-        subset = read_rankings(subset_run, labelled).by_query
+    else:
+        _check_whole(labelled, ranked.by_query, run)
+    if subset_run is not None:
+        if main is None:
+            raise UsageError(f"{run} and {subset_run} both rank the candidates alone.")
+        if not labelled.has_candidates:
+            raise UsageError(f"The queries of {labelled.name} have no candidates to rank alone.")
+        subset = read_rankings(
+            subset_run, labelled, of_candidates=True, allow_missing=allow_missing
+        ).by_query
     scored = score_rankings(
         labelled, main, subset, keep_reference=keep_reference, measures=measures, name=str(run)
     )
@@ -238,6 +249,21 @@ def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
                 f"{measure} is of a search among each query's candidates, and the queries of "
                 f"{labelled.name} have none: choose another measure."
             )
+
+
+def _check_whole(labelled: LabelledSet, rankings: Mapping[str, Ids], run: Path) -> None:
+    """Refuse rankings of the candidates alone as those of the gallery: recall would be too high."""
+    gallery = labelled.gallery or {}
+    few = {query.id: {*query.candidates, query.reference} for query in labelled.queries}
+    if labelled.has_candidates and all(
+        len(few[query]) < len(gallery) and few[query].issuperset(ranked)
+        for query, ranked in rankings.items()
+    ):
+        raise UsageError(
+            f"{run} ranks nothing but the candidates of each query: it is no search of the "
+            f"{len(gallery)} images of {labelled.name}. Name it as the ranking of the candidates, "
+            "beside one of the whole gallery."
+        )
 
 
 def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> list[str]:

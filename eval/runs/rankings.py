@@ -4,8 +4,8 @@ A file is a TREC run, or the submission file of the set's benchmark, see `eval.s
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from functools import cache
 from pathlib import Path
 
 from cir.errors import RecomposeError, UsageError
@@ -14,28 +14,63 @@ from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run
 from eval.runs.writing import SUBSET, plain_id
 from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
-from eval.sets.formats.annotations import parse_json
-from eval.sets.labelled import LabelledSet
+from eval.sets.formats.annotations import first_doubled, parse_json
+from eval.sets.labelled import LabelledQuery, LabelledSet
 
 _FIELDS = 6
 
+Lines = Callable[[str, Callable[[str], bool]], list[int]]
+"""Numbers of the lines that rank images of a query, those alone of which a function says so."""
 
-def read_rankings(path: Path, labelled: LabelledSet) -> Rankings:
+
+def read_rankings(
+    path: Path,
+    labelled: LabelledSet,
+    *,
+    of_candidates: bool = False,
+    allow_missing: bool = False,
+) -> Rankings:
     """The rankings of a file, with the set's own ids.
 
+    Args:
+        path: the file.
+        labelled: the set that was asked.
+        of_candidates: whether each query's candidates alone were searched; a file may say so.
+        allow_missing: as `checked_rankings` has it.
+
     Raises:
-        UsageError: it cannot be read, is malformed, ranks an image of a query twice, or ranks for a
-            query that the set does not have. The message names the line or the query.
+        UsageError: it cannot be read, is malformed, or does not fit the set, see
+            `checked_rankings`. The message names the line or the query.
     """
     data = _read(path)
+    lines: Lines | None = None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
         read = labelled.format.read_submission if labelled.format else read_lists
         given = read(path, parse_json(data, str(path)), labelled)
     else:
         given = Rankings(_parse_trec(path, data))
+
+        def lines(query: str, wanted: Callable[[str], bool]) -> list[int]:
+            rows = enumerate(data.split(b"\n"), 1)
+            fields = ((number, line.decode().split()) for number, line in rows if line.strip())
+            return [
+                number
+                for number, (name, _, image, *_) in fields
+                if plain_id(name) == query and wanted(plain_id(image))
+            ]
+
     if not given.by_query:
         raise UsageError(f"{path} holds no ranking.")
-    return replace(given, by_query=checked_rankings(given.by_query, labelled, str(path)))
+    among = of_candidates or given.of_candidates
+    checked = checked_rankings(
+        given.by_query,
+        labelled,
+        str(path),
+        of_candidates=among,
+        allow_missing=allow_missing,
+        lines=lines,
+    )
+    return Rankings(checked, of_candidates=among)
 
 
 def read_trec(path: Path) -> dict[str, list[str]]:
@@ -92,16 +127,38 @@ def _score(text: str, place: str) -> float:
 
 
 def checked_rankings(
-    given: Mapping[str, Sequence[str]], labelled: LabelledSet, place: str = "These rankings"
+    given: Mapping[str, Sequence[str]],
+    labelled: LabelledSet,
+    place: str = "These rankings",
+    *,
+    of_candidates: bool = False,
+    allow_missing: bool = False,
+    lines: Lines | None = None,
 ) -> dict[str, list[str]]:
     """Query id -> ranked images, best first, with the set's own ids.
 
+    Args:
+        given: query id -> ranked images, best first, named as in the set or by their paths.
+        labelled: the set that was asked.
+        place: the start of a message.
+        of_candidates: whether each query's candidates alone were searched.
+        allow_missing: whether queries without a ranking, and rankings that hold no image that the
+            set names, count as never found; else they are an error. The latter cannot be told
+            from images by other names where the set does not list its gallery.
+        lines: says where an image of a query stands; None where `place` says all.
+
     Raises:
-        UsageError: an image of a query is ranked twice, or a query is not of the set; `place` says
-            where.
+        UsageError: an image of a query is ranked twice, a query is not of the set or has no
+            ranking, or an image is none of those that were searched. The message names the first.
     """
-    known = {query.id for query in labelled.queries}
+    known = {query.id: query for query in labelled.queries}
+    id_of = cache(labelled.protocol.id_of)
     found: dict[str, list[str]] = {}
+
+    def where(name: str, image: str, nth: int = 0) -> str:
+        numbers = lines(name, lambda each: id_of(each) == image) if lines else []
+        return f"{place}, line {numbers[nth]}" if nth < len(numbers) else place
+
     for name, ranked in given.items():
         query_id = name
         if name not in known and labelled.format is not None:
@@ -110,12 +167,61 @@ def checked_rankings(
             raise UsageError(f"{place}: there is no query {name!r} in {labelled.name}.")
         if query_id in found:
             raise UsageError(f"{place}: the query {query_id!r} stands there under two names.")
-        ids = [labelled.protocol.id_of(image) for image in ranked]
-        if len(set(ids)) != len(ids):
-            twice = next(image for at, image in enumerate(ids) if image in ids[:at])
-            raise UsageError(f"{place}: the query {name!r} ranks the image {twice!r} twice.")
-        found[query_id] = ids
+        ids = found[query_id] = list(map(id_of, ranked))
+        distinct = set(ids)
+        if len(distinct) != len(ids):
+            twice = first_doubled(ids) or ""
+            raise UsageError(
+                f"{where(name, twice, 1)}: the query {name!r} ranks the image {twice!r} twice."
+            )
+        searched = _searched(labelled, known[query_id], of_candidates)
+        if searched is not None and not distinct <= searched:
+            other = next(image for image in ids if image not in searched)
+            what = "candidates of it" if of_candidates else f"images of {labelled.name}"
+            raise UsageError(
+                f"{where(name, other)}: the query {name!r} ranks the image {other!r}, which is "
+                f"not among the {len(searched)} {what}."
+            )
+    if not allow_missing:
+        _check_named(labelled, given, found, place)
+        _check_all_ranked(labelled, found, place)
     return found
+
+
+def _searched(labelled: LabelledSet, query: LabelledQuery, of_candidates: bool) -> Set[str] | None:
+    """The images that a search can find; None where they are not known."""
+    if of_candidates:
+        return {*query.candidates, query.reference}
+    return None if labelled.gallery is None else labelled.gallery.keys()
+
+
+def _check_named(
+    labelled: LabelledSet,
+    given: Mapping[str, Sequence[str]],
+    found: Mapping[str, Sequence[str]],
+    place: str,
+) -> None:
+    """Refuse rankings of images that have nothing to do with the set."""
+    named = {
+        image for query in labelled.queries for image in (query.reference, *query.targets) if image
+    }
+    if all(named.isdisjoint(ids) for ids in found.values()):
+        first = next((image for ranked in given.values() for image in ranked), None)
+        raise UsageError(
+            f"{place}: no image that is ranked, for example {first!r}, is a reference or a target "
+            f"of {labelled.name}, which names them like {min(named)!r}.",
+            BenchWayOut.RANK_ALL,
+        )
+
+
+def _check_all_ranked(labelled: LabelledSet, found: Collection[str], place: str) -> None:
+    missing = [query.id for query in labelled.queries if query.id not in found]
+    if missing:
+        raise UsageError(
+            f"{place}: {len(missing)} of the {len(labelled.queries)} queries of {labelled.name} "
+            f"have no ranking, the first of them {missing[0]!r}.",
+            BenchWayOut.RANK_ALL,
+        )
 
 
 def has_submission(run: Run) -> bool:

@@ -115,7 +115,8 @@ def test_circo_by_hand(tmp_path: Path, score: Score) -> None:
 def test_images_may_be_named_by_their_files(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     run = write_run(tmp_path / "run", {"0": ["unlabeled2017/000000000012.jpg", "13"]})
-    assert read_rankings(run, labelled).by_query == {"0": ["12", "13"]}
+    read = read_rankings(run, labelled, allow_missing=True)
+    assert read.by_query == {"0": ["12", "13"]}
 
 
 def test_cirr_takes_both_submission_files(tmp_path: Path, score: Score) -> None:
@@ -148,11 +149,41 @@ def test_cirr_takes_both_submission_files(tmp_path: Path, score: Score) -> None:
     assert both == figures | alone
 
 
+@pytest.mark.parametrize(
+    ("file", "images", "words"),
+    [
+        ("run", [2, 7, 99], "line 3: the query '100' ranks the image 'dev-99-0-img0', which is"),
+        ("run", [2, 3], "ranks nothing but the candidates"),
+        ("subset", [2, 7], "line 2: the query '100' ranks the image 'dev-7-0-img0', which is not"),
+    ],
+)
+def test_images_that_were_not_searched_are_no_ranking(
+    tmp_path: Path, score: Score, file: str, images: list[int], words: str
+) -> None:
+    ranked = {"run": [2, 7], "subset": [2, 3]}
+    for name, numbers in (ranked | {file: images}).items():
+        first = [f"dev-{number}-0-img0" for number in numbers]
+        write_run(tmp_path / name, {"100": first, "101": [CIRR_IMAGES[5]]})
+    runs = ("--run", tmp_path / "run", "--subset-run", tmp_path / "subset")
+    result = score("--set", "cirr", "--root", write_cirr(tmp_path), *runs)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+
+
+def test_queries_that_are_not_ranked_count_0_where_that_is_allowed(
+    tmp_path: Path, score: Score
+) -> None:
+    arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--json", "--run")
+    some = score(*arguments, write_run(tmp_path / "run", {"0": ["12"]}), "--allow-missing")
+    assert document_of(some)["metrics"]["recall@5"] == 0.5
+    assert "ranks nothing for 1 of 2 queries" in some.stderr
+
+
 def test_cirr_reads_the_subset_from_a_run_that_ranks_it_all(tmp_path: Path) -> None:
     labelled = load_cirr(write_cirr(tmp_path))
     # 7 and 8 are no candidates of 100; without them and the reference the target is second.
     ranked = [CIRR_IMAGES[n] for n in (7, 0, 3, 8, 2, 1, 4, 5)]
-    scored = score_file(labelled, write_run(tmp_path / "run", {"100": ranked}))
+    scored = score_file(labelled, write_run(tmp_path / "run", {"100": ranked}), allow_missing=True)
     figures = scored.document["metrics"]
     assert (figures["recall_subset@1"], figures["recall_subset@2"]) == (0.0, 0.5)
     assert figures["recall@5"] == 0.5
@@ -161,8 +192,12 @@ def test_cirr_reads_the_subset_from_a_run_that_ranks_it_all(tmp_path: Path) -> N
 
 def test_fashioniq_takes_run_files_and_the_challenge_s_own(tmp_path: Path) -> None:
     labelled = load_fashioniq(write_fashioniq(tmp_path), "dress")
-    by_name = write_run(tmp_path / "names", {"dress-0": ["B000", "B002"], "dress-2": ["B004"]})
-    by_number = write_run(tmp_path / "numbers", {"0": ["B000.jpg", "B002.jpg"], "2": ["B004.jpg"]})
+    by_name = write_run(
+        tmp_path / "names", {"dress-0": ["B000", "B002"], "dress-1": ["B005"], "dress-2": ["B004"]}
+    )
+    by_number = write_run(
+        tmp_path / "numbers", {"0": ["B000.jpg", "B002.jpg"], "1": ["B005.jpg"], "2": ["B004.jpg"]}
+    )
     challenge = tmp_path / "dress.predict.json"
     write_json(
         challenge,
@@ -201,11 +236,12 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
 def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     (tmp_path / "run").write_text("0 Q0 12 1 0.5 t\n0 Q0 13 2 0.5 t\n0 Q0 9 3 0.7 t\n")
-    assert read_rankings(tmp_path / "run", labelled).by_query["0"] == ["9", "13", "12"]
+    read = read_rankings(tmp_path / "run", labelled, allow_missing=True)
+    assert read.by_query["0"] == ["9", "13", "12"]
 
 
 def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
-    run = write_run(tmp_path / "run", {"0": ["12"]})
+    run = write_run(tmp_path / "run", {"0": ["12"], "1": ["99"]})
     arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--run", run)
     assert score(*arguments, "--min", "recall@5=0.5").exit_code == 0
     missed = score(*arguments, "--min", "map@10=0.9", "--json")
@@ -225,8 +261,13 @@ def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
         ("0 Q0 12 1 high t\n", "line 1: the score 'high'"),
         ("0 Q0 12 1 nan t\n", "line 1: the score 'nan'"),
         ("0 Q0 12 1 0.5 t\n7 Q0 12 1 0.5 t\n", "no query '7' in circo"),
-        ("0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n", "query '0' ranks the image '12' twice"),
-        ('{"0": [12, 12]}', "names an image twice"),
+        (
+            "0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n",
+            "line 2: the query '0' ranks the image '12' twice",
+        ),
+        ("0 Q0 a.jpg 1 0.5 t\n1 Q0 b.jpg 1 0.5 t\n", "for example 'a.jpg', is a reference or a"),
+        ("0 Q0 12 1 0.5 t\n", "1 of the 2 queries of circo have no ranking, the first of them '1'"),
+        ('{"0": [12, 12]}', "names an image twice, '12'"),
         ('{"0": [12], "0": [13]}', "'0' stands in one object twice"),
         ('{"0": 12}', "the query '0' has no list"),
         ('{"0": [1.5]}', "not the id of an image"),
