@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cir.cli.console import MISSED_MINIMUM, AsJson, print_document, with_parameters
 from cir.settings import load_settings
-from eval.cli.summary import parse_minimum, print_figures
+from eval.cli.summary import parse_minimum, print_figures, print_tables
 from eval.cli.words import command
 from eval.measures import Measure, parse_measure, patterns
 from eval.sets.formats import format_names, formats
@@ -29,6 +29,7 @@ Measured = Annotated[
         help=f"Measure this, too, for example recall@20: one of {patterns()}; repeatable.",
     ),
 ]
+_File = typer.Option(help="As FILE, for what the system finds by this alone.")
 Minimum = Annotated[
     list[str] | None,
     typer.Option(
@@ -103,6 +104,7 @@ def asked_measures(
 def add_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("score")(_score)
+    app.command("import")(with_format_options(_import))
     app.command("sets")(_sets)
     app.command("register")(_register)
     app.command("forget")(_forget)
@@ -169,6 +171,77 @@ def _score(
         groups = [(name, values["queries"], values) for name, values in document["groups"].items()]
         lines = [("all", queries, document["metrics"])]
         print_figures(f"{place.name}, {run}", names, lines, groups, Console())
+    check_minimums(document["metrics"], minimums)
+
+
+def _import(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A TREC run file, a submission file, JSON of {query: {image: score}}, or an .npz "
+            "of embeddings: gallery, gallery_ids, queries, query_ids, perhaps image, text, sum.",
+        ),
+    ],
+    labelled_set: SetName,
+    system: Annotated[str, typer.Option(help="What the run calls the system.")],
+    root: Root = None,
+    image: Annotated[Path | None, _File] = None,
+    text: Annotated[Path | None, _File] = None,
+    sum_: Annotated[
+        Path | None, typer.Option("--sum", help="As FILE, for the sum of image and text.")
+    ] = None,
+    subset_run: Annotated[
+        Path | None,
+        typer.Option(help="CIRR: rankings of the candidates alone, for recall_subset."),
+    ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the images that were searched: pictures are shown from it."),
+    ] = None,
+    split: Split = None,
+    keep_reference: KeepReference = None,
+    *,
+    reading: Mapping[str, bool],
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Count queries that are not ranked and absent images as never found, not refuse.",
+        ),
+    ] = False,
+    measure: Measured = None,
+    minimum: Minimum = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of what any system found, to compare, report and look into as any other."""
+    from eval.evaluation.importing import Request, import_run
+    from eval.sets.catalogue import load_place, place_of
+
+    with command(as_json):
+        settings = load_settings()
+        place = place_of(labelled_set, root, settings)
+        measures, minimums = asked_measures(measure, minimum)
+        ablations = {"image": image, "text": text, "sum": sum_}
+        request = Request(
+            system=system,
+            rankings=file,
+            ablations={mode: given for mode, given in ablations.items() if given is not None},
+            subset_rankings=subset_run,
+            gallery=gallery,
+            keep_reference=keep_reference,
+            allow_missing=allow_missing,
+            measures=measures,
+            out=out,
+        )
+        document = import_run(load_place(place, split, reading), request, settings)
+    if as_json:
+        print_document(document)
+    else:
+        print_tables(document, Console())
     check_minimums(document["metrics"], minimums)
 
 

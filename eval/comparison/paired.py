@@ -323,7 +323,10 @@ def _usual_measures(pairs: Sequence[tuple[Contender, RankTable]]) -> list[str]:
     """The measures that every run has, and those of the tables that all contenders have."""
     columns = [table.values.get(each.mode, {}) for each, table in pairs]
     shared = [name for name in columns[0] if all(name in each for each in columns)]
-    return [*map(str, MEASURES), *shared]
+    told = [
+        str(name) for name in MEASURES if all(table.tells(name, each.mode) for each, table in pairs)
+    ]
+    return [*told, *shared]
 
 
 def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:

@@ -112,7 +112,7 @@ def score_rankings(
     _check_judged(labelled)
     wanted = labelled.protocol.measures if measures is None else measures
     _check_measures(labelled, wanted)
-    if subsets is None and rankings is not None and _ranks_candidates(labelled, rankings):
+    if subsets is None and rankings is not None and ranks_candidates(labelled, rankings):
         subsets = rankings
     left_out = tuple(each for each in wanted if each.among_candidates and subsets is None)
     reported = [
@@ -276,7 +276,8 @@ def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> l
     ]
 
 
-def _ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+def ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+    """Whether rankings of the gallery hold every candidate of each query that they rank."""
     return labelled.has_candidates and all(
         set(query.candidates) - {query.reference} <= set(rankings[query.id])
         for query in labelled.queries

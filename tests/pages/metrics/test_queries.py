@@ -42,7 +42,7 @@ def made(data_dir: Path, tmp_path: Path, pictures: Path) -> Path:
     return labelled
 
 
-def pick(app: AppTest, label: str, option: str | None) -> None:
+def pick(app: AppTest, label: str, option: str | int | None) -> None:
     next(each for each in app.selectbox if each.label == label).set_value(option).run()
     assert not app.exception
 
