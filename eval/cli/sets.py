@@ -105,6 +105,7 @@ def add_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("score")(_score)
     app.command("import")(with_format_options(_import))
+    app.command("reword")(_reword)
     app.command("sets")(_sets)
     app.command("register")(_register)
     app.command("forget")(_forget)
@@ -243,6 +244,33 @@ def _import(
     else:
         print_tables(document, Console())
     check_minimums(document["metrics"], minimums)
+
+
+def _reword(
+    labelled_set: SetName,
+    out: Annotated[Path, typer.Option(help="Folder of the new set.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="typo, typos, capitals, polite, synonyms or paraphrase; repeatable. Without it "
+            "typo, polite, capitals and synonyms."
+        ),
+    ] = None,
+    split: Split = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a native set with further wordings of its instructions, to see what they cost."""
+    from eval.model_card.rewording import USUAL_WORDINGS, reword
+    from eval.sets.catalogue import load_place, place_of
+
+    with command(as_json):
+        place = place_of(labelled_set, None, load_settings())
+        added = reword(load_place(place, split), out, kind or USUAL_WORDINGS)
+    if as_json:
+        print_document({"set": str(out), "added": added})
+    else:
+        told = ", ".join(f"{name} {count}" for name, count in added.items())
+        typer.echo(f"Wordings added: {told}.\n{out}")
 
 
 def _left_out(measures: Sequence[Measure], run: Path) -> list[str]:

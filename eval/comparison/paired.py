@@ -59,7 +59,7 @@ class Difference:
         low, high: ends of its 95 % interval.
         p: of the sign-flip test, two-sided.
         p_holm: p, raised for the number of contenders that are compared with the first.
-        better, worse, same: numbers of queries with a higher, a lower and the same value.
+        better, worse, same: numbers of queries with a better, a worse and the same value.
     """
 
     delta: float
@@ -234,7 +234,8 @@ def _verdict(first: str, other: str, measure: str, it: Difference) -> str:
             f"{other} and {first} have the same {measure} on every query: this set shows no "
             "difference between them."
         )
-    ahead = "ahead of" if it.delta > 0 else "behind" if it.delta < 0 else "level with"
+    delta = -it.delta if parse_measure(measure).lower_is_better else it.delta
+    ahead = "ahead of" if delta > 0 else "behind" if delta < 0 else "level with"
     facts = (
         f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
         f"interval of the difference {points(it.low)} to {points(it.high)}; {count_of(it.better)} "
@@ -338,6 +339,7 @@ def _differences(
 ) -> list[dict[str, Difference]]:
     """For each further contender and measure; one family of tests is one measure."""
     first, *others = stacked
+    up = np.array([-1.0 if parse_measure(name).lower_is_better else 1.0 for name in names])
     columns = np.hstack([other - first for other in others])
     shape = (len(others), len(names))
     low, high = bootstrap_intervals(columns, seed=seed, level=1 - LEVEL).reshape(2, *shape)
@@ -346,7 +348,7 @@ def _differences(
     found = []
     for row, other in enumerate(others):
         change = other - first
-        better, worse = (change > 0).sum(axis=0), (change < 0).sum(axis=0)
+        better, worse = (change * up > 0).sum(axis=0), (change * up < 0).sum(axis=0)
         found.append(
             {
                 name: Difference(

@@ -97,7 +97,7 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
         absent = absent_from(labelled, paths.__contains__, paths.__contains__, keep_reference=keep)
         if not request.allow_missing:
             check_present(absent, f"the gallery {request.gallery}")
-    modes = [mode for mode in MODES if mode in found.whole]
+    modes: list[str] = [mode for mode in MODES if mode in found.whole]
     searched = None if paths is None else _searched(labelled, paths)
     depth = _depth(found.whole, searched, depth_of(measures))
     told = [each for each in measures if each.among_candidates or each.depth <= depth]

@@ -4,7 +4,6 @@ Queries are added one by one; sets come and go as zips. Each query that is added
 key `index` where it was asked, so that no set names images of two indexes.
 """
 
-import csv
 import io
 import json
 import re
@@ -12,7 +11,7 @@ import secrets
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +20,7 @@ from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.settings import Settings
-from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native
+from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native, tsv
 from eval.sets.labelled import LabelledSet
 
 QUERIES = "queries.jsonl"
@@ -275,7 +274,7 @@ def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
         (partial / "qrels").mkdir(parents=True)
         (partial / QUERIES).touch()
         labelled, split = None, DEFAULT_SPLIT
-        header = _tsv([HEADER])
+        header = tsv([HEADER])
         (partial / "qrels" / f"{split}.tsv").write_text(header, encoding="utf-8")
     else:
         labelled = load_native(folder)
@@ -288,7 +287,7 @@ def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
         return Added(folder.name, count, new_query=False, new_targets=0)
     if not known:
         _append(partial / QUERIES, json.dumps(_record(query_id, query), ensure_ascii=False) + "\n")
-    _append(partial / "qrels" / f"{split}.tsv", _tsv([query_id, path, "1"] for path in fresh))
+    _append(partial / "qrels" / f"{split}.tsv", tsv([query_id, path, "1"] for path in fresh))
     check_set(partial)
     if sum(path.stat().st_size for path in partial.rglob("*") if path.is_file()) > MAX_BYTES:
         raise UsageError(f"{folder.name} would be larger than {MAX_BYTES // 2**20} MB.")
@@ -330,12 +329,6 @@ def _record(query_id: str, query: NewQuery) -> dict[str, Any]:
 
 def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
-
-
-def _tsv(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _append(path: Path, text: str) -> None:

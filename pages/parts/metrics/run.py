@@ -17,6 +17,7 @@ from eval.runs.ranks import (
     by_group,
     composition_gain,
     telling_measure,
+    wording_words,
 )
 from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
@@ -229,6 +230,8 @@ def _notes(run: Run) -> None:
         )
     if isinstance(failed, list) and failed:
         st.caption(f"Images of the gallery that could not be read: {len(failed)}.")
+    for words in wording_words(run.part("wordings")):
+        st.caption(plain(words))
     if run.part("settings").get("keep_reference"):
         st.caption("The reference image stayed in the ranking; it often takes the first rank.")
 

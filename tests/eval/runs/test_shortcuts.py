@@ -76,7 +76,7 @@ def test_several_runs_are_pooled(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     # The same queries in another order, of an encoder that reads pictures better.
     better = {
-        query: (groups, (None, 1, None, None)) for query, (groups, _) in reversed(RANKS.items())
+        query: (groups, (None, 1, None, None)) for query, (groups, _) in reversed([*RANKS.items()])
     }
     found = audit([run, write_run(tmp_path / "better", better)])
     assert set(found.solved_by.values()) == {"image", "either"}
