@@ -106,6 +106,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command("score")(_score)
     app.command("import")(with_format_options(_import))
     app.command("reword")(_reword)
+    app.command("check")(_check)
+    app.command("agreement")(_agreement)
     app.command("sets")(_sets)
     app.command("register")(_register)
     app.command("forget")(_forget)
@@ -271,6 +273,61 @@ def _reword(
     else:
         told = ", ".join(f"{name} {count}" for name, count in added.items())
         typer.echo(f"Wordings added: {told}.\n{out}")
+
+
+def _check(
+    labelled_set: SetName,
+    root: Root = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder of its images: they are read to find copies.")
+    ] = None,
+    split: Split = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is doubtful about a labelled set: queries asked twice, copies of images."""
+    from eval.evaluation.gallery import check_folder
+    from eval.sets.catalogue import images_of, load_place, place_of
+    from eval.sets.hygiene import doubts
+
+    with command(as_json):
+        settings = load_settings()
+        place = place_of(labelled_set, root, settings)
+        folder = gallery or images_of(place)
+        if folder is not None:
+            check_folder(folder)
+        found = doubts(load_place(place, split), folder, settings)
+    if as_json:
+        print_document({each.kind: dict(each.found) for each in found})
+        return
+    for each in found:
+        some = "; ".join(f"{name}: {', '.join(what)}" for name, what in [*each.found.items()][:3])
+        more = "; ..." if len(each.found) > 3 else ""
+        typer.echo(f"{len(each.found)} {each.words} ({some}{more}).")
+    if not found:
+        typer.echo("Nothing doubtful was found.")
+
+
+def _agreement(
+    first: Annotated[Path, typer.Argument(help="Folder of the first annotator's native set.")],
+    second: Annotated[Path, typer.Argument(help="Of the second's; it may be the same folder.")],
+    split: Split = None,
+    second_split: Annotated[
+        str | None, typer.Option(help="The second's qrels file; as --split.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two annotators of the same queries: Cohen's kappa, and what they dispute."""
+    from eval.sets.agreement import agreement
+    from eval.sets.formats.native import load_native
+
+    with command(as_json):
+        found = agreement(load_native(first, split), load_native(second, second_split))
+    if as_json:
+        print_document(found.document())
+        return
+    typer.echo(found.words())
+    for query, images in found.disputed.items():
+        typer.echo(f"{query}: {', '.join(images)}")
 
 
 def _left_out(measures: Sequence[Measure], run: Path) -> list[str]:

@@ -41,7 +41,9 @@ def folder(write_set: WriteSet) -> Path:
 
 
 @pytest.fixture
-def importing(folder: Path, tmp_path: Path) -> Import:
+def importing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Import:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
     def call(file: Path, *more: str) -> Result:
         asked = ["import", str(file), "--set", str(folder), "--system", "other", *more]
         out = () if "--out" in more else ("--out", str(tmp_path / "run"))
@@ -146,7 +148,9 @@ def test_embeddings_rank_as_a_search_of_the_gallery_does(
     own = bench.run(bench.load_set(folder), gallery=gallery, ablations=True, settings=settings)
     np.savez_compressed(tmp_path / "e.npz", **arrays(folder, gallery))
     labelled = bench.load_set(folder)
-    found = bench.import_run(labelled, tmp_path / "e.npz", system="compact", gallery=gallery)
+    found = bench.import_run(
+        labelled, tmp_path / "e.npz", system="compact", gallery=gallery, settings=settings
+    )
     assert list(found.modes) == MODES
     assert own.folder is not None and found.folder is not None
     for mode in MODES:

@@ -18,6 +18,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings(data_dir=str(tmp_path_factory.mktemp("data")))
 
 
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
+
 def reword(folder: Path, out: Path, *more: str) -> dict[str, int]:
     asked = ["reword", "--set", str(folder), "--out", str(out), *more, "--json"]
     added: dict[str, int] = document_of(CliRunner().invoke(app, asked))["added"]
