@@ -76,6 +76,8 @@ def _mean(
     for mode, figures in document["modes"].items():
         table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
     Console().print(table)
+    for note in document.get("notes", ()):
+        typer.echo(note)
 
 
 def _report(

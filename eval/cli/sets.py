@@ -43,8 +43,8 @@ SetName = Annotated[
     str,
     typer.Option(
         "--set",
-        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; the name of a registered "
-        "set; or the folder of a native one.",
+        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; a name that python -m eval "
+        "sets lists; or the folder of a native one.",
     ),
 ]
 Root = Annotated[

@@ -21,6 +21,7 @@ from eval.runs.rankings import checked_rankings, read_rankings
 from eval.runs.ranks import COMPOSED
 from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import option_settings
+from eval.sets.formats import Rankings
 from eval.sets.labelled import Absent, LabelledSet, absent_from, check_present, located
 
 Given = Path | Mapping[str, Sequence[str]]
@@ -67,6 +68,7 @@ class _Found:
 
     whole: dict[str, dict[str, list[str]]]
     among: dict[str, dict[str, list[str]]]
+    notes: tuple[str, ...] = ()
 
 
 def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     measures = measures_of(labelled, request.measures)
     with watch.measure("reading"):
         found = _read(labelled, request, depth_of(measures) + 1)
-    absent, notes = Absent({}, {}, ()), list(labelled.notes)
+    absent, notes = Absent({}, {}, ()), [*labelled.notes, *found.notes]
     if paths is not None:
         labelled, found = _located(labelled, found, paths, request)
         absent = absent_from(labelled, paths.__contains__, paths.__contains__, keep_reference=keep)
@@ -189,10 +191,11 @@ def _read(labelled: LabelledSet, request: Request, limit: int) -> _Found:
                 "ranked by it."
             )
         return _embedded(labelled, first, limit, allow_missing=request.allow_missing)
-    whole = {
+    read = {
         mode: _rankings(labelled, given, request.allow_missing)
         for mode, given in {COMPOSED: first, **request.ablations}.items()
     }
+    whole = {mode: dict(each.by_query) for mode, each in read.items()}
     among = {
         mode: ranked
         for mode, ranked in whole.items()
@@ -201,26 +204,28 @@ def _read(labelled: LabelledSet, request: Request, limit: int) -> _Found:
     if request.subset_rankings is not None:
         if not labelled.has_candidates:
             raise UsageError(f"The queries of {labelled.name} have no candidates to rank alone.")
-        among[COMPOSED] = _rankings(
+        alone = _rankings(
             labelled, request.subset_rankings, request.allow_missing, of_candidates=True
         )
-    return _Found(whole, among)
+        among[COMPOSED] = dict(alone.by_query)
+    return _Found(whole, among, tuple(note for each in read.values() for note in each.notes))
 
 
 def _rankings(
     labelled: LabelledSet, given: Given, allow_missing: bool, *, of_candidates: bool = False
-) -> dict[str, list[str]]:
+) -> Rankings:
     if not isinstance(given, Path):
-        return checked_rankings(
+        checked = checked_rankings(
             given, labelled, of_candidates=of_candidates, allow_missing=allow_missing
         )
+        return Rankings(checked, of_candidates=of_candidates)
     read = read_rankings(given, labelled, of_candidates=of_candidates, allow_missing=allow_missing)
     if read.of_candidates and not of_candidates:
         raise UsageError(
             f"{given} ranks the candidates of each query alone: name it beside a ranking of the "
             "whole gallery."
         )
-    return dict(read.by_query)
+    return read
 
 
 def _embedded(labelled: LabelledSet, path: Path, limit: int, *, allow_missing: bool) -> _Found:

@@ -80,6 +80,7 @@ def score_file(
     ranked = read_rankings(run, labelled, allow_missing=allow_missing)
     main: Mapping[str, Ids] | None = ranked.by_query
     subset: Mapping[str, Ids] | None = None
+    notes = ranked.notes
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
     else:
@@ -89,14 +90,13 @@ def score_file(
             raise UsageError(f"{run} and {subset_run} both rank the candidates alone.")
         if not labelled.has_candidates:
             raise UsageError(f"The queries of {labelled.name} have no candidates to rank alone.")
-        subset = read_rankings(
-            subset_run, labelled, of_candidates=True, allow_missing=allow_missing
-        ).by_query
+        few = read_rankings(subset_run, labelled, of_candidates=True, allow_missing=allow_missing)
+        subset, notes = few.by_query, (*notes, *few.notes)
     scored = score_rankings(
         labelled, main, subset, keep_reference=keep_reference, measures=measures, name=str(run)
     )
     more = _missing(labelled, subset or {}, str(subset_run)) if subset_run and main else ()
-    return replace(scored, notes=(*scored.notes, *more))
+    return replace(scored, notes=(*notes, *scored.notes, *more))
 
 
 def score_rankings(
@@ -273,7 +273,8 @@ def absent_counts(absent: Absent) -> dict[str, int]:
         "targets": len(absent.targets),
         "unreachable_queries": len(absent.unreachable),
     }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
+    others = len(absent.others) + absent.unnamed
+    return counts | ({"others": others} if others else {})
 
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:

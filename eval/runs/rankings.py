@@ -4,20 +4,26 @@ A file is a TREC run, or the submission file of the set's benchmark, see `eval.s
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from cir.errors import RecomposeError, UsageError
 from eval.errors import BenchWayOut
 from eval.runs.ranks import COMPOSED
-from eval.runs.reading import Run
-from eval.runs.writing import SUBSET, plain_id
+from eval.runs.reading import DOCUMENT, TABLE, Run, query_table
+from eval.runs.writing import ENCODED_MARK, SUBSET, plain_id
 from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
 from eval.sets.formats.annotations import first_doubled, parse_json
 from eval.sets.labelled import LabelledQuery, LabelledSet
 
 _FIELDS = 6
+_RANK_DIGITS = 9
+_HEAD = 4096  # bytes that tell JSON from TREC
+_MARK = ENCODED_MARK.encode()
 
 Lines = Callable[[str, Callable[[str], bool]], list[int]]
 """Numbers of the lines that rank images of a query, those alone of which a function says so."""
@@ -42,21 +48,17 @@ def read_rankings(
         UsageError: it cannot be read, is malformed, or does not fit the set, see
             `checked_rankings`. The message names the line or the query.
     """
-    data = _read(path)
     lines: Lines | None = None
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
+    if _is_json(path):
         read = labelled.format.read_submission if labelled.format else read_lists
-        given = read(path, parse_json(data, str(path)), labelled)
+        given = read(path, parse_json(_read(path), str(path)), labelled)
     else:
-        given = Rankings(_parse_trec(path, data))
+        by_query, contradicted = _ordered(path)
+        given = Rankings(by_query, notes=_contradictions(path, contradicted))
 
         def lines(query: str, wanted: Callable[[str], bool]) -> list[int]:
-            rows = enumerate(data.split(b"\n"), 1)
-            fields = ((number, line.decode().split()) for number, line in rows if line.strip())
             return [
-                number
-                for number, (name, _, image, *_) in fields
-                if plain_id(name) == query and wanted(plain_id(image))
+                line for line, name, image, *_ in _records(path) if name == query and wanted(image)
             ]
 
     if not given.by_query:
@@ -70,60 +72,110 @@ def read_rankings(
         allow_missing=allow_missing,
         lines=lines,
     )
-    return Rankings(checked, of_candidates=among)
+    return replace(given, by_query=checked, of_candidates=among)
+
+
+def _contradictions(path: Path, queries: Sequence[str]) -> tuple[str, ...]:
+    if not queries:
+        return ()
+    return (
+        f"{path}: the ranks of {len(queries)} queries, the first of them {queries[0]!r}, are not "
+        "the order of their scores; they are ordered by score, equal ones by image, as trec_eval "
+        "does.",
+    )
 
 
 def read_trec(path: Path) -> dict[str, list[str]]:
     """Query id -> images of a TREC run file, best first.
 
-    Ordered as trec_eval does, whatever the ranks in the file say: by score, equal ones by id, the
-    larger first.
+    Ordered as trec_eval does, whatever the ranks in the file say: by score in double precision
+    (trec_eval 9 and pytrec_eval hold a score in single precision, and see ties where it rounds),
+    equal ones by id, the larger first. Ids are taken as they stand, but for those that `RunWriter`
+    percent-encoded: on lines that say so, and in the folder of a run, as earlier versions wrote no
+    such mark.
 
     Raises:
         UsageError: it cannot be read or is malformed; the line is named.
     """
-    return _parse_trec(path, _read(path))
+    return _ordered(path)[0]
+
+
+def _ordered(path: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """The rankings of a TREC run file, and the queries of which ranks say another order."""
+    columns: dict[str, tuple[array[float], list[str], array[int]]] = {}
+    for line, query, image, rank, score in _records(path):
+        scores, images, ranks = columns.setdefault(query, (array("d"), [], array("q")))
+        try:
+            value = float(score)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or b"_" in score:
+            text = score[:40].decode(errors="replace")
+            raise UsageError(f"{path}, line {line}: the score {text!r} is not a finite number.")
+        scores.append(value)
+        images.append(image)
+        # Some tools write no ranks: those say nothing, and contradict nothing.
+        ranks.append(int(rank) if rank.isdigit() and len(rank) <= _RANK_DIGITS else 0)
+    found: dict[str, list[str]] = {}
+    contradicted: list[str] = []
+    for query, each in columns.items():
+        best_first = sorted(zip(*each, strict=True), reverse=True)
+        found[query] = [image for _, image, _ in best_first]
+        if any(later < rank for (*_, rank), (*_, later) in pairwise(best_first) if later):
+            contradicted.append(query)
+    return found, contradicted
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise _unreadable(path, error) from error
 
 
-def _parse_trec(path: Path, data: bytes) -> dict[str, list[str]]:
-    scored: dict[str, list[tuple[float, str]]] = {}
-    for number, line in enumerate(data.split(b"\n"), 1):
-        place = f"{path}, line {number}"
-        try:
-            fields = line.decode().split()
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{place}: not UTF-8 text.") from error
-        if not fields:
-            continue
-        if len(fields) != _FIELDS:
-            raise UsageError(
-                f"{place}: {len(fields)} fields, not the six of a TREC run file: "
-                "query-id Q0 image rank score tag."
-            )
-        scored.setdefault(plain_id(fields[0]), []).append(
-            (_score(fields[4], place), plain_id(fields[2]))
-        )
-    return {
-        query: [image for _, image in sorted(pairs, reverse=True)]
-        for query, pairs in scored.items()
-    }
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be read ({error.strerror or error}).")
 
 
-def _score(text: str, place: str) -> float:
+def _records(path: Path) -> Iterator[tuple[int, str, str, bytes, bytes]]:
+    """Number, query id, image, rank and score of each line of a TREC run file.
+
+    One string an id, however often it stands there: files have millions of lines.
+    """
+    of_run = (path.parent / DOCUMENT).is_file()
+    plain: dict[bytes, str] = {}
+    decoded: dict[bytes, str] = {}
     try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if math.isnan(score):
-        raise UsageError(f"{place}: the score {text[:40]!r} is not a number.")
-    return score
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                fields = line.split()
+                if not fields:
+                    continue
+                if len(fields) != _FIELDS:
+                    raise UsageError(
+                        f"{path}, line {number}: {len(fields)} fields, not the six of a TREC run "
+                        "file: query-id Q0 image rank score tag."
+                    )
+                query, _, image, rank, score, tag = fields
+                is_encoded = of_run or tag.endswith(_MARK)
+                names = decoded if is_encoded else plain
+                for name in (query, image):
+                    if name not in names:
+                        text = name.decode()
+                        names[name] = plain_id(text) if is_encoded else text
+                yield number, names[query], names[image], rank, score
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}, line {number}: not UTF-8 text.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def checked_rankings(
@@ -234,7 +286,9 @@ def submission(run: Run, mode: str = COMPOSED) -> Mapping[str, str]:
     """The submission files of a run for its benchmark's test server: name and content.
 
     Raises:
-        UsageError: there is no such server, or the run's rankings are not there or too short.
+        UsageError: there is no such server, the run's rankings are not there or too short, or they
+            are not what the server takes: every query once, the reference as the protocol has it,
+            no image twice. The message names the first.
     """
     form = _format(run)
     if form is None or form.write_submission is None or run.folder is None:
@@ -243,14 +297,45 @@ def submission(run: Run, mode: str = COMPOSED) -> Mapping[str, str]:
             f"{run.name} is no run of {' or '.join(served)} on disk: only these take submissions."
         )
 
+    kept = run.part("settings").get("keep_reference")
+    if kept is not None and kept != form.protocol.keep_reference:
+        raise UsageError(
+            f"{run.name} {'kept' if kept else 'removed'} the reference image in its rankings; "
+            f"{form.title} is counted {'with' if form.protocol.keep_reference else 'without'} it. "
+            "Run the set by its own protocol."
+        )
+    table = query_table(run)
+    if table is None:
+        raise UsageError(f"{run.name} came without its table of queries, {TABLE}.")
+    id_of = cache(form.protocol.id_of)
+
     def ranked(path: Path) -> dict[str, list[str]]:
-        id_of = form.protocol.id_of
-        return {query: [*map(id_of, images)] for query, images in read_trec(path).items()}
+        found = {query: [*map(id_of, images)] for query, images in read_trec(path).items()}
+        _check_handed_in(found, table.ids, path)
+        return found
 
     among = run.folder / f"{mode}.{SUBSET}.trec"
     return form.write_submission(
         ranked(run.folder / f"{mode}.trec"), ranked(among) if among.is_file() else {}
     )
+
+
+def _check_handed_in(found: Mapping[str, list[str]], queries: Sequence[str], path: Path) -> None:
+    """Every query of the run once, and no image twice."""
+    known = set(queries)
+    other = next((query for query in found if query not in known), None)
+    if other is not None:
+        raise UsageError(f"{path}: there is no query {other!r} in the run.")
+    missing = [query for query in queries if query not in found]
+    if missing:
+        raise UsageError(
+            f"{path}: {len(missing)} of {len(queries)} queries have no ranking, the first of them "
+            f"{missing[0]!r}: the server takes every query."
+        )
+    for query, images in found.items():
+        twice = first_doubled(images)
+        if twice is not None:
+            raise UsageError(f"{path}: the query {query!r} ranks the image {twice!r} twice.")
 
 
 def write_submission(run: Run, folder: Path) -> list[Path]:

@@ -46,7 +46,7 @@ def doubts(labelled: LabelledSet, gallery: Path | None, settings: Settings) -> l
         paths = [found.path for found in walk_images(gallery, roots=roots)]
         labelled = located(labelled, paths)
         copies = _copies(gallery, paths, roots)
-    looked = {
+    looked: dict[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
         "asked_twice": (
             "have the reference image and the instruction of another: they count twice",
             _asked_twice(labelled),

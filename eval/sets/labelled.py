@@ -22,11 +22,14 @@ class Protocol:
         keep_reference: whether the reference image stays in the ranking.
         image_id: the id by which annotations know an image, from its path in a folder; an id is
             its own. None where they name images by their paths.
+        gallery_size: how many images are searched, where the annotations do not list them; None
+            where they do, or where any folder will do.
     """
 
     measures: tuple[Measure, ...] = MEASURES
     keep_reference: bool = False
     image_id: Callable[[str], str] | None = None
+    gallery_size: int | None = None
 
     def id_of(self, path: str) -> str:
         """The id by which annotations know the image at a path."""
@@ -225,16 +228,20 @@ class Absent:
         targets: path and place of each absent target.
         unreachable: ids of the queries without any target that a ranking could hold.
         others: path and place of each further image that a search should have found: of the split,
-            or among a query's candidates.
+            among a query's candidates.
+        unnamed: how many more images the protocol's gallery has, of which the set names none.
     """
 
     references: Mapping[str, str]
     targets: Mapping[str, str]
     unreachable: tuple[str, ...]
     others: Mapping[str, str] = field(default_factory=dict)
+    unnamed: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.references or self.targets or self.unreachable or self.others)
+        return bool(
+            self.references or self.targets or self.unreachable or self.others or self.unnamed
+        )
 
 
 def absent_from(
@@ -243,6 +250,7 @@ def absent_from(
     has_reference: Callable[[str], bool],
     *,
     keep_reference: bool = False,
+    images: int | None = None,
 ) -> Absent:
     """What the set asks for and the gallery cannot give.
 
@@ -251,6 +259,7 @@ def absent_from(
         has_target: whether a ranking over the gallery can hold this path.
         has_reference: whether the picture at this path can serve as a reference image.
         keep_reference: whether a ranking may hold the query's own reference image.
+        images: how many the gallery holds; None where that does not matter.
     """
     references: dict[str, str] = {}
     targets: dict[str, str] = {}
@@ -272,7 +281,10 @@ def absent_from(
             unreachable.append(query.id)
     for path in (*references, *targets):
         others.pop(path, None)
-    return Absent(references, targets, tuple(unreachable), others)
+    size = labelled.protocol.gallery_size
+    lacking = 0 if size is None or images is None else max(0, size - images)
+    unnamed = max(0, lacking - len({*references, *targets, *others}))
+    return Absent(references, targets, tuple(unreachable), others, unnamed)
 
 
 def check_present(absent: Absent, gallery: str) -> None:
@@ -297,6 +309,12 @@ def check_present(absent: Absent, gallery: str) -> None:
         ]
         raise UsageError(
             f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}.",
+            BenchWayOut.ALLOW_MISSING,
+        )
+    if absent.unnamed:
+        raise UsageError(
+            f"{gallery[0].upper()}{gallery[1:]} is not the benchmark's: {absent.unnamed} of its "
+            "images are not there, and figures of a smaller gallery are higher.",
             BenchWayOut.ALLOW_MISSING,
         )
     if absent.unreachable:

@@ -60,6 +60,9 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "cir title": {"": "index, title_column"},
     "cir rebuild": {"": "index, index_type, recall"},
+    "cir index --re-encode": {
+        "": "index, encoder, images, encoded, from_thumbnails, failed, seconds"
+    },
     "cir export": TRANSFER,
     "cir import": TRANSFER,
     "cir encoders": {
@@ -99,7 +102,7 @@ KEYS: dict[str, dict[str, str]] = {
         "comparisons[].metrics": MEASURES,
         "comparisons[].metrics.*": "delta, low, high, p, p_holm, better, worse, same",
     },
-    "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MRR},
+    "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval report": {"": "report, notes"},
     "eval delete": {"": "deleted"},
     "eval card": {
@@ -181,6 +184,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     backup = folder / "backup.parquet"
     found["cir export"] = ask("cir", "export", INDEX, backup)
     found["cir import"] = ask("cir", "import", backup, "--name", "imported")
+    found["cir index --re-encode"] = ask("cir", "index", INDEX, "--re-encode")
     found["cir drop"] = ask("cir", "drop", INDEX)
 
     asked = ("--set", folder / "set", "--gallery", pictures)
@@ -201,7 +205,9 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
-    found["eval mean"] = ask("eval", "mean", plain["run"], other["run"])
+    again = shutil.copytree(folder / "set", folder / "set again")
+    second = ask("eval", "run", "--set", again, "--gallery", pictures)
+    found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
     found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
     for name in spoilt:

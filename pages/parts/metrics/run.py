@@ -224,8 +224,9 @@ def _notes(run: Run) -> None:
     if any(absent.values()):
         st.caption(
             plain(
-                f"Not in the gallery: {absent.get('references', 0)} reference images and "
-                f"{absent.get('targets', 0)} targets. They count as never found."
+                f"Not in the gallery: {absent.get('references', 0)} reference images, "
+                f"{absent.get('targets', 0)} targets and {absent.get('others', 0)} other images. "
+                "They count as never found; fewer images make figures higher."
             )
         )
     if isinstance(failed, list) and failed:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytrec_eval
 from typer.testing import CliRunner, Result
 
 from cir.errors import UsageError
 from eval.cli.app import app
 from eval.evaluation.scoring import measures_of, score_file, score_rankings
 from eval.measures import parse_measure
-from eval.runs.rankings import read_rankings
+from eval.runs.rankings import read_rankings, read_trec
+from eval.runs.writing import trec_lines
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.fashioniq import load_fashioniq
@@ -223,7 +225,9 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
         [{"_id": "q 1", "image": "a b.jpg", "text": "in red", "group": "colour"}],
         [("q 1", "c.jpg", 2), ("q 1", "d.jpg", 1)],
     )
-    run = write_run(tmp_path / "run", {"q%201": ["a%20b.jpg", "d.jpg", "c.jpg"]})
+    ranked = [(image, -float(rank)) for rank, image in enumerate(["a b.jpg", "d.jpg", "c.jpg"])]
+    run = tmp_path / "run"
+    run.write_text("".join(trec_lines("q 1", ranked, tag="t")), encoding="utf-8")
     document = document_of(score("--set", "native", "--root", root, "--run", run, "--json"))
     figures = document["metrics"]
     assert document["set"] == "native"
@@ -235,11 +239,57 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
     assert "recall_fraction@5" in score("--set", root, "--run", run).stdout
 
 
+def test_ids_of_other_tools_are_taken_as_they_stand(
+    write_set: WriteSet, tmp_path: Path, score: Score
+) -> None:
+    root = write_set(
+        [{"_id": "q%201", "image": "a.jpg", "text": "in red"}], [("q%201", "a%20b.jpg", 1)]
+    )
+    ranked = {"q%201": ["a%20b.jpg"]}
+    arguments = ("--set", root, "--json", "--run")
+    theirs = document_of(score(*arguments, write_run(tmp_path / "theirs", ranked)))
+    (tmp_path / "ours").write_text("".join(trec_lines("q%201", [("a%20b.jpg", 0.5)], tag="t")))
+    ours = document_of(score(*arguments, tmp_path / "ours"))
+    assert theirs["metrics"]["recall@1"] == ours["metrics"]["recall@1"] == 1.0
+
+
+def test_runs_without_the_mark_are_read_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    written = write_run(tmp_path / "composed.trec", {"q%201": ["a%20b.jpg"]})
+    assert read_trec(written) == {"q 1": ["a b.jpg"]}
+
+
 def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     (tmp_path / "run").write_text("0 Q0 12 1 0.5 t\n0 Q0 13 2 0.5 t\n0 Q0 9 3 0.7 t\n")
     read = read_rankings(tmp_path / "run", labelled, allow_missing=True)
     assert read.by_query["0"] == ["9", "13", "12"]
+
+
+def test_images_are_ordered_as_trec_eval_does(tmp_path: Path) -> None:
+    # Each score is there twice: a tie.
+    scores = {f"i{number}": number * 17 % 20 / 7 - 1 for number in range(40)}
+    (tmp_path / "run").write_text("\n".join(f"q Q0 {i} 0 {s!r} t" for i, s in scores.items()))
+    (ranked,) = read_trec(tmp_path / "run").values()
+    for target in scores:
+        evaluator = pytrec_eval.RelevanceEvaluator({"q": {target: 1}}, {"recip_rank"})
+        theirs = evaluator.evaluate({"q": scores})["q"]["recip_rank"]
+        assert theirs == pytest.approx(1 / (ranked.index(target) + 1))
+
+
+def test_scores_are_compared_in_double_precision(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text(f"q Q0 a 1 {0.5 + 1e-13!r} t\nq Q0 b 2 0.5 t\n")
+    assert read_trec(tmp_path / "run") == {"q": ["a", "b"]}
+
+
+def test_ranks_that_contradict_the_scores_are_told_of(tmp_path: Path, score: Score) -> None:
+    arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--json", "--run")
+    lines = ["0 Q0 12 1 0.4 t", "0 Q0 13 2 0.5 t", "1 Q0 14 1 0.5 t", "1 Q0 15 2 0.4 t"]
+    (tmp_path / "run").write_text("\n".join(lines))
+    told = score(*arguments, tmp_path / "run")
+    assert "the ranks of 1 queries, the first of them '0', are not the order" in told.stderr
+    (tmp_path / "run").write_text("\n".join(line.replace("12 1", "12 3") for line in lines))
+    assert score(*arguments, tmp_path / "run").stderr == ""
 
 
 def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
@@ -262,6 +312,9 @@ def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
         ("0 Q0 12 1 0.5 t\n0 Q0 13 2\n", "line 2: 4 fields"),
         ("0 Q0 12 1 high t\n", "line 1: the score 'high'"),
         ("0 Q0 12 1 nan t\n", "line 1: the score 'nan'"),
+        ("0 Q0 12 1 0.5 t\n0 Q0 13 2 -inf t\n", "line 2: the score '-inf' is not a finite number"),
+        ("0 Q0 12 1 1e999 t\n", "line 1: the score '1e999'"),
+        ("0 Q0 12 1 1_0 t\n", "line 1: the score '1_0'"),
         ("0 Q0 12 1 0.5 t\n7 Q0 12 1 0.5 t\n", "no query '7' in circo"),
         (
             "0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n",
