@@ -310,5 +310,6 @@ def _provenance(
             "fingerprint": gallery.fingerprint,
         },
         "set_fingerprint": labelled.fingerprint,
+        "clusters": labelled.protocol.shared if labelled.clusters() else None,
         "versions": package_versions(),
     }

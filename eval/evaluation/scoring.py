@@ -129,10 +129,14 @@ def score_rankings(
     _check_measures(labelled, wanted)
     if subsets is None and rankings is not None and ranks_candidates(labelled, rankings):
         subsets = rankings
-    left_out = tuple(each for each in wanted if each.among_candidates and subsets is None)
+    # What a measure is of must have been searched: the gallery, the candidates, or both.
+    lacking = {among for among, of in ((False, rankings), (True, subsets)) if of is None}
     reported = [
-        each for each in wanted if (subsets if each.among_candidates else rankings) is not None
+        each for each in wanted if not lacking & {part.among_candidates for part in each.parts}
     ]
+    left_out = tuple(
+        part for each in wanted for part in each.parts if part.among_candidates and subsets is None
+    )
     if keep_reference is None:
         keep_reference = labelled.protocol.keep_reference
     relevance = judged(labelled, rankings or {}, subsets, keep_reference=keep_reference)
@@ -279,7 +283,11 @@ def absent_counts(absent: Absent) -> dict[str, int]:
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
     """Says which measures look deeper than the gallery is."""
-    deep = [str(each) for each in measures if not each.among_candidates and each.depth > images]
+    deep = [
+        str(each)
+        for each in measures
+        if any(part.depth > images for part in each.parts if not part.among_candidates)
+    ]
     if not deep:
         return []
     return [
@@ -295,7 +303,8 @@ def _check_judged(labelled: LabelledSet) -> None:
 
 def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
     for measure in measures:
-        if measure.among_candidates and not labelled.has_candidates:
+        among = any(part.among_candidates for part in measure.parts)
+        if among and not labelled.has_candidates:
             raise UsageError(
                 f"{measure} is of a search among each query's candidates, and the queries of "
                 f"{labelled.name} have none: choose another measure."

@@ -1,5 +1,6 @@
 """A labelled set: composed queries with known targets, in one shape for every file format."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +25,15 @@ class Protocol:
             its own. None where they name images by their paths.
         gallery_size: how many images are searched, where the annotations do not list them; None
             where they do, or where any folder will do.
+        shared: what the queries of one cluster share, one of it in words; statistics take
+            clusters for independent, not their queries.
     """
 
     measures: tuple[Measure, ...] = MEASURES
     keep_reference: bool = False
     image_id: Callable[[str], str] | None = None
     gallery_size: int | None = None
+    shared: str = "reference image"
 
     def id_of(self, path: str) -> str:
         """The id by which annotations know the image at a path."""
@@ -63,6 +67,8 @@ class LabelledQuery:
         negatives: images that were judged to be no target: hard negatives, for example.
         wording_of: id of the query of which this is another wording, "" for none: asked by itself,
             unlike `reworded`.
+        cluster: name of the queries that this one shares images with, where the annotations form
+            such groups; else queries of one reference image share it.
     """
 
     id: str
@@ -77,6 +83,7 @@ class LabelledQuery:
     reworded: str = ""
     negatives: tuple[str, ...] = ()
     wording_of: str = ""
+    cluster: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -165,6 +172,13 @@ class LabelledSet:
             for group in query.groups or (NO_GROUP,):
                 found.setdefault(group, []).append(row)
         return {} if list(found) == [NO_GROUP] else found
+
+    def clusters(self) -> tuple[str, ...]:
+        """For each query the name of its cluster, "" for one alone; none where all are alone."""
+        names = [query.cluster or query.reference for query in self.queries]
+        sizes = Counter(names)
+        found = tuple(name if name and sizes[name] > 1 else "" for name in names)
+        return found if any(found) else ()
 
 
 def located(labelled: LabelledSet, paths: Iterable[str]) -> LabelledSet:

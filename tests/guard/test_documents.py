@@ -21,8 +21,8 @@ MEASURES = (
     f"{MRR}, recall_fraction@5, recall_fraction@10, recall_fraction@50, "
     "map@5, map@10, map@50, ndcg@5, ndcg@10, ndcg@50"
 )
-CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3"
 SOLVERS = "image, text, either, sum, composed, unsolved"
+CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
     "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
@@ -40,6 +40,7 @@ FIGURES = {
     "groups": "colour, pattern, (none)",
     "groups.*": f"queries, {MEASURES}",
 }
+DIFFERENCE = "delta, low, high, p, p_holm, better, worse, same"
 TRANSFER = {"": "index, encoder, file, images, bytes, source, state, seconds"}
 REFERENCE = {"reference.with": MEASURES, "reference.without": MEASURES}
 
@@ -121,12 +122,14 @@ KEYS: dict[str, dict[str, str]] = {
     "eval forget": {"": "forgotten"},
     "eval submission": {"": "files"},
     "eval compare": {
-        "": "set, queries, measure, seed, runs, comparisons, notes",
+        "": "set, queries, measure, seed, runs, comparisons, clusters, notes",
         "runs[]": "run, mode, encoder, metrics",
         "runs[].metrics": MEASURES,
-        "comparisons[]": "run, against, metrics, words",
+        "comparisons[]": "run, against, metrics, groups, words",
         "comparisons[].metrics": MEASURES,
-        "comparisons[].metrics.*": "delta, low, high, p, p_holm, better, worse, same",
+        "comparisons[].metrics.*": DIFFERENCE,
+        "comparisons[].groups": "colour, pattern, (none)",
+        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
     },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval report": {"": "report, notes"},
