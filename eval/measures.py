@@ -297,42 +297,6 @@ class RecallSubset(AtCutoff):
         return (relevance.subset_ranks <= self.k).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Average(Measure):
-    """`recall@10+recall@50`: the mean of several measures, for each query and so for the set.
-
-    Attributes:
-        of: two or more, each once.
-    """
-
-    of: tuple[Measure, ...]
-
-    @property
-    def parts(self) -> tuple[Measure, ...]:
-        """The measures that it is the mean of."""
-        return self.of
-
-    def __call__(self, relevance: Relevance) -> Values:
-        return _mean_of([part(relevance) for part in self.parts])
-
-    def of_ranks(self, ranks: FirstRanks) -> Values:
-        """The mean of what the rank gives for each part."""
-        return _mean_of([part.of_ranks(ranks) for part in self.parts])
-
-    @property
-    def by_rank(self) -> bool:
-        """Whether it decides each part."""
-        return all(part.by_rank for part in self.parts)
-
-    @property
-    def depth(self) -> int:
-        """How many ranks the deepest part looks at."""
-        return max(part.depth for part in self.parts)
-
-    def __str__(self) -> str:
-        return "+".join(map(str, self.parts))
-
-
 class Negatives(AtCutoff):
     """`negatives@k`: the share of the first k images that were judged to be no target.
 
@@ -371,6 +335,42 @@ class Judged(AtCutoff):
         return values
 
 
+@dataclass(frozen=True)
+class Average(Measure):
+    """`recall@10+recall@50`: the mean of several measures, for each query and so for the set.
+
+    Attributes:
+        of: two or more, each once.
+    """
+
+    of: tuple[Measure, ...]
+
+    @property
+    def parts(self) -> tuple[Measure, ...]:
+        """The measures that it is the mean of."""
+        return self.of
+
+    def __call__(self, relevance: Relevance) -> Values:
+        return _mean_of([part(relevance) for part in self.parts])
+
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """The mean of what the rank gives for each part."""
+        return _mean_of([part.of_ranks(ranks) for part in self.parts])
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether it decides each part."""
+        return all(part.by_rank for part in self.parts)
+
+    @property
+    def depth(self) -> int:
+        """How many ranks the deepest part looks at."""
+        return max(part.depth for part in self.parts)
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.parts))
+
+
 MEASURES: tuple[Measure, ...] = (
     *(Recall(1), Recall(5), Recall(10), Recall(50)),
     ReciprocalRank(),
@@ -385,7 +385,9 @@ def find_measure(name: str) -> Measure | None:
     """The measure of this name; None where there is none."""
     if "+" in name:
         parts = [find_measure(part) for part in name.split("+")]
-        known = [part for part in parts if part is not None and not part.lower_is_better]
+        known = [part for part in parts if part is not None]
+        if any(part.lower_is_better for part in known):
+            return None  # a mean with others would tell nothing
         return Average(tuple(known)) if len(set(known)) == len(parts) else None
     match = _NAME.fullmatch(name)
     kind = FAMILIES.get(match[1]) if match else None

@@ -27,7 +27,7 @@ from eval.comparison.paired import (
 )
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
-from eval.runs.shortcuts import SOLVERS, USUAL_K, audit
+from eval.runs.shortcuts import USUAL_K, audit
 
 Demanded = Annotated[
     list[str] | None,
@@ -192,7 +192,7 @@ def _shortcuts(
         return
     console = Console()
     table = Table(title=Text(f"Solved at rank {at} by"), title_justify="left", box=SIMPLE)
-    for heading in ("", "queries", *SOLVERS):
+    for heading in ("", "queries", *audited.counts):
         table.add_column(heading, justify="right" if heading else "left")
     for number, (name, counts) in enumerate([("all", audited.counts), *audited.groups.items()]):
         table.add_row(Text(name), str(sum(counts.values())), *map(str, counts.values()))

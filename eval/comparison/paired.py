@@ -284,6 +284,11 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
     return notes
 
 
+def advantage(measure: str, it: Difference) -> float:
+    """By how much a contender is better than the first: the difference, where higher is better."""
+    return -it.delta if parse_measure(measure).lower_is_better else it.delta
+
+
 def points(value: float) -> str:
     """A difference in percentage points, with its sign; never a negative zero."""
     return f"{round(100 * value, 1) + 0.0:+.1f}"
@@ -330,14 +335,15 @@ def _group_verdict(
     first: str, other: str, measure: str, found: Mapping[str, GroupDifference], tests: int
 ) -> str:
     sure = {name: it for name, it in found.items() if it.p_holm < LEVEL}
-    parts = [
-        f"{word} {first} in {', '.join(named)}"
-        for word, named in (
-            ("ahead of", [f"{n} ({points(it.delta)})" for n, it in sure.items() if it.delta > 0]),
-            ("behind", [f"{n} ({points(it.delta)})" for n, it in sure.items() if it.delta < 0]),
-        )
-        if named
-    ]
+    parts = []
+    for word, sign in (("ahead of", 1), ("behind", -1)):
+        named = [
+            f"{n} ({points(it.delta)})"
+            for n, it in sure.items()
+            if sign * advantage(measure, it) > 0
+        ]
+        if named:
+            parts.append(f"{word} {first} in {', '.join(named)}")
     said = f"{other} is {' and '.join(parts)}" if parts else "no group differs beyond chance"
     raised = f", with p raised for {tests} tests" if tests > 1 else ""
     return f"By group in {measure}{raised}: {said}."
@@ -349,8 +355,8 @@ def verdict(first: str, other: str, measure: str, it: Difference, over: str = ""
             f"{other} and {first} have the same {measure} on every query: this set shows no "
             "difference between them."
         )
-    delta = -it.delta if parse_measure(measure).lower_is_better else it.delta
-    ahead = "ahead of" if delta > 0 else "behind" if delta < 0 else "level with"
+    better = advantage(measure, it)
+    ahead = "ahead of" if better > 0 else "behind" if better < 0 else "level with"
     facts = (
         f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
         f"interval of the difference {points(it.low)} to {points(it.high)}"
@@ -507,7 +513,7 @@ def _by_group(
 
     Args:
         table: of the queries.
-        measure: its name.
+        measure: what is compared.
         values: of each contender, the first of them first, the measure's value for each query.
         seed: of resamples and signs.
         clusters: of the queries.
@@ -537,11 +543,15 @@ def _usual_measures(pairs: Sequence[tuple[Contender, RankTable]]) -> list[str]:
     shared = [name for name in columns[0] if all(name in each for each in columns)]
     form = find_format(pairs[0][0].run.part("settings").get("format"))
     headlines = [each for each in form.protocol.measures if len(each.parts) > 1] if form else []
-    told = [
-        [str(name) for name in names if all(table.tells(name, each.mode) for each, table in pairs)]
-        for names in (MEASURES, headlines)
-    ]
-    return list(dict.fromkeys([*told[0], *shared, *told[1]]))
+    usual, told = (
+        [
+            str(measure)
+            for measure in measures
+            if all(table.tells(measure, each.mode) for each, table in pairs)
+        ]
+        for measures in (MEASURES, headlines)
+    )
+    return list(dict.fromkeys([*usual, *shared, *told]))
 
 
 def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:

@@ -102,7 +102,11 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     modes: list[str] = [mode for mode in MODES if mode in found.whole]
     searched = None if paths is None else _searched(labelled, paths)
     depth = _depth(found.whole, searched, depth_of(measures))
-    told = [each for each in measures if each.among_candidates or each.depth <= depth]
+    told = [
+        each
+        for each in measures
+        if all(part.among_candidates or part.depth <= depth for part in each.parts)
+    ]
     if len(told) < len(measures):
         deeper = ", ".join(str(each) for each in measures if each not in told)
         notes.append(f"The rankings hold {depth} images a query: {deeper} look deeper, left out.")
@@ -119,7 +123,11 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     def values_of(mode: str, kept: bool) -> dict[str, Values]:
         among = found.among.get(mode)
         relevance = judged(labelled, ranked(mode, kept), among, keep_reference=kept)
-        shown = [each for each in told if among is not None or not each.among_candidates]
+        shown = [
+            each
+            for each in told
+            if among is not None or not any(part.among_candidates for part in each.parts)
+        ]
         return score(relevance, shown)
 
     values = {mode: values_of(mode, keep) for mode in modes}
@@ -133,6 +141,7 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     with RunWriter(place, modes, candidates=candidates) as writer:
         for query in labelled.queries:
             writer.add_query(query.id, query.groups)
+        writer.add_clusters(labelled.clusters())
         for mode in modes:
             first_targets = {query.id: query.first_targets for query in labelled.queries}
             for query_id, images in ranked(mode, keep).items():
@@ -330,5 +339,6 @@ def _provenance(
         },
         "gallery": {} if paths is None else {**gallery, "images": _searched(labelled, paths)},
         "set_fingerprint": labelled.fingerprint,
+        "clusters": labelled.protocol.shared if labelled.clusters() else None,
         "versions": package_versions(),
     }

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cir.errors import UsageError
 from eval.errors import BenchWayOut
-from eval.measures import Measure, Recall, ReciprocalRank
+from eval.measures import Measure, Recall, ReciprocalRank, heading
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, rank_table
 from eval.sets.labelled import NO_GROUP
@@ -50,7 +50,8 @@ class Shortcuts:
         k: the cutoff: a query is solved when a target stands in the first k images.
         runs: names of the runs that were pooled.
         solved_by: query id -> what solves it, in the order of the set.
-        groups: group -> solver -> number of queries; empty where the set has no groups.
+        counts: solver -> number of queries; without "sum" where no run asked it.
+        groups: group -> the same; empty where the set has no groups.
         lost: shortcut queries that the composed query does not solve in any run.
         gaps: measure -> the composition gap of the first run, see `composition_gap`; None where it
             has none.
@@ -59,14 +60,10 @@ class Shortcuts:
     k: int
     runs: tuple[str, ...]
     solved_by: Mapping[str, Solver]
+    counts: Mapping[Solver, int]
     groups: Mapping[str, Mapping[Solver, int]]
     lost: int
     gaps: Mapping[str, float | None]
-
-    @property
-    def counts(self) -> dict[Solver, int]:
-        """Solver -> number of queries; every solver is there."""
-        return _counts(list(self.solved_by.values()))
 
     @property
     def shortcut_share(self) -> float:
@@ -77,18 +74,22 @@ class Shortcuts:
         """What it shows, a sentence each."""
         total, counts = len(self.solved_by), self.counts
         short = sum(counts[name] for name in SHORTCUTS)
-        needed = counts["sum"] + counts["composed"]
+        needed = counts.get("sum", 0) + counts["composed"]
+        beyond = (
+            f", {counts['composed']} of them more than the sum of the two embeddings"
+            if "sum" in counts
+            else ""
+        )
         sentences = [
             f"{short} of {total} queries ({self.shortcut_share:.1%}) are solved by the image or "
             f"the text alone at rank {self.k}: they do not test composing.",
-            f"{needed} need both, {counts['composed']} of them more than the sum of the two "
-            f"embeddings; {counts['unsolved']} are not solved.",
+            f"{needed} need both{beyond}; {counts['unsolved']} are not solved.",
         ]
         if self.lost:
             sentences.append(f"{self.lost} are solved by one alone and lost by composing.")
         known = {name: gap for name, gap in self.gaps.items() if gap is not None}
         if known:
-            told = ", ".join(f"{gap:.3f} of {name}" for name, gap in known.items())
+            told = ", ".join(f"{gap:.3f} of {heading(name)}" for name, gap in known.items())
             sentences.append(
                 f"Composition gap: {told} (the share of the composed query's figure that neither "
                 "alone reaches)."
@@ -101,7 +102,7 @@ class Shortcuts:
             "runs": list(self.runs),
             "k": self.k,
             "queries": len(self.solved_by),
-            "counts": self.counts,
+            "counts": dict(self.counts),
             "shortcut_share": self.shortcut_share,
             "lost": self.lost,
             "composition_gap": dict(self.gaps),
@@ -135,6 +136,7 @@ def audit(runs: Sequence[Run], *, k: int = USUAL_K) -> Shortcuts:
     solved = [_all_solved(each, k) for each in tables]
     found = {query: frozenset().union(*(each[query] for each in solved)) for query in table.ids}
     solved_by = {query: _solver(modes) for query, modes in found.items()}
+    names = [name for name in SOLVERS if name != "sum" or any("sum" in t.ranks for t in tables)]
     by_group: dict[str, list[Solver]] = {name: [] for name in table.group_names}
     for query, groups in zip(table.ids, table.groups, strict=True):
         for name in groups or (NO_GROUP,):
@@ -144,7 +146,8 @@ def audit(runs: Sequence[Run], *, k: int = USUAL_K) -> Shortcuts:
         k=k,
         runs=tuple(run.name for run in runs),
         solved_by=solved_by,
-        groups={name: _counts(solvers) for name, solvers in by_group.items()},
+        counts=_counts(list(solved_by.values()), names),
+        groups={name: _counts(solvers, names) for name, solvers in by_group.items()},
         lost=sum(
             solved_by[query] in SHORTCUTS and COMPOSED not in modes
             for query, modes in found.items()
@@ -219,5 +222,5 @@ def _solver(modes: frozenset[str]) -> Solver:
     return "composed" if COMPOSED in modes else "unsolved"
 
 
-def _counts(found: Sequence[Solver]) -> dict[Solver, int]:
-    return {name: found.count(name) for name in SOLVERS}
+def _counts(found: Sequence[Solver], names: Sequence[Solver]) -> dict[Solver, int]:
+    return {name: found.count(name) for name in names}

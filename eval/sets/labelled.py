@@ -64,11 +64,11 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
-        cluster: name of the queries that this one shares images with, where the annotations form
-            such groups; else queries of one reference image share it.
         negatives: images that were judged to be no target: hard negatives, for example.
         wording_of: id of the query of which this is another wording, "" for none: asked by itself,
             unlike `reworded`.
+        cluster: name of the queries that this one shares images with, where the annotations form
+            such groups; else queries of one reference image share it.
     """
 
     id: str
@@ -81,9 +81,9 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
-    cluster: str = ""
     negatives: tuple[str, ...] = ()
     wording_of: str = ""
+    cluster: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ def _tell(query: NewQuery) -> None:
     else:
         what = f"{added.name} holds this query and its targets already"
     out = f" Judged as no right answers: {added.new_negatives}." if added.new_negatives else ""
-    said = f"{plain(what)}.{out} Queries in it: {added.queries}."
+    said = f"{plain(what)}. Queries in it: {added.queries}.{out}"
     st.success(said, icon=":material/check_circle:")
     st.page_link(METRICS_FILE, label="Run it on the Metrics page", icon=":material/monitoring:")
 

@@ -109,6 +109,12 @@ def test_without_ablations_there_is_no_audit(tmp_path: Path) -> None:
     assert solvers(RankTable(((),), {"composed": (1,)}, ids=("a",))) == {}
 
 
+def test_where_the_sum_was_not_asked_nothing_is_said_of_it(tmp_path: Path) -> None:
+    found = audit([write_run(tmp_path / "run", modes=MODES[:3])])
+    assert "sum" not in found.counts and found.counts["composed"] == 2
+    assert "2 need both; 1 are not solved." in found.words()
+
+
 def test_queries_are_listed_by_what_solves_them(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     assert run.table["solved by"].tolist() == list(audit([run]).solved_by.values())

@@ -45,7 +45,7 @@ def test_marked_targets_become_a_query_that_the_metrics_page_offers(index: str) 
     app.text_input(key="mark_group").set_value("colour").run()
     press(app, "Add the query")
     # What was shown and not ticked was looked at, too.
-    assert "Added to my-set. Judged as no right answers: 1. Queries in it: 1" in words(app)
+    assert "Added to my-set. Queries in it: 1. Judged as no right answers: 1." in words(app)
     (query,) = load_native(kept_sets(load_settings().data_dir)["my-set"]).queries
     assert (query.reference, query.instruction, query.group) == ("red.png", "in blue", "colour")
     assert (len(query.targets), len(query.negatives)) == (1, 1)
