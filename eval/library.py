@@ -12,12 +12,10 @@ from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
 from cir.library import Index
 from cir.progress import OnProgress
-from cir.sample.building import draw_sample, sample_labelled_set
 from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
 from eval.comparison import paired
 from eval.evaluation import running, scoring
-from eval.evaluation.background import SAMPLE
 from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
@@ -26,9 +24,7 @@ from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run
 from eval.runs.writing import SUBSET
 from eval.sets import catalogue
-from eval.sets.catalogue import NATIVE_NAME, Place
 from eval.sets.labelled import LabelledSet
-from eval.sets.own import kept_sets
 
 AnyPath = str | os.PathLike[str]
 
@@ -45,9 +41,9 @@ def load_set(
 
     Args:
         name: "cirr", "circo", "fashioniq-dress" and so on, or "native", with `root`; else the name
-            of a registered set or of one of your own, "sample" for the sample catalogue's, which is
-            drawn where it is not there yet, or the folder of a native set (`queries.jsonl` and
-            `qrels/`).
+            of a registered set or of one of your own, "sample" or "sample-hard" for the sample
+            catalogue's, which is drawn where it is not there yet, or the folder of a native set
+            (`queries.jsonl` and `qrels/`).
         root: folder of the annotation files of a published set.
         split: which judgements; None takes the usual one.
         settings: where sets are kept; None takes the environment's.
@@ -59,7 +55,7 @@ def load_set(
             names file and line.
     """
     settings = settings or load_settings()
-    place = _place(os.fspath(name), None if root is None else Path(root), settings)
+    place = catalogue.place_of(os.fspath(name), None if root is None else Path(root), settings)
     return catalogue.load_place(place, split, options)
 
 
@@ -234,20 +230,6 @@ def write_report(
         RecomposeError: the disk refuses.
     """
     return page.write_report(run, Path(file), settings or load_settings(), count=count)
-
-
-def _place(name: str, root: Path | None, settings: Settings) -> Place:
-    """Where the set of this name is; what is registered or a folder goes first."""
-    known = root is not None or name in catalogue.registered_sets(settings.data_dir)
-    if not known and not Path(name).is_dir():
-        own = kept_sets(settings.data_dir)
-        if name in own:
-            return Place(name, NATIVE_NAME, own[name])
-        if name == SAMPLE:
-            draw_sample(settings)
-            labelled, pictures = sample_labelled_set(settings)
-            return Place(name, NATIVE_NAME, labelled, pictures, given_name=SAMPLE)
-    return catalogue.place_of(name, root, settings)
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:
