@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cir.errors import UsageError
+from cir.training import table
 from cir.training.__main__ import app
 from cir.training.products import read_products
 from cir.training.table import WRITTEN, write_product_table
@@ -19,7 +20,7 @@ id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,pr
 39386,Men,Apparel,Bottomwear,Jeans,NA,Summer,2012,,"Maker Men ""Party"" Jeans, Blue"
 1855,Men,Apparel,Topwear,Tshirts,Grey,Summer,2011,Casual,Inkfruit Mens Chain Reaction T-shirt
 """
-IDS = Path(__file__).parents[3] / "cir" / "training" / "ids"
+IDS = Path(table.__file__).parent / "ids"
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def styles(tmp_path: Path) -> Path:
     return path
 
 
-def rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="") as file:
-        return list(csv.DictReader(file))
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def test_names_with_commas_are_mended_and_rows_without_a_photo_left_out(
@@ -40,14 +41,14 @@ def test_names_with_commas_are_mended_and_rows_without_a_photo_left_out(
     folder, out = photos(tmp_path / "photos", "15970", "6695", "39386"), tmp_path / "products.csv"
     counts = write_product_table(styles, [folder], out)
     assert (counts.rows, counts.written, counts.mended, counts.without_photo) == (4, 3, 1, 1)
-    table = rows(out)
-    assert list(table[0]) == list(WRITTEN)
-    assert {row["id"]: row["name"] for row in table} == {
+    written = rows(out)
+    assert list(written[0]) == list(WRITTEN)
+    assert {row["id"]: row["name"] for row in written} == {
         "15970": "Turtle Check Men Navy Blue Shirt",
         "39386": 'Maker Men "Party" Jeans, Blue',
         "6695": "Maker Women Top, Pink, with Dots",
     }
-    assert {row["split"] for row in table} == {""}
+    assert {row["split"] for row in written} == {""}
 
 
 def test_lists_of_ids_choose_rows_and_name_their_split(tmp_path: Path, styles: Path) -> None:
@@ -57,8 +58,8 @@ def test_lists_of_ids_choose_rows_and_name_their_split(tmp_path: Path, styles: P
     lists = [tmp_path / "train.txt", tmp_path / "dev.txt"]
     counts = write_product_table(styles, [folder], tmp_path / "products.csv", lists)
     assert (counts.unlisted, counts.without_photo, counts.absent) == (1, 1, 1)
-    table = rows(tmp_path / "products.csv")
-    assert [(row["id"], row["split"]) for row in table] == [("15970", "train"), ("6695", "dev")]
+    written = rows(tmp_path / "products.csv")
+    assert [(row["id"], row["split"]) for row in written] == [("15970", "train"), ("6695", "dev")]
 
 
 def test_training_reads_what_the_command_writes(tmp_path: Path, styles: Path) -> None:
