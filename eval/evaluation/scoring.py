@@ -5,11 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cir.errors import UsageError
-from eval.measures import Ids, Measure, Relevance, Values, judge, mean, score
+from eval.measures import (
+    Ids,
+    Judged,
+    Measure,
+    Negatives,
+    Relevance,
+    Values,
+    judge,
+    mean,
+    parse_measure,
+    score,
+)
 from eval.runs.rankings import read_rankings
 from eval.runs.ranks import COMPOSED, composition_gain
 from eval.sets.labelled import Absent, LabelledSet
+
+_OF_NEGATIVES = (Negatives(10), Judged(10))
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,7 @@ def score_file(
     subset_run: Path | None = None,
     keep_reference: bool | None = None,
     measures: Sequence[Measure] | None = None,
+    allow_missing: bool = False,
 ) -> Scored:
     """Score a TREC run or a submission file; needs no image and no encoder.
 
@@ -54,23 +70,33 @@ def score_file(
         run: the file.
         subset_run: rankings of the candidates alone, for `recall_subset@k`.
         keep_reference, measures: as `score_rankings`.
+        allow_missing: whether queries without a ranking count as never found, see
+            `eval.runs.rankings.checked_rankings`.
 
     Raises:
         UsageError: a file does not fit the set, or the set has no targets.
     """
     _check_judged(labelled)
-    ranked = read_rankings(run, labelled)
+    ranked = read_rankings(run, labelled, allow_missing=allow_missing)
     main: Mapping[str, Ids] | None = ranked.by_query
     subset: Mapping[str, Ids] | None = None
+    notes = ranked.notes
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
-    elif subset_run is not None:
-        subset = read_rankings(subset_run, labelled).by_query
+    else:
+        _check_whole(labelled, ranked.by_query, run)
+    if subset_run is not None:
+        if main is None:
+            raise UsageError(f"{run} and {subset_run} both rank the candidates alone.")
+        if not labelled.has_candidates:
+            raise UsageError(f"The queries of {labelled.name} have no candidates to rank alone.")
+        few = read_rankings(subset_run, labelled, of_candidates=True, allow_missing=allow_missing)
+        subset, notes = few.by_query, (*notes, *few.notes)
     scored = score_rankings(
         labelled, main, subset, keep_reference=keep_reference, measures=measures, name=str(run)
     )
     more = _missing(labelled, subset or {}, str(subset_run)) if subset_run and main else ()
-    return replace(scored, notes=(*scored.notes, *more))
+    return replace(scored, notes=(*notes, *scored.notes, *more))
 
 
 def score_rankings(
@@ -101,7 +127,7 @@ def score_rankings(
     _check_judged(labelled)
     wanted = labelled.protocol.measures if measures is None else measures
     _check_measures(labelled, wanted)
-    if subsets is None and rankings is not None and _ranks_candidates(labelled, rankings):
+    if subsets is None and rankings is not None and ranks_candidates(labelled, rankings):
         subsets = rankings
     # What a measure is of must have been searched: the gallery, the candidates, or both.
     lacking = {among for among, of in ((False, rankings), (True, subsets)) if of is None}
@@ -154,6 +180,7 @@ def judged(
         [query.targets for query in queries],
         counted=[query.counted for query in queries],
         subsets=among,
+        negatives=[query.negatives for query in queries],
     )
 
 
@@ -162,13 +189,16 @@ def measures_of(labelled: LabelledSet, further: Sequence[Measure] = ()) -> tuple
 
     Args:
         labelled: the set.
-        further: measures beside those of its protocol.
+        further: measures beside those of its protocol; where images were judged to be no targets,
+            `negatives@10` and `judged@10` come by themselves.
 
     Raises:
-        UsageError: a measure wants candidates, and the set has none.
+        UsageError: a measure wants candidates or such images, and the set has none.
     """
     _check_measures(labelled, further)
     own = labelled.protocol.measures
+    if labelled.has_negatives:
+        own = (*own, *_OF_NEGATIVES)
     return tuple(dict.fromkeys([*own, *further])) if labelled.judged else ()
 
 
@@ -186,6 +216,8 @@ def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -
     document = figures_of(labelled, values[COMPOSED])
     if not labelled.judged:
         return document | {"groups": {}, "judged": False}
+    if spread := wording_spread(labelled, values[COMPOSED]):
+        document["wordings"] = spread
     if len(values) > 1:
         modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
         document["modes"] = modes
@@ -209,6 +241,35 @@ def figures_of(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str,
     }
 
 
+def wording_spread(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str, Any]:
+    """How much the figures depend on the wording, where queries have several.
+
+    Args:
+        labelled: the set that was run.
+        values: measure -> the value of each query.
+
+    Returns:
+        `queries` (that have several wordings), `wordings` (of these, themselves among them), and
+        `metrics`: for each measure the means over these queries of the `mean` over their wordings,
+        of the `worst` of them, and of the `spread`, best minus worst. Empty without such queries.
+    """
+    families = labelled.wordings()
+    if not families:
+        return {}
+    metrics = {}
+    for name, column in values.items():
+        lower = parse_measure(name).lower_is_better
+        parts = [column[rows] for rows in families.values()]
+        worst = [part.max() if lower else part.min() for part in parts]
+        metrics[name] = {
+            "mean": float(np.mean([part.mean() for part in parts])),
+            "worst": float(np.mean(worst)),
+            "spread": float(np.mean([np.ptp(part) for part in parts])),
+        }
+    counts = {"queries": len(families), "wordings": sum(map(len, families.values()))}
+    return {**counts, "metrics": metrics}
+
+
 def absent_counts(absent: Absent) -> dict[str, int]:
     """How many images and targets the gallery lacks; their queries count as never found."""
     counts = {
@@ -216,7 +277,8 @@ def absent_counts(absent: Absent) -> dict[str, int]:
         "targets": len(absent.targets),
         "unreachable_queries": len(absent.unreachable),
     }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
+    others = len(absent.others) + absent.unnamed
+    return counts | ({"others": others} if others else {})
 
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
@@ -247,6 +309,26 @@ def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
                 f"{measure} is of a search among each query's candidates, and the queries of "
                 f"{labelled.name} have none: choose another measure."
             )
+        if measure.of_negatives and not labelled.has_negatives:
+            raise UsageError(
+                f"{measure} is of images that were judged to be no targets (score 0 in qrels), and "
+                f"{labelled.name} has none: choose another measure."
+            )
+
+
+def _check_whole(labelled: LabelledSet, rankings: Mapping[str, Ids], run: Path) -> None:
+    """Refuse rankings of the candidates alone as those of the gallery: recall would be too high."""
+    gallery = labelled.gallery or {}
+    few = {query.id: {*query.candidates, query.reference} for query in labelled.queries}
+    if labelled.has_candidates and all(
+        len(few[query]) < len(gallery) and few[query].issuperset(ranked)
+        for query, ranked in rankings.items()
+    ):
+        raise UsageError(
+            f"{run} ranks nothing but the candidates of each query: it is no search of the "
+            f"{len(gallery)} images of {labelled.name}. Name it as the ranking of the candidates, "
+            "beside one of the whole gallery."
+        )
 
 
 def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> list[str]:
@@ -259,7 +341,8 @@ def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> l
     ]
 
 
-def _ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+def ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+    """Whether rankings of the gallery hold every candidate of each query that they rank."""
     return labelled.has_candidates and all(
         set(query.candidates) - {query.reference} <= set(rankings[query.id])
         for query in labelled.queries

@@ -6,7 +6,8 @@ under its final name is whole. Its content:
 - `composed.trec`, and one such file for each further mode: `query-id Q0 path rank score tag`, a
   line for each ranked image. Scores fall strictly, so that tools that order by score and break
   ties their own way (trec_eval: by id) keep the ranking. White space and `%` in ids and paths
-  are percent-encoded; `trec_id` and `plain_id` convert.
+  are percent-encoded, and the tag of such a line ends with `ENCODED_MARK`; `trec_id` and
+  `plain_id` convert. Ids of files that others wrote are taken as they stand.
 - `composed.subset.trec` and so on, where queries have candidates of their own: a search among
   these alone.
 - `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
@@ -39,6 +40,8 @@ from cir.errors import RecomposeError, UsageError
 SUBSET = "subset"
 """Part of the name of a run file that ranks candidates alone."""
 
+ENCODED_MARK = "+percent-encoded"
+"""End of the tag of a line of a TREC run file whose ids are percent-encoded."""
 CLUSTER = "cluster"
 """Column of the table of queries that names each query's cluster."""
 
@@ -238,7 +241,7 @@ def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) 
     """Lines of a TREC run file for one query: `query-id Q0 path rank score tag`.
 
     Args:
-        query_id: written as `trec_id` gives it, like the paths.
+        query_id: written as `trec_id` gives it, like the paths; the tag says where that differs.
         ranked: path and score of each image, best first, no score above the one before it.
         tag: name of the run, a word.
 
@@ -248,12 +251,14 @@ def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) 
     """
     scale = 10**_SCORE_DIGITS
     last: int | None = None
-    start = f"{trec_id(query_id)} Q0 "
+    query = trec_id(query_id)
     for rank, (path, score) in enumerate(ranked, 1):
         units = round(score * scale)
         last = units if last is None else min(units, last - 1)
         value = f"{last / scale:.{_SCORE_DIGITS}f}"
-        yield f"{start}{trec_id(path)} {rank} {value} {tag}\n"
+        image = trec_id(path)
+        mark = ENCODED_MARK if "%" in query or "%" in image else ""
+        yield f"{query} Q0 {image} {rank} {value} {tag}{mark}\n"
 
 
 def _check_free(folder: Path) -> None:

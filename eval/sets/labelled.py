@@ -23,6 +23,8 @@ class Protocol:
         keep_reference: whether the reference image stays in the ranking.
         image_id: the id by which annotations know an image, from its path in a folder; an id is
             its own. None where they name images by their paths.
+        gallery_size: how many images are searched, where the annotations do not list them; None
+            where they do, or where any folder will do.
         shared: what the queries of one cluster share, one of it in words; statistics take
             clusters for independent, not their queries.
     """
@@ -30,6 +32,7 @@ class Protocol:
     measures: tuple[Measure, ...] = MEASURES
     keep_reference: bool = False
     image_id: Callable[[str], str] | None = None
+    gallery_size: int | None = None
     shared: str = "reference image"
 
     def id_of(self, path: str) -> str:
@@ -61,6 +64,9 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
+        negatives: images that were judged to be no target: hard negatives, for example.
+        wording_of: id of the query of which this is another wording, "" for none: asked by itself,
+            unlike `reworded`.
         cluster: name of the queries that this one shares images with, where the annotations form
             such groups; else queries of one reference image share it.
     """
@@ -75,6 +81,8 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
+    negatives: tuple[str, ...] = ()
+    wording_of: str = ""
     cluster: str = ""
 
     @property
@@ -145,6 +153,18 @@ class LabelledSet:
         """Whether queries are also searched among candidates of their own."""
         return any(query.candidates for query in self.queries)
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether images were judged to be no targets."""
+        return any(query.negatives for query in self.queries)
+
+    def wordings(self) -> dict[str, list[int]]:
+        """Id of a query that has other wordings -> rows of it and of these."""
+        rows: dict[str, list[int]] = {}
+        for row, query in enumerate(self.queries):
+            rows.setdefault(query.wording_of or query.id, []).append(row)
+        return {name: found for name, found in rows.items() if len(found) > 1}
+
     def groups(self) -> dict[str, list[int]]:
         """Group -> rows of its queries, in order of appearance; none when no query has a group."""
         found: dict[str, list[int]] = {}
@@ -198,6 +218,7 @@ def _located(
         places={path(image): place for image, place in query.places.items()},
         counted=None if query.counted is None else path(query.counted),
         candidates=tuple(map(path, query.candidates)),
+        negatives=tuple(map(path, query.negatives)),
     )
 
 
@@ -221,16 +242,20 @@ class Absent:
         targets: path and place of each absent target.
         unreachable: ids of the queries without any target that a ranking could hold.
         others: path and place of each further image that a search should have found: of the split,
-            or among a query's candidates.
+            among a query's candidates.
+        unnamed: how many more images the protocol's gallery has, of which the set names none.
     """
 
     references: Mapping[str, str]
     targets: Mapping[str, str]
     unreachable: tuple[str, ...]
     others: Mapping[str, str] = field(default_factory=dict)
+    unnamed: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.references or self.targets or self.unreachable or self.others)
+        return bool(
+            self.references or self.targets or self.unreachable or self.others or self.unnamed
+        )
 
 
 def absent_from(
@@ -239,6 +264,7 @@ def absent_from(
     has_reference: Callable[[str], bool],
     *,
     keep_reference: bool = False,
+    images: int | None = None,
 ) -> Absent:
     """What the set asks for and the gallery cannot give.
 
@@ -247,6 +273,7 @@ def absent_from(
         has_target: whether a ranking over the gallery can hold this path.
         has_reference: whether the picture at this path can serve as a reference image.
         keep_reference: whether a ranking may hold the query's own reference image.
+        images: how many the gallery holds; None where that does not matter.
     """
     references: dict[str, str] = {}
     targets: dict[str, str] = {}
@@ -268,7 +295,10 @@ def absent_from(
             unreachable.append(query.id)
     for path in (*references, *targets):
         others.pop(path, None)
-    return Absent(references, targets, tuple(unreachable), others)
+    size = labelled.protocol.gallery_size
+    lacking = 0 if size is None or images is None else max(0, size - images)
+    unnamed = max(0, lacking - len({*references, *targets, *others}))
+    return Absent(references, targets, tuple(unreachable), others, unnamed)
 
 
 def check_present(absent: Absent, gallery: str) -> None:
@@ -293,6 +323,12 @@ def check_present(absent: Absent, gallery: str) -> None:
         ]
         raise UsageError(
             f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}.",
+            BenchWayOut.ALLOW_MISSING,
+        )
+    if absent.unnamed:
+        raise UsageError(
+            f"{gallery[0].upper()}{gallery[1:]} is not the benchmark's: {absent.unnamed} of its "
+            "images are not there, and figures of a smaller gallery are higher.",
             BenchWayOut.ALLOW_MISSING,
         )
     if absent.unreachable:
