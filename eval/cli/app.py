@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cir.cli.console import (
     ENCODER,
@@ -41,7 +40,7 @@ from eval.cli.sets import (
     check_minimums,
     with_format_options,
 )
-from eval.cli.summary import print_tables
+from eval.cli.summary import new_console, print_tables
 from eval.cli.words import command
 
 app = typer.Typer(
@@ -120,7 +119,7 @@ def run_command(
     if as_json:
         print_document(document)
     else:
-        print_tables(document, Console())
+        print_tables(document, new_console())
     check_minimums(document["metrics"], minimums)
 
 

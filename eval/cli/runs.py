@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
+from eval.cli.summary import new_console, print_figures
 from eval.cli.words import command
 from eval.comparison.paired import HEADINGS, LEGEND, Comparison, compare, contender
 from eval.runs.averaging import mean_of_runs
@@ -51,7 +52,7 @@ def _compare(
     if as_json:
         print_document(compared.document())
     else:
-        _print_comparison(compared, Console())
+        _print_comparison(compared, new_console())
 
 
 def _mean(
@@ -67,13 +68,10 @@ def _mean(
     if as_json:
         print_document(document)
         return
-    table = Table(title=Text(f"Mean of {', '.join(document['sets'])}"), box=SIMPLE)
-    measures = list(next(iter(document["modes"].values())))
-    for heading in ("", *measures):
-        table.add_column(heading, justify="right" if heading else "left")
-    for mode, figures in document["modes"].items():
-        table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
-    Console().print(table)
+    modes = document["modes"]
+    for names in dict.fromkeys(tuple(figures) for figures in modes.values()):
+        lines = [(mode, None, each) for mode, each in modes.items() if tuple(each) == names]
+        print_figures(f"Mean of {', '.join(document['sets'])}", names, lines, (), new_console())
     for note in document.get("notes", ()):
         typer.echo(note)
 
