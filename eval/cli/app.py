@@ -42,6 +42,7 @@ from eval.cli.sets import (
 )
 from eval.cli.summary import new_console, print_tables
 from eval.cli.words import command
+from eval.sets.templates import template_names
 
 app = typer.Typer(
     cls=Commands,
@@ -75,6 +76,13 @@ def run_command(
     keep_reference: KeepReference = None,
     *,
     reading: Mapping[str, bool],
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help=f"How instructions are said: {', '.join(template_names())} as far as the set has "
+            "them, or a text with {caption} in it (CIRCO: also {shared_concept})."
+        ),
+    ] = None,
     allow_missing: AllowMissing = False,
     options: SearchOptions,
     measure: Measured = None,
@@ -113,7 +121,7 @@ def run_command(
             precision=precision,
             options=options,
         )
-        labelled = load_place(place, split, reading)
+        labelled = load_place(place, split, reading, template)
         with progress_bar() as on_progress:
             document = run(labelled, request, settings, on_progress)
     if as_json:

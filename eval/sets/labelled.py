@@ -60,6 +60,9 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
+        captions: what the annotations say, where a template may join it otherwise than
+            `instruction` does; empty where that is it.
+        fields: what else they say, by name, for templates.
     """
 
     id: str
@@ -72,6 +75,8 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
+    captions: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -115,6 +120,7 @@ class LabelledSet:
         notes: what a person should know of the annotations, a sentence each.
         source: its files, from which the pages read its queries again; None for a set made in
             memory, so also for one whose queries are not those of the files.
+        template: name or text of the template of its instructions; "" for the plain ones.
     """
 
     name: str
@@ -125,6 +131,7 @@ class LabelledSet:
     gallery: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     source: Source | None = None
+    template: str = ""
 
     @property
     def protocol(self) -> Protocol:

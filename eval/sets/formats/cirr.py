@@ -18,7 +18,7 @@ from typing import Any
 
 from cir.errors import UsageError
 from eval.measures import MEASURES, RecallSubset
-from eval.sets.formats import Format, Ranked, Rankings, read_lists
+from eval.sets.formats import Format, Ranked, Rankings, Template, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
     find,
@@ -121,6 +121,8 @@ FORMAT = Format(
     published="2021-08",
     protocol=Protocol(measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))), image_id=stem),
     load=lambda name, root, split, options: load_cirr(root, split),
+    # https://github.com/miccunifi/SEARLE, src/validate.py; $ is its own pseudo-word
+    templates={"searle": Template("a photo of $ that {caption}")},
     read_submission=_read_submission,
     write_submission=_submission,
 )
