@@ -14,6 +14,7 @@ from cir.indexing.walk import walk_images
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.errors import BenchWayOut
+from eval.sets.circus import with_circus_labels
 from eval.sets.formats import find_format, format_named, format_names, formats
 from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
@@ -52,7 +53,9 @@ def load_set(
             f"{format_name} cannot be read with {' and '.join(foreign)}: only "
             f"{' and '.join(knowing) or 'no format'} can."
         )
-    return form.load(format_name, root, split, dict.fromkeys(chosen, True))
+    return with_circus_labels(
+        form.load(format_name, root, split, dict.fromkeys(chosen, True)), root
+    )
 
 
 def option_settings(options: Mapping[str, bool] | None) -> dict[str, bool]:
