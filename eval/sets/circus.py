@@ -32,7 +32,7 @@ def with_circus_labels(labelled: LabelledSet, root: Path) -> LabelledSet:
     """
     if labelled.protocol.image_id is None:
         return labelled
-    pattern = f"{FOLDER}/{labelled.name}/*/*.trace.csv"
+    pattern = f"{FOLDER}/{labelled.name.removeprefix('mbeir-')}/*/*.trace.csv"
     files = sorted({*root.glob(pattern), *root.glob(f"*/{pattern}")})
     if not files:
         return labelled

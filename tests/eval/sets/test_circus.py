@@ -9,6 +9,7 @@ import eval as bench
 from cir.errors import UsageError
 from eval.sets.circus import FOLDER
 from tests.eval.layouts import cirr_records, write_circo, write_cirr
+from tests.eval.sets.formats.test_mbeir import write as write_mbeir
 
 HEADER = [
     *("query_idx", "query_id", "selection_field", "selection_value", "aggregate_label"),
@@ -59,6 +60,14 @@ def test_a_label_stands_beside_the_aspects_of_circo(tmp_path: Path) -> None:
     write_trace(root, "circo", "unresolved", image, query.instruction)
     found = bench.load_set("circo", root=root).queries[0]
     assert found.groups == (*query.groups, "CIRCUS: unresolved")
+
+
+def test_of_mbeir_the_labels_are_those_of_the_same_queries(tmp_path: Path) -> None:
+    root = write_mbeir(tmp_path)
+    query = bench.load_set("mbeir-cirr", root=root).queries[1]
+    write_trace(root, "cirr", "shortcut_solvable", f"x/{query.reference}.jpg", query.instruction)
+    groups = [each.groups for each in bench.load_set("mbeir-cirr", root=root).queries]
+    assert groups == [(), ("CIRCUS: shortcut_solvable",)]
 
 
 def test_another_table_is_refused(tmp_path: Path) -> None:
