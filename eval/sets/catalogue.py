@@ -20,6 +20,7 @@ from cir.sample.building import (
 )
 from cir.settings import Settings
 from eval.errors import BenchWayOut
+from eval.sets.circus import with_circus_labels
 from eval.sets.formats import find_format, format_named, format_names, formats
 from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
@@ -60,7 +61,9 @@ def load_set(
             f"{format_name} cannot be read with {' and '.join(foreign)}: only "
             f"{' and '.join(knowing) or 'no format'} can."
         )
-    return form.load(format_name, root, split, dict.fromkeys(chosen, True))
+    return with_circus_labels(
+        form.load(format_name, root, split, dict.fromkeys(chosen, True)), root
+    )
 
 
 def option_settings(options: Mapping[str, bool] | None) -> dict[str, bool]:

@@ -19,7 +19,10 @@ from tests.eval.layouts import CIRR_IMAGES, draw_all, write_cirr, write_fashioni
 
 Invoke = Callable[..., Result]
 WriteSet = Callable[..., Path]
-PUBLISHED = ["fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "cirr", "circo"]
+PUBLISHED = [
+    *("fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "cirr", "circo"),
+    *("mbeir-cirr", "mbeir-fashioniq"),
+]
 
 
 @pytest.fixture
