@@ -17,6 +17,7 @@ class BenchWayOut(StrEnum):
         "Mend the qrels, keep the reference with keep_reference=True, or count them as never "
         "found: allow_missing=True."
     )
+    RANK_ALL = "Rank them, or count them as never found: allow_missing=True."
     NAME_A_GALLERY = "Name either a folder as the gallery or an index."
     SEARCH_A_FOLDER = "Search the folder of its images as the gallery."
     PICK_THE_SPLIT = "Search a folder as the gallery: the images of the split are picked from it."

@@ -12,12 +12,10 @@ from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
 from cir.library import Index
 from cir.progress import OnProgress
-from cir.sample.building import draw_sample, sample_labelled_set
 from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
 from eval.comparison import paired
 from eval.evaluation import running, scoring
-from eval.evaluation.background import SAMPLE
 from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
@@ -26,9 +24,7 @@ from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run
 from eval.runs.writing import SUBSET
 from eval.sets import catalogue
-from eval.sets.catalogue import NATIVE_NAME, Place
 from eval.sets.labelled import LabelledSet
-from eval.sets.own import kept_sets
 
 AnyPath = str | os.PathLike[str]
 
@@ -59,7 +55,7 @@ def load_set(
             names file and line.
     """
     settings = settings or load_settings()
-    place = _place(os.fspath(name), None if root is None else Path(root), settings)
+    place = catalogue.place_of(os.fspath(name), None if root is None else Path(root), settings)
     return catalogue.load_place(place, split, options)
 
 
@@ -134,25 +130,28 @@ def score(
     *,
     measures: Sequence[str | Measure] | None = None,
     keep_reference: bool | None = None,
+    allow_missing: bool = False,
 ) -> scoring.Scored:
     """Measure rankings that any system made: needs no images and no encoder.
 
     Args:
         labelled: the set that was asked.
         rankings: query id -> ranked images, best first, named as in the set or by their paths; a
-            TREC run file or a submission file; or a run. Queries that are not ranked count 0.
+            TREC run file or a submission file; or a run.
         measures: what to report, such as "recall@20" or "map@5"; None takes the measures of the
             set's protocol.
         keep_reference: whether the reference counts where it was ranked; None takes the set's own
             protocol.
+        allow_missing: whether queries that are not ranked, and rankings without any image that the
+            set names, count as never found; else they are an error. A run keeps what it was told.
 
     Returns:
         `metrics` (measure -> mean over all queries, 0 to 1), `groups` (the same by group, with the
         number of `queries`), and `notes`, what a person should know beside them.
 
     Raises:
-        UsageError: the rankings do not fit the set, rank an image twice, or cannot be read; or the
-            set has no targets.
+        UsageError: the rankings do not fit the set (the message names the first image or query),
+            rank an image twice, or cannot be read; or the set has no targets.
     """
     wanted = None if measures is None else _measures(measures)
     if isinstance(rankings, Run):
@@ -165,14 +164,19 @@ def score(
             subset_run=among if among.is_file() else None,
             keep_reference=keep_reference,
             measures=wanted,
+            allow_missing=allow_missing or rankings.part("settings").get("allow_missing") is True,
         )
     if isinstance(rankings, Mapping):
-        given = run_files.checked_rankings(rankings, labelled)
+        given = run_files.checked_rankings(rankings, labelled, allow_missing=allow_missing)
         return scoring.score_rankings(
             labelled, given, keep_reference=keep_reference, measures=wanted
         )
     return scoring.score_file(
-        labelled, Path(rankings), keep_reference=keep_reference, measures=wanted
+        labelled,
+        Path(rankings),
+        keep_reference=keep_reference,
+        measures=wanted,
+        allow_missing=allow_missing,
     )
 
 
@@ -234,20 +238,6 @@ def write_report(
         RecomposeError: the disk refuses.
     """
     return page.write_report(run, Path(file), settings or load_settings(), count=count)
-
-
-def _place(name: str, root: Path | None, settings: Settings) -> Place:
-    """Where the set of this name is; what is registered or a folder goes first."""
-    known = root is not None or name in catalogue.registered_sets(settings.data_dir)
-    if not known and not Path(name).is_dir():
-        own = kept_sets(settings.data_dir)
-        if name in own:
-            return Place(name, NATIVE_NAME, own[name])
-        if name == SAMPLE:
-            draw_sample(settings)
-            labelled, pictures = sample_labelled_set(settings)
-            return Place(name, NATIVE_NAME, labelled, pictures, given_name=SAMPLE)
-    return catalogue.place_of(name, root, settings)
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:

@@ -8,6 +8,8 @@ find it by its name. Names that differ from place to place are used thus:
 - `recall@k`: any target among the first k, as papers on composed retrieval count it (FashionIQ, Wu
   et al. 2021; CIRR, Liu et al. 2021); elsewhere hit@k or success@k.
 - `recall_fraction@k`: the fraction of the targets among the first k, TREC's recall.
+- `recall@10+recall@50`: the mean of both, as papers print a headline figure: FashionIQ's, and
+  `recall@5+recall_subset@1` is CIRR's.
 - `map@k`: CIRCO's average precision (Baldrati et al., ICCV 2023), which divides by min(targets, k);
   trec_eval divides by all targets.
 """
@@ -138,6 +140,11 @@ class Measure:
     def depth(self) -> int:
         """How many ranks it looks at; 0 for as many as there are."""
         return 0
+
+    @property
+    def parts(self) -> "tuple[Measure, ...]":
+        """The measures that it is the mean of: itself alone but for an `Average`."""
+        return (self,)
 
     @classmethod
     def at(cls, k: int | None) -> Self | None:
@@ -277,6 +284,42 @@ class RecallSubset(AtCutoff):
         return (relevance.subset_ranks <= self.k).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Average(Measure):
+    """`recall@10+recall@50`: the mean of several measures, for each query and so for the set.
+
+    Attributes:
+        of: two or more, each once.
+    """
+
+    of: tuple[Measure, ...]
+
+    @property
+    def parts(self) -> tuple[Measure, ...]:
+        """The measures that it is the mean of."""
+        return self.of
+
+    def __call__(self, relevance: Relevance) -> Values:
+        return _mean_of([part(relevance) for part in self.parts])
+
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """The mean of what the rank gives for each part."""
+        return _mean_of([part.of_ranks(ranks) for part in self.parts])
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether it decides each part."""
+        return all(part.by_rank for part in self.parts)
+
+    @property
+    def depth(self) -> int:
+        """How many ranks the deepest part looks at."""
+        return max(part.depth for part in self.parts)
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.parts))
+
+
 MEASURES: tuple[Measure, ...] = (
     *(Recall(1), Recall(5), Recall(10), Recall(50)),
     ReciprocalRank(),
@@ -289,6 +332,10 @@ _USUAL_K = 10
 
 def find_measure(name: str) -> Measure | None:
     """The measure of this name; None where there is none."""
+    if "+" in name:
+        parts = [find_measure(part) for part in name.split("+")]
+        known = [part for part in parts if part is not None]
+        return Average(tuple(known)) if len(set(known)) == len(parts) else None
     match = _NAME.fullmatch(name)
     kind = FAMILIES.get(match[1]) if match else None
     if match is None or kind is None:
@@ -319,13 +366,17 @@ def patterns() -> str:
 def heading(name: str) -> str:
     """A measure's name as a heading for people."""
     measure = find_measure(name)
+    if measure is not None and len(measure.parts) > 1:
+        return (
+            f"({' + '.join(heading(str(part)) for part in measure.parts)}) / {len(measure.parts)}"
+        )
     return (measure and measure.title) or name
 
 
 def explained(names: Iterable[str]) -> str:
     """What the measures of these names are, a sentence for each family."""
     found = filter(None, map(find_measure, names))
-    kinds = dict.fromkeys(FAMILIES[measure.family] for measure in found)
+    kinds = dict.fromkeys(type(part) for measure in found for part in measure.parts)
     return " ".join(f"{kind.title or kind.pattern()}: {kind.help}." for kind in kinds)
 
 
@@ -340,7 +391,8 @@ def _nearest(name: str) -> str:
 
 def depth_of(measures: Iterable[Measure]) -> int:
     """How deep rankings must reach for these measures: `DEPTH`, or the largest k beyond it."""
-    return max([DEPTH, *(each.depth for each in measures if not each.among_candidates)])
+    parts = [part for each in measures for part in each.parts]
+    return max([DEPTH, *(each.depth for each in parts if not each.among_candidates)])
 
 
 def score(relevance: Relevance, measures: Sequence[Measure] = MEASURES) -> dict[str, Values]:
@@ -357,6 +409,11 @@ def mean(scores: Mapping[str, Values], rows: Sequence[int] | None = None) -> dic
 def _first_ranks(rankings: Sequence[Ids], targets: Sequence[Iterable[str]]) -> FirstRanks:
     pairs = zip(rankings, targets, strict=True)
     return first_ranks(first_target_rank(ranked, wanted) for ranked, wanted in pairs)
+
+
+def _mean_of(columns: Sequence[Values]) -> Values:
+    values: Values = np.mean(columns, axis=0)
+    return values
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ WORDS: Words = {
 }
 """The ways out of errors as flags of the command lines."""
 
-FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG_USE, MISSED_MINIMUM, WORSE, INTERRUPTED = 1, 2, 3, 4, 130
 
 QUERY, RESULTS, ENCODER, MILVUS = "Query", "Results", "Encoder", "Milvus"
 """Panels of `--help`; the options of a search name theirs (`cir.search.SearchOptions`)."""

@@ -1,5 +1,6 @@
 """The commands of `python -m eval` that look at runs: comparing them, and a report of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,31 @@ from rich.text import Text
 
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
+from eval.cli.sets import NotWorse, check_demands
+from eval.cli.summary import parse_minimum
 from eval.cli.words import command
-from eval.comparison.paired import HEADINGS, LEGEND, Comparison, compare, contender
+from eval.comparison.gate import falls, figures_of, shortfalls
+from eval.comparison.means import compare_means
+from eval.comparison.paired import (
+    GROUP_HEADINGS,
+    HEADINGS,
+    Comparison,
+    Contender,
+    compare,
+    contender,
+)
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
+
+Demanded = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min",
+        metavar="MEASURE=VALUE",
+        help="Exit with 3 when this measure of the run is lower, for example recall@10=0.7; of "
+        "compare, that of every run but the first; repeatable.",
+    ),
+]
 
 
 def add_run_commands(app: typer.Typer) -> None:
@@ -41,29 +63,59 @@ def _compare(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of resamples and random signs.")] = 0,
+    minimum: Demanded = None,
+    not_worse_than: NotWorse = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs of one labelled set: differences, intervals, and what may be chance."""
     with command(as_json):
         runs_dir = load_settings().runs_dir
-        contenders = [contender(text, runs_dir) for text in runs]
+        first = [] if not_worse_than is None else [not_worse_than]
+        contenders = [contender(text, runs_dir) for text in (*first, *runs)]
         compared = compare(contenders, measure=measure, seed=seed)
+        missed = [
+            f"{one.label}: {words}"
+            for one in (contenders[1:] if minimum else ())
+            for words in _shortfalls(one, minimum)
+        ]
+        worse = falls(compared) if not_worse_than is not None else []
     if as_json:
-        print_document(compared.document())
+        gated = {} if not_worse_than is None else {"worse": worse}
+        print_document(compared.document() | gated)
     else:
         _print_comparison(compared, Console())
+    check_demands(missed, worse)
+
+
+def _shortfalls(one: Contender, minimums: Sequence[str] | None) -> list[str]:
+    demanded = [parse_minimum(text) for text in minimums or ()]
+    figures = figures_of(one, [each for each, _ in demanded])
+    return shortfalls(figures, [(str(each), value) for each, value in demanded])
 
 
 def _mean(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or their names.")
     ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another system's run on one of the sets, once for each: gives the difference of "
+            "the two means, tested over all queries together; repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Average runs on different sets: FashionIQ is reported as the mean of three categories."""
+    compared = None
     with command(as_json):
         runs_dir = load_settings().runs_dir
-        document = mean_of_runs([open_run(run, runs_dir) for run in runs])
+        opened = [open_run(run, runs_dir) for run in runs]
+        document = mean_of_runs(opened)
+        if against:
+            compared = compare_means([open_run(run, runs_dir) for run in against], opened)
+            document["comparison"] = compared.document()
     if as_json:
         print_document(document)
         return
@@ -74,6 +126,10 @@ def _mean(
     for mode, figures in document["modes"].items():
         table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
     Console().print(table)
+    for note in document.get("notes", ()):
+        typer.echo(note)
+    if compared is not None:
+        typer.echo(str(compared))
 
 
 def _report(
@@ -86,6 +142,8 @@ def _report(
     queries: Annotated[
         int, typer.Option(min=0, max=1000, help="How many of the worst and best queries to show.")
     ] = 10,
+    minimum: Demanded = None,
+    not_worse_than: NotWorse = None,
     uri: Uri = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -97,22 +155,35 @@ def _report(
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token))
         opened = open_run(run, settings.runs_dir)
+        before = not_worse_than and contender(not_worse_than, settings.runs_dir)
+        one = Contender(opened)
+        worse = falls(compare([before, one], measure=measure)) if before else []
+        missed = _shortfalls(one, minimum) if minimum else []
         lacks = write_report(opened, html, settings, measure=measure, count=queries)
     if as_json:
-        print_document({"report": str(html), "notes": lacks})
+        gated = {"worse": worse} if before else {}
+        print_document({"report": str(html), "notes": lacks} | gated)
     else:
         typer.echo("\n".join([*lacks, str(html)]))
+    check_demands(missed, worse)
 
 
 def _print_comparison(compared: Comparison, console: Console) -> None:
-    for other in range(len(compared.differences)):
-        title = Text(compared.title(other))
-        table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-        for place, heading in enumerate(HEADINGS):
-            table.add_column(heading, justify="right" if place else "left", no_wrap=True)
-        for cells in compared.rows(other):
-            table.add_row(*cells)
-        console.print(table)
-    console.print(LEGEND)
-    for line in (*compared.words(), *compared.notes):
+    for other, groups in enumerate(compared.groups):
+        _print_rows(compared.title(other), HEADINGS, compared.rows(other), console)
+        if groups:
+            rows = compared.group_rows(other)
+            _print_rows(compared.group_title(other), GROUP_HEADINGS, rows, console)
+    for line in (compared.legend, *compared.words(), *compared.group_words(), *compared.notes):
         console.print(Text(line), soft_wrap=True)
+
+
+def _print_rows(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], console: Console
+) -> None:
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=bool(place))
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    console.print(table)

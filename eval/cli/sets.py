@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import MISSED_MINIMUM, AsJson, print_document, with_parameters
+from cir.cli.console import MISSED_MINIMUM, WORSE, AsJson, print_document, with_parameters
 from cir.settings import load_settings
 from eval.cli.summary import parse_minimum, print_figures
 from eval.cli.words import command
+from eval.comparison.gate import shortfalls
 from eval.measures import Measure, parse_measure, patterns
 from eval.sets.formats import format_names, formats
 
@@ -26,7 +27,8 @@ Measured = Annotated[
     typer.Option(
         "--measure",
         metavar="NAME",
-        help=f"Measure this, too, for example recall@20: one of {patterns()}; repeatable.",
+        help=f"Measure this, too, for example recall@20: one of {patterns()}, or several joined by "
+        "+ for their mean; repeatable.",
     ),
 ]
 Minimum = Annotated[
@@ -38,12 +40,21 @@ Minimum = Annotated[
         "repeatable.",
     ),
 ]
+NotWorse = Annotated[
+    str | None,
+    typer.Option(
+        "--not-worse-than",
+        metavar="RUN",
+        help="Compare with this run of the same set and exit with 4 where this one is worse by "
+        "more than chance explains, over all queries or in a group.",
+    ),
+]
 SetName = Annotated[
     str,
     typer.Option(
         "--set",
-        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; the name of a registered "
-        "set; or the folder of a native one.",
+        help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; a name that python -m eval "
+        "sets lists; or the folder of a native one.",
     ),
 ]
 Root = Annotated[
@@ -109,18 +120,24 @@ def add_commands(app: typer.Typer) -> None:
     app.command("submission")(_submission)
 
 
-def check_minimums(metrics: dict[str, float], minimums: list[tuple[str, float]]) -> None:
+def check_minimums(metrics: Mapping[str, float], minimums: Sequence[tuple[str, float]]) -> None:
     """Exit with its own code where a figure is below what was demanded, or was not measured."""
-    missed = [
-        f"{name} is {metrics[name]:.4f}, below {value:g}"
-        if name in metrics
-        else f"{name} was not measured"
-        for name, value in minimums
-        if metrics.get(name, -1.0) < value
-    ]
+    check_demands(shortfalls(metrics, minimums))
+
+
+def check_demands(missed: Sequence[str], worse: Sequence[str] = ()) -> None:
+    """Say what fell short, and exit with the code of it; that of a minimum goes first.
+
+    Args:
+        missed: minimums that were missed, in words.
+        worse: in what a run is worse than the one that it must not be worse than.
+    """
     if missed:
         typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
-        raise typer.Exit(MISSED_MINIMUM)
+    for words in worse:
+        typer.echo(f"{words}.", err=True)
+    if missed or worse:
+        raise typer.Exit(MISSED_MINIMUM if missed else WORSE)
 
 
 def _score(
@@ -133,6 +150,12 @@ def _score(
     ] = None,
     split: Split = None,
     keep_reference: KeepReference = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing", help="Count queries that are not ranked as never found, not refuse."
+        ),
+    ] = False,
     measure: Measured = None,
     minimum: Minimum = None,
     as_json: AsJson = False,
@@ -151,6 +174,7 @@ def _score(
             subset_run=subset_run,
             keep_reference=keep_reference,
             measures=measures_of(labelled, further),
+            allow_missing=allow_missing,
         )
     document = scored.document | {"set": place.name}
     for note in (*scored.notes, *_left_out(scored.left_out, run)):

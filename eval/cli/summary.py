@@ -114,7 +114,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         notes.append(
             f"Not in the gallery: {absent['references']} reference images, {absent['targets']} "
             f"targets{others}; {absent['unreachable_queries']} queries without a target in it. "
-            "What is not there counts as never found."
+            "What is not there counts as never found; fewer images make figures higher."
         )
     failed = document["failed"]
     if failed:

@@ -12,6 +12,7 @@ WORDS: Words = {
     "--allow-missing.",
     BenchWayOut.KEEP_REFERENCE: "Mend the qrels, keep the reference with --keep-reference, or "
     "count them as never found with --allow-missing.",
+    BenchWayOut.RANK_ALL: "Rank them, or count them as never found with --allow-missing.",
     BenchWayOut.NAME_A_GALLERY: "Name what to search: either --gallery FOLDER or --index NAME.",
     BenchWayOut.SEARCH_A_FOLDER: "Run the labelled set with --gallery FOLDER.",
     BenchWayOut.PICK_THE_SPLIT: "Search a folder with --gallery: the images of the split are "

@@ -11,11 +11,8 @@ from cir.progress import Progress
 from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
-from eval.sets.catalogue import NATIVE_NAME, Place, load_place
+from eval.sets.catalogue import NATIVE_NAME, SAMPLE, Place, load_place
 from eval.sets.own import keep_set
-
-SAMPLE = "sample"
-"""What a run calls the sample's labelled set."""
 
 READING, LOADING = "Reading the labelled set", "Loading the encoder"
 """The stages before those of the run itself."""

@@ -103,7 +103,11 @@ def run(
     with RunWriter(place, modes, candidates=labelled.has_candidates) as writer:
         gallery, labelled = _open_gallery(request, labelled, settings, watch, on_progress)
         absent = absent_from(
-            labelled, gallery.paths.__contains__, gallery.has_reference, keep_reference=keep
+            labelled,
+            gallery.paths.__contains__,
+            gallery.has_reference,
+            keep_reference=keep,
+            images=len(gallery.paths),
         )
         if not request.allow_missing:
             check_present(absent, gallery.label)
@@ -239,12 +243,20 @@ def _open_gallery(
                 f"annotations' ids, for example {next(iter(labelled.gallery or ()))!r}."
             )
         told = on_progress and (lambda each: on_progress(replace(each, stage=GALLERY)))
-        return open_folder(store, folder, encoder, told, only=only, roots=roots), labelled
+        gallery = open_folder(store, folder, encoder, told, only=only, roots=roots)
+        _check_split(labelled, gallery)
+        return gallery, labelled
 
 
 def _check_split(labelled: LabelledSet, gallery: Gallery) -> None:
     """A set that is searched in its split is not searched in more."""
     beyond = () if labelled.gallery is None else gallery.paths - set(labelled.gallery)
+    size = labelled.protocol.gallery_size
+    if size is not None and len(gallery.paths) > size:
+        raise UsageError(
+            f"{labelled.name} is searched in {size} images; {gallery.label} holds "
+            f"{len(gallery.paths)}: search the folder of the benchmark's images alone."
+        )
     if beyond:
         raise UsageError(
             f"{labelled.name} is searched in the {len(labelled.gallery or ())} images of its "
@@ -298,5 +310,6 @@ def _provenance(
             "fingerprint": gallery.fingerprint,
         },
         "set_fingerprint": labelled.fingerprint,
+        "clusters": labelled.protocol.shared if labelled.clusters() else None,
         "versions": package_versions(),
     }

@@ -46,6 +46,7 @@ def score_file(
     subset_run: Path | None = None,
     keep_reference: bool | None = None,
     measures: Sequence[Measure] | None = None,
+    allow_missing: bool = False,
 ) -> Scored:
     """Score a TREC run or a submission file; needs no image and no encoder.
 
@@ -54,23 +55,33 @@ def score_file(
         run: the file.
         subset_run: rankings of the candidates alone, for `recall_subset@k`.
         keep_reference, measures: as `score_rankings`.
+        allow_missing: whether queries without a ranking count as never found, see
+            `eval.runs.rankings.checked_rankings`.
 
     Raises:
         UsageError: a file does not fit the set, or the set has no targets.
     """
     _check_judged(labelled)
-    ranked = read_rankings(run, labelled)
+    ranked = read_rankings(run, labelled, allow_missing=allow_missing)
     main: Mapping[str, Ids] | None = ranked.by_query
     subset: Mapping[str, Ids] | None = None
+    notes = ranked.notes
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
-    elif subset_run is not None:
-        subset = read_rankings(subset_run, labelled).by_query
+    else:
+        _check_whole(labelled, ranked.by_query, run)
+    if subset_run is not None:
+        if main is None:
+            raise UsageError(f"{run} and {subset_run} both rank the candidates alone.")
+        if not labelled.has_candidates:
+            raise UsageError(f"The queries of {labelled.name} have no candidates to rank alone.")
+        few = read_rankings(subset_run, labelled, of_candidates=True, allow_missing=allow_missing)
+        subset, notes = few.by_query, (*notes, *few.notes)
     scored = score_rankings(
         labelled, main, subset, keep_reference=keep_reference, measures=measures, name=str(run)
     )
     more = _missing(labelled, subset or {}, str(subset_run)) if subset_run and main else ()
-    return replace(scored, notes=(*scored.notes, *more))
+    return replace(scored, notes=(*notes, *scored.notes, *more))
 
 
 def score_rankings(
@@ -103,10 +114,14 @@ def score_rankings(
     _check_measures(labelled, wanted)
     if subsets is None and rankings is not None and _ranks_candidates(labelled, rankings):
         subsets = rankings
-    left_out = tuple(each for each in wanted if each.among_candidates and subsets is None)
+    # What a measure is of must have been searched: the gallery, the candidates, or both.
+    lacking = {among for among, of in ((False, rankings), (True, subsets)) if of is None}
     reported = [
-        each for each in wanted if (subsets if each.among_candidates else rankings) is not None
+        each for each in wanted if not lacking & {part.among_candidates for part in each.parts}
     ]
+    left_out = tuple(
+        part for each in wanted for part in each.parts if part.among_candidates and subsets is None
+    )
     if keep_reference is None:
         keep_reference = labelled.protocol.keep_reference
     relevance = judged(labelled, rankings or {}, subsets, keep_reference=keep_reference)
@@ -212,12 +227,17 @@ def absent_counts(absent: Absent) -> dict[str, int]:
         "targets": len(absent.targets),
         "unreachable_queries": len(absent.unreachable),
     }
-    return counts | ({"others": len(absent.others)} if absent.others else {})
+    others = len(absent.others) + absent.unnamed
+    return counts | ({"others": others} if others else {})
 
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
     """Says which measures look deeper than the gallery is."""
-    deep = [str(each) for each in measures if not each.among_candidates and each.depth > images]
+    deep = [
+        str(each)
+        for each in measures
+        if any(part.depth > images for part in each.parts if not part.among_candidates)
+    ]
     if not deep:
         return []
     return [
@@ -233,11 +253,27 @@ def _check_judged(labelled: LabelledSet) -> None:
 
 def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
     for measure in measures:
-        if measure.among_candidates and not labelled.has_candidates:
+        among = any(part.among_candidates for part in measure.parts)
+        if among and not labelled.has_candidates:
             raise UsageError(
                 f"{measure} is of a search among each query's candidates, and the queries of "
                 f"{labelled.name} have none: choose another measure."
             )
+
+
+def _check_whole(labelled: LabelledSet, rankings: Mapping[str, Ids], run: Path) -> None:
+    """Refuse rankings of the candidates alone as those of the gallery: recall would be too high."""
+    gallery = labelled.gallery or {}
+    few = {query.id: {*query.candidates, query.reference} for query in labelled.queries}
+    if labelled.has_candidates and all(
+        len(few[query]) < len(gallery) and few[query].issuperset(ranked)
+        for query, ranked in rankings.items()
+    ):
+        raise UsageError(
+            f"{run} ranks nothing but the candidates of each query: it is no search of the "
+            f"{len(gallery)} images of {labelled.name}. Name it as the ranking of the candidates, "
+            "beside one of the whole gallery."
+        )
 
 
 def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> list[str]:

@@ -17,8 +17,8 @@ from cir.images import decode
 from cir.settings import Settings
 from eval.comparison.paired import (
     LEVEL,
+    Comparison,
     Contender,
-    Difference,
     compare,
     count_of,
     points,
@@ -150,16 +150,18 @@ def made_with(run: Run) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value}
 
 
-def gain_difference(run: Run, measure: str) -> Difference | None:
-    """Composed minus the best of the other modes, with its interval; None without ablations."""
+def gain_comparison(run: Run, measure: str) -> Comparison | None:
+    """The composed query beside the best of the other modes; None without ablations.
+
+    The measure is the one that is concluded by, and the only one that is compared.
+    """
     gain = composition_gain(run.modes, measure)
     if gain is None:
         return None
     try:
-        compared = compare([Contender(run, gain.mode), Contender(run)], measures=[measure])
+        return compare([Contender(run, gain.mode), Contender(run)], measures=[measure])
     except UsageError:
         return None  # an upload without its table
-    return compared.differences[0][measure]
 
 
 def _with_measure(run: Run, table: RankTable | None, measure: Measure) -> Run:
@@ -180,7 +182,14 @@ def _gain(run: Run, measure: str) -> dict[str, Any] | None:
     gain = composition_gain(run.modes, measure)
     if gain is None:
         return None
-    return {"measure": measure, "gain": gain, "difference": gain_difference(run, measure)}
+    compared = gain_comparison(run, measure)
+    return {
+        "measure": measure,
+        "gain": gain,
+        "difference": compared and compared.differences[0][measure],
+        "over": compared.over if compared else "",
+        "groups": compared.groups[0] if compared else {},
+    }
 
 
 def _measure_parts(names: Sequence[str]) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """The single queries of a run: what was asked, what was found, and which of them to look at."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ from eval.runs.reading import Run, query_table
 from eval.runs.writing import groups_cell, plain_id, trec_id
 from eval.sets.catalogue import NATIVE_NAME, load_set
 from eval.sets.formats import find_format
-from eval.sets.labelled import NO_GROUP, LabelledQuery, located
+from eval.sets.labelled import NO_GROUP, LabelledQuery, LabelledSet, located
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -54,6 +54,13 @@ def asked_queries(
     Raises:
         UsageError: the labelled set is not where it was, or has changed since.
     """
+    labelled = _asked_set(run)
+    if paths is not None:
+        labelled = located(labelled, paths())
+    return {query.id: query for query in labelled.queries}
+
+
+def _asked_set(run: Run) -> LabelledSet:
     settings = run.part("settings")
     root, form = settings.get("set"), find_format(settings.get("format", NATIVE_NAME))
     if run.folder is None or not isinstance(root, str) or form is None:
@@ -65,9 +72,23 @@ def asked_queries(
     labelled = load_set(name, Path(root), settings.get("split"), options)
     if labelled.fingerprint != run.document.get("set_fingerprint"):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
-    if paths is not None:
-        labelled = located(labelled, paths())
-    return {query.id: query for query in labelled.queries}
+    return labelled
+
+
+def with_clusters(run: Run, table: RankTable) -> RankTable:
+    """The table with each query's cluster: its own, else of the labelled set if it is at hand."""
+    if table.clusters is not None:
+        return table
+    try:
+        labelled = run.labelled or _asked_set(run)
+    except UsageError:
+        return table
+    names = dict(zip((query.id for query in labelled.queries), labelled.clusters(), strict=False))
+    return replace(
+        table,
+        clusters=tuple(names.get(each, "") for each in table.ids) if names else (),
+        shared=labelled.protocol.shared,
+    )
 
 
 def query_rows(

@@ -42,6 +42,9 @@ class RankTable:
         values: mode -> measure -> its value for each query, of measures that a rank does not give.
         ids: of the queries.
         depth: how many ranks a ranking has; a target below is not found.
+        clusters: of each query the name of those that it shares images with, "" for one that
+            stands alone; none where all do. None where the table does not tell.
+        shared: what the queries of a cluster share, one of it in words.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -49,6 +52,8 @@ class RankTable:
     values: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
     depth: int = DEPTH
+    clusters: tuple[str, ...] | None = None
+    shared: str = ""
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -69,6 +74,8 @@ class RankTable:
             },
             tuple(self.ids[n] for n in places) if self.ids else (),
             self.depth,
+            tuple(self.clusters[n] for n in places) if self.clusters else self.clusters,
+            self.shared,
         )
 
     def tells(self, measure: Measure, mode: str = COMPOSED) -> bool:
@@ -79,7 +86,8 @@ class RankTable:
         """
         if measure.by_rank:
             return measure.depth <= self.depth
-        return str(measure) in self.values.get(mode, {})
+        told = str(measure) in self.values.get(mode, {})
+        return told or all(part is not measure and self.tells(part, mode) for part in measure.parts)
 
     def values_of(self, measure: Measure, mode: str = COMPOSED) -> Values:
         """A measure's value of each query.
@@ -96,7 +104,11 @@ class RankTable:
             )
         if measure.by_rank:
             return measure.of_ranks(first_ranks(self.ranks[mode]))
-        return np.array(self.values[mode][str(measure)], np.float64)
+        column = self.values.get(mode, {}).get(str(measure))
+        if column is not None:
+            return np.array(column, np.float64)
+        values: Values = np.mean([self.values_of(part, mode) for part in measure.parts], axis=0)
+        return values
 
     def figures(self, names: Iterable[str] = ()) -> dict[str, dict[str, float]]:
         """Mode -> mean over the queries of the usual measures, those in the table, and others.

@@ -6,12 +6,14 @@ under its final name is whole. Its content:
 - `composed.trec`, and one such file for each further mode: `query-id Q0 path rank score tag`, a
   line for each ranked image. Scores fall strictly, so that tools that order by score and break
   ties their own way (trec_eval: by id) keep the ranking. White space and `%` in ids and paths
-  are percent-encoded; `trec_id` and `plain_id` convert.
+  are percent-encoded, and the tag of such a line ends with `ENCODED_MARK`; `trec_id` and
+  `plain_id` convert. Ids of files that others wrote are taken as they stand.
 - `composed.subset.trec` and so on, where queries have candidates of their own: a search among
   these alone.
 - `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
   recall@k counts, empty without one, then for each mode the values of the measures that this rank
-  does not give, in columns such as `composed map@10`.
+  does not give, in columns such as `composed map@10`; last, where queries share images,
+  `cluster`, the same for those that do, and empty for one that stands alone.
 - `run.json`: the figures, and what they were made with.
 
 `eval.runs.reading` reads a run back.
@@ -37,6 +39,11 @@ from cir.errors import RecomposeError, UsageError
 
 SUBSET = "subset"
 """Part of the name of a run file that ranks candidates alone."""
+
+ENCODED_MARK = "+percent-encoded"
+"""End of the tag of a line of a TREC run file whose ids are percent-encoded."""
+CLUSTER = "cluster"
+"""Column of the table of queries that names each query's cluster."""
 
 _ENCODED = re.compile(r"[\s%\x00-\x1f\udc80-\udcff]")
 _SCORE_DIGITS = 6
@@ -112,6 +119,7 @@ class RunWriter:
         self._ranks: dict[str, dict[str, int | None]] = {}
         self._groups: dict[str, Sequence[str]] = {}
         self._values: dict[str, Sequence[float]] = {}
+        self._clusters: Sequence[str] = ()
         self._names = [*modes, *(f"{mode}.{SUBSET}" for mode in modes if candidates)]
         self._files: dict[str, TextIO] = {}
         self._closing = ExitStack()
@@ -173,6 +181,10 @@ class RunWriter:
         """Add columns to the table: by the measure's name a value for each query, in order."""
         self._values.update({f"{mode} {name}": column for name, column in values.items()})
 
+    def add_clusters(self, clusters: Sequence[str]) -> None:
+        """Name each query's cluster in the table, in order, see `LabelledSet.clusters`."""
+        self._clusters = clusters
+
     def finish(self, document: Mapping[str, Any]) -> Path:
         """Write the table and `run.json`, and give the run its name.
 
@@ -210,12 +222,14 @@ class RunWriter:
     def _write_table(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(["id", "group", *self._modes, *self._values])
+            last = [CLUSTER] if self._clusters else []
+            table.writerow(["id", "group", *self._modes, *self._values, *last])
             for row, (query_id, ranks) in enumerate(self._ranks.items()):
                 cells = [ranks.get(mode) or "" for mode in self._modes]
                 values = [f"{column[row]:.6g}" for column in self._values.values()]
                 texts = map(safe_cell, [query_id, groups_cell(self._groups[query_id])])
-                table.writerow([*texts, *cells, *values])
+                last = [safe_cell(name) for name in self._clusters[row : row + 1]]
+                table.writerow([*texts, *cells, *values, *last])
 
     def _discard(self) -> None:
         with suppress(OSError):  # a full disk does not take what is not yet written
@@ -227,7 +241,7 @@ def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) 
     """Lines of a TREC run file for one query: `query-id Q0 path rank score tag`.
 
     Args:
-        query_id: written as `trec_id` gives it, like the paths.
+        query_id: written as `trec_id` gives it, like the paths; the tag says where that differs.
         ranked: path and score of each image, best first, no score above the one before it.
         tag: name of the run, a word.
 
@@ -237,12 +251,14 @@ def trec_lines(query_id: str, ranked: Iterable[tuple[str, float]], *, tag: str) 
     """
     scale = 10**_SCORE_DIGITS
     last: int | None = None
-    start = f"{trec_id(query_id)} Q0 "
+    query = trec_id(query_id)
     for rank, (path, score) in enumerate(ranked, 1):
         units = round(score * scale)
         last = units if last is None else min(units, last - 1)
         value = f"{last / scale:.{_SCORE_DIGITS}f}"
-        yield f"{start}{trec_id(path)} {rank} {value} {tag}\n"
+        image = trec_id(path)
+        mark = ENCODED_MARK if "%" in query or "%" in image else ""
+        yield f"{query} Q0 {image} {rank} {value} {tag}{mark}\n"
 
 
 def _check_free(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.walk import walk_images
+from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.errors import BenchWayOut
 from eval.sets.formats import find_format, format_named, format_names, formats
@@ -18,6 +19,8 @@ from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
 
 NATIVE_NAME = "native"
+SAMPLE = "sample"
+"""Name of the sample catalogue's labelled set."""
 _FILE = "registered_sets.json"
 
 
@@ -101,10 +104,14 @@ def images_of(place: Place) -> Path | None:
 
 
 def place_of(name: str, root: Path | None, settings: Settings) -> Place:
-    """The set that somebody names: a registered one, a format with its root, or a native folder.
+    """The set that somebody names: every one that `overview` lists, or a native folder.
+
+    What is registered or a folder goes first, then people's own sets, then the sample catalogue's,
+    which is drawn where it is not there yet.
 
     Raises:
         UsageError: it needs a root that was not named, or a root comes with an unknown format.
+        ReadOnlyError: the sample is named, and this Recompose changes nothing.
     """
     if root is not None:
         format_named(name)
@@ -115,7 +122,20 @@ def place_of(name: str, root: Path | None, settings: Settings) -> Place:
     if find_format(name):
         raise UsageError(f"Where {name} lies is not known.", BenchWayOut.NAME_THE_ROOT)
     folder = Path(name)
+    if not folder.is_dir():
+        own = kept_sets(settings.data_dir)
+        if name in own:
+            return Place(name, NATIVE_NAME, own[name])
+        if name == SAMPLE:
+            draw_sample(settings)
+            return _sample(settings)
     return Place(folder.resolve().name or "set", NATIVE_NAME, folder)
+
+
+def _sample(settings: Settings) -> Place:
+    """The sample catalogue's set, which may not be drawn yet."""
+    labelled, pictures = sample_labelled_set(settings)
+    return Place(SAMPLE, NATIVE_NAME, labelled, pictures, given_name=SAMPLE)
 
 
 def registered_sets(data_dir: Path) -> dict[str, Place]:
@@ -210,6 +230,7 @@ def overview(settings: Settings, root: Path | None = None) -> list[dict[str, Any
     places = dict(registered_sets(settings.data_dir))
     for name, folder in kept_sets(settings.data_dir).items():
         places.setdefault(name, Place(name, NATIVE_NAME, folder))
+    places.setdefault(SAMPLE, _sample(settings))
     states = [_state(place) for place in places.values()]
     return states + [_unregistered(name) for name in published if name not in places]
 
@@ -227,6 +248,8 @@ def _state(place: Place) -> dict[str, Any]:
         "images": None if place.images is None else str(place.images),
         **dict.fromkeys(("split", "queries", "gallery")),
     }
+    if place.given_name == SAMPLE and not place.root.exists():
+        return {**state, "lacks": ["it is drawn when it is first asked for"]}
     try:
         labelled = load_set(place.format, place.root)
     except UsageError as error:
@@ -246,8 +269,12 @@ def _lacking_images(labelled: LabelledSet, images: Path | None) -> list[str]:
         placed = located(labelled, paths)
     except UsageError as error:
         return [str(error)]
-    absent = absent_from(placed, paths.__contains__, paths.__contains__, keep_reference=True)
+    absent = absent_from(
+        placed, paths.__contains__, paths.__contains__, keep_reference=True, images=len(paths)
+    )
     lost = {**absent.references, **absent.targets, **absent.others}
+    if not lost and absent.unnamed:
+        return [f"{absent.unnamed} of its images are not in {images}"]
     if not lost:
         return []
     return [f"{len(lost)} of its images, for example {next(iter(lost))!r}, are not in {images}"]

@@ -1,5 +1,6 @@
 """A labelled set: composed queries with known targets, in one shape for every file format."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,11 +23,17 @@ class Protocol:
         keep_reference: whether the reference image stays in the ranking.
         image_id: the id by which annotations know an image, from its path in a folder; an id is
             its own. None where they name images by their paths.
+        gallery_size: how many images are searched, where the annotations do not list them; None
+            where they do, or where any folder will do.
+        shared: what the queries of one cluster share, one of it in words; statistics take
+            clusters for independent, not their queries.
     """
 
     measures: tuple[Measure, ...] = MEASURES
     keep_reference: bool = False
     image_id: Callable[[str], str] | None = None
+    gallery_size: int | None = None
+    shared: str = "reference image"
 
     def id_of(self, path: str) -> str:
         """The id by which annotations know the image at a path."""
@@ -57,6 +64,8 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
+        cluster: name of the queries that this one shares images with, where the annotations form
+            such groups; else queries of one reference image share it.
     """
 
     id: str
@@ -69,6 +78,7 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
+    cluster: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -146,6 +156,13 @@ class LabelledSet:
                 found.setdefault(group, []).append(row)
         return {} if list(found) == [NO_GROUP] else found
 
+    def clusters(self) -> tuple[str, ...]:
+        """For each query the name of its cluster, "" for one alone; none where all are alone."""
+        names = [query.cluster or query.reference for query in self.queries]
+        sizes = Counter(names)
+        found = tuple(name if name and sizes[name] > 1 else "" for name in names)
+        return found if any(found) else ()
+
 
 def located(labelled: LabelledSet, paths: Iterable[str]) -> LabelledSet:
     """The set with each image's id replaced by its path in a folder; one without a file stays.
@@ -207,16 +224,20 @@ class Absent:
         targets: path and place of each absent target.
         unreachable: ids of the queries without any target that a ranking could hold.
         others: path and place of each further image that a search should have found: of the split,
-            or among a query's candidates.
+            among a query's candidates.
+        unnamed: how many more images the protocol's gallery has, of which the set names none.
     """
 
     references: Mapping[str, str]
     targets: Mapping[str, str]
     unreachable: tuple[str, ...]
     others: Mapping[str, str] = field(default_factory=dict)
+    unnamed: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.references or self.targets or self.unreachable or self.others)
+        return bool(
+            self.references or self.targets or self.unreachable or self.others or self.unnamed
+        )
 
 
 def absent_from(
@@ -225,6 +246,7 @@ def absent_from(
     has_reference: Callable[[str], bool],
     *,
     keep_reference: bool = False,
+    images: int | None = None,
 ) -> Absent:
     """What the set asks for and the gallery cannot give.
 
@@ -233,6 +255,7 @@ def absent_from(
         has_target: whether a ranking over the gallery can hold this path.
         has_reference: whether the picture at this path can serve as a reference image.
         keep_reference: whether a ranking may hold the query's own reference image.
+        images: how many the gallery holds; None where that does not matter.
     """
     references: dict[str, str] = {}
     targets: dict[str, str] = {}
@@ -254,7 +277,10 @@ def absent_from(
             unreachable.append(query.id)
     for path in (*references, *targets):
         others.pop(path, None)
-    return Absent(references, targets, tuple(unreachable), others)
+    size = labelled.protocol.gallery_size
+    lacking = 0 if size is None or images is None else max(0, size - images)
+    unnamed = max(0, lacking - len({*references, *targets, *others}))
+    return Absent(references, targets, tuple(unreachable), others, unnamed)
 
 
 def check_present(absent: Absent, gallery: str) -> None:
@@ -279,6 +305,12 @@ def check_present(absent: Absent, gallery: str) -> None:
         ]
         raise UsageError(
             f"The labelled set names images that {gallery} does not hold: {' and '.join(parts)}.",
+            BenchWayOut.ALLOW_MISSING,
+        )
+    if absent.unnamed:
+        raise UsageError(
+            f"{gallery[0].upper()}{gallery[1:]} is not the benchmark's: {absent.unnamed} of its "
+            "images are not there, and figures of a smaller gallery are higher.",
             BenchWayOut.ALLOW_MISSING,
         )
     if absent.unreachable:

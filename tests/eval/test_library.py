@@ -147,11 +147,13 @@ def test_rankings_of_any_system_are_scored(run: bench.Run) -> None:
     labelled = run.labelled
     assert labelled is not None
     ranked = {"q1": ["red.png", "blue.png"], "q2": ["blue.png"]}
-    scored = bench.score(labelled, ranked, measures=["recall@1", "mrr"])
+    with pytest.raises(UsageError, match=r"1 of the 3 queries .* first of them .q3."):
+        bench.score(labelled, ranked)
+    scored = bench.score(labelled, ranked, measures=["recall@1", "mrr"], allow_missing=True)
     assert scored.metrics == {"recall@1": pytest.approx(1 / 3), "mrr": pytest.approx(1 / 3)}
     assert scored.groups["colour"]["queries"] == 2
     assert any("q3" in note for note in scored.notes)
-    kept = bench.score(labelled, ranked, measures=["mrr"], keep_reference=True)
+    kept = bench.score(labelled, ranked, measures=["mrr"], keep_reference=True, allow_missing=True)
     assert kept.metrics["mrr"] == pytest.approx(0.5 / 3)
     with pytest.raises(UsageError, match=r"These rankings: the query .q1. ranks .* twice"):
         bench.score(labelled, {"q1": ["blue.png", "blue.png"]})

@@ -21,7 +21,7 @@ MEASURES = (
     f"{MRR}, recall_fraction@5, recall_fraction@10, recall_fraction@50, "
     "map@5, map@10, map@50, ndcg@5, ndcg@10, ndcg@50"
 )
-CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3"
+CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
     "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
@@ -39,6 +39,7 @@ FIGURES = {
     "groups": "colour, pattern, (none)",
     "groups.*": f"queries, {MEASURES}",
 }
+DIFFERENCE = "delta, low, high, p, p_holm, better, worse, same"
 TRANSFER = {"": "index, encoder, file, images, bytes, source, state, seconds"}
 REFERENCE = {"reference.with": MEASURES, "reference.without": MEASURES}
 
@@ -95,14 +96,16 @@ KEYS: dict[str, dict[str, str]] = {
     "eval forget": {"": "forgotten"},
     "eval submission": {"": "files"},
     "eval compare": {
-        "": "set, queries, measure, seed, runs, comparisons, notes",
+        "": "set, queries, measure, seed, runs, comparisons, clusters, notes",
         "runs[]": "run, mode, encoder, metrics",
         "runs[].metrics": MEASURES,
-        "comparisons[]": "run, against, metrics, words",
+        "comparisons[]": "run, against, metrics, groups, words",
         "comparisons[].metrics": MEASURES,
-        "comparisons[].metrics.*": "delta, low, high, p, p_holm, better, worse, same",
+        "comparisons[].metrics.*": DIFFERENCE,
+        "comparisons[].groups": "colour, pattern, (none)",
+        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
     },
-    "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MRR},
+    "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval report": {"": "report, notes"},
     "eval delete": {"": "deleted"},
     "eval card": {
@@ -205,7 +208,9 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
-    found["eval mean"] = ask("eval", "mean", plain["run"], other["run"])
+    again = shutil.copytree(folder / "set", folder / "set again")
+    second = ask("eval", "run", "--set", again, "--gallery", pictures)
+    found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
     found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
     for name in spoilt:

@@ -36,10 +36,12 @@ class Rankings:
     Attributes:
         by_query: query id -> ids of images, best first; queries without a ranking are not there.
         of_candidates: whether the file says that only the queries' candidates were searched.
+        notes: what a person should know of the file, a sentence each.
     """
 
     by_query: Mapping[str, list[str]]
     of_candidates: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def read_lists(path: Path, content: Any, labelled: LabelledSet) -> Rankings:

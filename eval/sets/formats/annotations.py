@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -132,8 +132,19 @@ def images(record: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
         raise UsageError(f"{place}: {key!r} is not a list of images.")
     found = tuple(_as_id(each, key, place) for each in value)
     if len(set(found)) != len(found):
-        raise UsageError(f"{place}: {key!r} names an image twice.")
+        twice = first_doubled(found)
+        raise UsageError(f"{place}: {key!r} names an image twice, {twice!r}.")
     return found
+
+
+def first_doubled(names: Iterable[str]) -> str | None:
+    """The first name that stands there a second time; None where there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _given(record: Mapping[str, Any], key: str, place: str) -> Any:

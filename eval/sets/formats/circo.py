@@ -3,7 +3,8 @@
 A record is `{"id", "reference_img_id", "target_img_id", "relative_caption", "gt_img_ids",
 "semantic_aspects"}`. Measured are mAP@5, 10, 25, 50 over all of `gt_img_ids`, recall@k of
 `target_img_id` alone, and mAP@10 within each semantic aspect. The gallery is the whole folder of
-images. The records of the test split name no targets.
+images, 123,403 of them, which the annotations do not list. The records of the test split name no
+targets.
 
 For the test server (https://circo.micc.unifi.it) there is one file, `{id: [50 image numbers]}`.
 Baldrati et al., ICCV 2023; https://github.com/miccunifi/CIRCO
@@ -33,6 +34,9 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 FAMILY = "circo"
 DEFAULT_SPLIT = "val"
 _HANDED_IN = 50
+_DIGITS = 12  # of an image's number
+_GALLERY = 123_403
+"""COCO's unlabelled images of 2017 (Baldrati et al., section 4)."""
 
 
 def load_circo(root: Path, split: str | None = None) -> LabelledSet:
@@ -84,7 +88,11 @@ def _aspects(record: Mapping[str, Any], place: str) -> tuple[str, ...]:
 def _coco_id(path: str) -> str:
     """COCO's number of an image: `unlabeled2017/000000271520.jpg` is 271520."""
     name = stem(path)
-    return str(int(name)) if name.isascii() and name.isdigit() else name
+    return str(int(name)) if _is_number(name) else name
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= _DIGITS
 
 
 def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
@@ -93,6 +101,12 @@ def _submission(ranked: Ranked, among: Ranked) -> Mapping[str, str]:
             raise UsageError(
                 f"CIRCO's server takes {_HANDED_IN} images a query; {query!r} has {len(found)}: "
                 "the gallery is too small."
+            )
+        name = next((each for each in found[:_HANDED_IN] if not _is_number(each)), None)
+        if name is not None:
+            raise UsageError(
+                f"CIRCO's server takes images by their COCO numbers; {query!r} ranks {name!r}, "
+                "which carries none: search the folder of COCO's images alone."
             )
     numbers = {query: list(map(int, found[:_HANDED_IN])) for query, found in ranked.items()}
     return {"circo.json": json.dumps(numbers)}
@@ -109,6 +123,7 @@ FORMAT = Format(
         ),
         keep_reference=True,
         image_id=_coco_id,
+        gallery_size=_GALLERY,
     ),
     load=lambda name, root, split, options: load_circo(root, split),
     write_submission=_submission,

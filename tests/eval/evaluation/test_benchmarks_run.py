@@ -4,6 +4,7 @@ real encoder, real store."""
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from eval.cli.app import app
 from eval.measures import DEPTH
 from eval.runs.reading import list_runs, open_run, rank_table
 from eval.runs.writing import plain_id
+from eval.sets.formats.circo import FORMAT
 from tests.eval.layouts import (
     CIRR_IMAGES,
     DRESSES,
@@ -137,7 +139,7 @@ def test_cirr_with_its_candidates_and_submission_files(invoke: Invoke, tmp_path:
 def test_a_test_split_gives_rankings_and_no_figures(invoke: Invoke, tmp_path: Path) -> None:
     root = write_circo(tmp_path / "annotations", circo_records(judged=False), "test")
     images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(52)])
-    arguments = ("--root", root, "--split", "test", "--gallery", images)
+    arguments = ("--root", root, "--split", "test", "--gallery", images, "--allow-missing")
     document = document_of(invoke("run", "--set", "circo", *arguments, "--json"))
     assert (document["metrics"], document["groups"], document["queries"]) == ({}, {}, 2)
     run = Path(document["run"])
@@ -156,7 +158,10 @@ def test_circo_counts_every_target_and_each_aspect(invoke: Invoke, tmp_path: Pat
     root = write_circo(tmp_path / "annotations")
     images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(8, 20)])
     document = document_of(
-        invoke("run", "--set", "circo", "--root", root, "--gallery", images, "--json")
+        invoke(
+            *("run", "--set", "circo", "--root", root, "--gallery", images, "--json"),
+            "--allow-missing",
+        )
     )
     assert list(document["groups"]) == ["negation", "addition"]
     assert document["groups"]["addition"]["queries"] == 2
@@ -200,6 +205,30 @@ def test_images_that_are_not_there_stop_the_run_unless_allowed(
     assert "holds no image of cirr" in other.stderr
 
 
+def test_circo_is_searched_in_its_whole_gallery(
+    invoke: Invoke, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_circo(tmp_path / "annotations")
+    images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(8, 20)])
+    arguments = ("run", "--set", "circo", "--root", root, "--gallery", images)
+    refused = invoke(*arguments)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "123391 of its images are not there" in refused.stderr
+    assert "--allow-missing" in refused.stderr
+    allowed = document_of(invoke(*arguments, "--allow-missing", "--json"))
+    assert allowed["absent"]["others"] == 123_391
+    assert "123391 other images" in invoke(*arguments, "--allow-missing").stdout
+    page = tmp_path / "page.html"
+    assert invoke("report", allowed["run"], "--html", page).exit_code == 0
+    assert "123391 other images" in page.read_text()
+    invoke("register", "circo", "--root", root, "--images", images)
+    assert "circo: 123391 of its images are not in" in invoke("sets").stdout
+    invoke("forget", "circo")
+    protocol = replace(FORMAT.protocol, gallery_size=11)
+    monkeypatch.setattr("eval.sets.formats.circo.FORMAT", replace(FORMAT, protocol=protocol))
+    assert "searched in 11 images" in invoke(*arguments, "--allow-missing").stderr
+
+
 def test_an_index_that_holds_more_than_the_split_is_refused(
     invoke: Invoke, tmp_path: Path, data_dir: Path
 ) -> None:
@@ -219,7 +248,8 @@ def test_an_index_that_holds_more_than_the_split_is_refused(
 def test_a_run_reaches_no_deeper_than_it_is_written(invoke: Invoke, tmp_path: Path) -> None:
     images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(DEPTH + 9)])
     root = write_circo(tmp_path / "annotations")
-    arguments = ("run", "--set", "circo", "--root", root, "--gallery", images, "--json")
+    circo = ("--set", "circo", "--root", root, "--gallery", images)
+    arguments = ("run", *circo, "--allow-missing", "--json")
     for flag in ("--keep-reference", "--remove-reference"):
         run = document_of(invoke(*arguments, flag))["run"]
         assert {len(each) for each in ranked(run, "composed").values()} == {DEPTH}
@@ -228,7 +258,8 @@ def test_a_run_reaches_no_deeper_than_it_is_written(invoke: Invoke, tmp_path: Pa
 def test_a_run_reaches_as_deep_as_the_largest_cutoff(invoke: Invoke, tmp_path: Path) -> None:
     images = draw_all(tmp_path / "images", [f"{number:012}.jpg" for number in range(DEPTH + 9)])
     root = write_circo(tmp_path / "annotations")
-    arguments = ("run", "--set", "circo", "--root", root, "--gallery", images, "--json")
+    circo = ("--set", "circo", "--root", root, "--gallery", images)
+    arguments = ("run", *circo, "--allow-missing", "--json")
     asked = ("--measure", "recall@109", "--measure", "map@104", "--min", "recall@200=1")
     document = document_of(invoke(*arguments, *asked))
     names = list(document["metrics"])
@@ -254,7 +285,7 @@ def test_a_measure_of_candidates_is_for_sets_that_have_them(invoke: Invoke, tmp_
     cirr = ("--set", "cirr", "--root", write_cirr(tmp_path / "annotations"))
     gallery = ("--gallery", images, "--measure", "recall_subset@5", "--json")
     assert document_of(invoke("run", *cirr, *gallery))["metrics"]["recall_subset@5"] == 1.0
-    circo = ("--set", "circo", "--root", write_circo(tmp_path / "others"))
+    circo = ("--set", "circo", "--root", write_circo(tmp_path / "others"), "--allow-missing")
     refused = invoke("run", *circo, *gallery)
     assert refused.exit_code == 2
     assert "the queries of circo have none" in json.loads(refused.stdout)["error"]

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytrec_eval
 from typer.testing import CliRunner, Result
 
 from cir.errors import UsageError
 from eval.cli.app import app
 from eval.evaluation.scoring import score_file
-from eval.runs.rankings import read_rankings
+from eval.runs.rankings import read_rankings, read_trec
+from eval.runs.writing import trec_lines
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.fashioniq import load_fashioniq
@@ -115,7 +117,8 @@ def test_circo_by_hand(tmp_path: Path, score: Score) -> None:
 def test_images_may_be_named_by_their_files(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     run = write_run(tmp_path / "run", {"0": ["unlabeled2017/000000000012.jpg", "13"]})
-    assert read_rankings(run, labelled).by_query == {"0": ["12", "13"]}
+    read = read_rankings(run, labelled, allow_missing=True)
+    assert read.by_query == {"0": ["12", "13"]}
 
 
 def test_cirr_takes_both_submission_files(tmp_path: Path, score: Score) -> None:
@@ -145,14 +148,45 @@ def test_cirr_takes_both_submission_files(tmp_path: Path, score: Score) -> None:
     alone = document_of(score(*arguments, subset))["metrics"]
     assert alone == {"recall_subset@1": 0.5, "recall_subset@2": 1.0, "recall_subset@3": 1.0}
     both = document_of(score(*arguments, main, "--subset-run", subset))["metrics"]
-    assert both == figures | alone
+    headline = {"recall@5+recall_subset@1": (0.5 + 0.5) / 2}
+    assert both == figures | alone | headline
+
+
+@pytest.mark.parametrize(
+    ("file", "images", "words"),
+    [
+        ("run", [2, 7, 99], "line 3: the query '100' ranks the image 'dev-99-0-img0', which is"),
+        ("run", [2, 3], "ranks nothing but the candidates"),
+        ("subset", [2, 7], "line 2: the query '100' ranks the image 'dev-7-0-img0', which is not"),
+    ],
+)
+def test_images_that_were_not_searched_are_no_ranking(
+    tmp_path: Path, score: Score, file: str, images: list[int], words: str
+) -> None:
+    ranked = {"run": [2, 7], "subset": [2, 3]}
+    for name, numbers in (ranked | {file: images}).items():
+        first = [f"dev-{number}-0-img0" for number in numbers]
+        write_run(tmp_path / name, {"100": first, "101": [CIRR_IMAGES[5]]})
+    runs = ("--run", tmp_path / "run", "--subset-run", tmp_path / "subset")
+    result = score("--set", "cirr", "--root", write_cirr(tmp_path), *runs)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+
+
+def test_queries_that_are_not_ranked_count_0_where_that_is_allowed(
+    tmp_path: Path, score: Score
+) -> None:
+    arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--json", "--run")
+    some = score(*arguments, write_run(tmp_path / "run", {"0": ["12"]}), "--allow-missing")
+    assert document_of(some)["metrics"]["recall@5"] == 0.5
+    assert "ranks nothing for 1 of 2 queries" in some.stderr
 
 
 def test_cirr_reads_the_subset_from_a_run_that_ranks_it_all(tmp_path: Path) -> None:
     labelled = load_cirr(write_cirr(tmp_path))
     # 7 and 8 are no candidates of 100; without them and the reference the target is second.
     ranked = [CIRR_IMAGES[n] for n in (7, 0, 3, 8, 2, 1, 4, 5)]
-    scored = score_file(labelled, write_run(tmp_path / "run", {"100": ranked}))
+    scored = score_file(labelled, write_run(tmp_path / "run", {"100": ranked}), allow_missing=True)
     figures = scored.document["metrics"]
     assert (figures["recall_subset@1"], figures["recall_subset@2"]) == (0.0, 0.5)
     assert figures["recall@5"] == 0.5
@@ -161,8 +195,12 @@ def test_cirr_reads_the_subset_from_a_run_that_ranks_it_all(tmp_path: Path) -> N
 
 def test_fashioniq_takes_run_files_and_the_challenge_s_own(tmp_path: Path) -> None:
     labelled = load_fashioniq(write_fashioniq(tmp_path), "dress")
-    by_name = write_run(tmp_path / "names", {"dress-0": ["B000", "B002"], "dress-2": ["B004"]})
-    by_number = write_run(tmp_path / "numbers", {"0": ["B000.jpg", "B002.jpg"], "2": ["B004.jpg"]})
+    by_name = write_run(
+        tmp_path / "names", {"dress-0": ["B000", "B002"], "dress-1": ["B005"], "dress-2": ["B004"]}
+    )
+    by_number = write_run(
+        tmp_path / "numbers", {"0": ["B000.jpg", "B002.jpg"], "1": ["B005.jpg"], "2": ["B004.jpg"]}
+    )
     challenge = tmp_path / "dress.predict.json"
     write_json(
         challenge,
@@ -186,7 +224,9 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
         [{"_id": "q 1", "image": "a b.jpg", "text": "in red", "group": "colour"}],
         [("q 1", "c.jpg", 2), ("q 1", "d.jpg", 1)],
     )
-    run = write_run(tmp_path / "run", {"q%201": ["a%20b.jpg", "d.jpg", "c.jpg"]})
+    ranked = [(image, -float(rank)) for rank, image in enumerate(["a b.jpg", "d.jpg", "c.jpg"])]
+    run = tmp_path / "run"
+    run.write_text("".join(trec_lines("q 1", ranked, tag="t")), encoding="utf-8")
     document = document_of(score("--set", "native", "--root", root, "--run", run, "--json"))
     figures = document["metrics"]
     assert document["set"] == "native"
@@ -198,14 +238,61 @@ def test_a_native_set_with_grades(write_set: WriteSet, tmp_path: Path, score: Sc
     assert "recall_fraction@5" in score("--set", root, "--run", run).stdout
 
 
+def test_ids_of_other_tools_are_taken_as_they_stand(
+    write_set: WriteSet, tmp_path: Path, score: Score
+) -> None:
+    root = write_set(
+        [{"_id": "q%201", "image": "a.jpg", "text": "in red"}], [("q%201", "a%20b.jpg", 1)]
+    )
+    ranked = {"q%201": ["a%20b.jpg"]}
+    arguments = ("--set", root, "--json", "--run")
+    theirs = document_of(score(*arguments, write_run(tmp_path / "theirs", ranked)))
+    (tmp_path / "ours").write_text("".join(trec_lines("q%201", [("a%20b.jpg", 0.5)], tag="t")))
+    ours = document_of(score(*arguments, tmp_path / "ours"))
+    assert theirs["metrics"]["recall@1"] == ours["metrics"]["recall@1"] == 1.0
+
+
+def test_runs_without_the_mark_are_read_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    written = write_run(tmp_path / "composed.trec", {"q%201": ["a%20b.jpg"]})
+    assert read_trec(written) == {"q 1": ["a b.jpg"]}
+
+
 def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     (tmp_path / "run").write_text("0 Q0 12 1 0.5 t\n0 Q0 13 2 0.5 t\n0 Q0 9 3 0.7 t\n")
-    assert read_rankings(tmp_path / "run", labelled).by_query["0"] == ["9", "13", "12"]
+    read = read_rankings(tmp_path / "run", labelled, allow_missing=True)
+    assert read.by_query["0"] == ["9", "13", "12"]
+
+
+def test_images_are_ordered_as_trec_eval_does(tmp_path: Path) -> None:
+    # Each score is there twice: a tie.
+    scores = {f"i{number}": number * 17 % 20 / 7 - 1 for number in range(40)}
+    (tmp_path / "run").write_text("\n".join(f"q Q0 {i} 0 {s!r} t" for i, s in scores.items()))
+    (ranked,) = read_trec(tmp_path / "run").values()
+    for target in scores:
+        evaluator = pytrec_eval.RelevanceEvaluator({"q": {target: 1}}, {"recip_rank"})
+        theirs = evaluator.evaluate({"q": scores})["q"]["recip_rank"]
+        assert theirs == pytest.approx(1 / (ranked.index(target) + 1))
+
+
+def test_scores_are_compared_in_double_precision(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text(f"q Q0 a 1 {0.5 + 1e-13!r} t\nq Q0 b 2 0.5 t\n")
+    assert read_trec(tmp_path / "run") == {"q": ["a", "b"]}
+
+
+def test_ranks_that_contradict_the_scores_are_told_of(tmp_path: Path, score: Score) -> None:
+    arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--json", "--run")
+    lines = ["0 Q0 12 1 0.4 t", "0 Q0 13 2 0.5 t", "1 Q0 14 1 0.5 t", "1 Q0 15 2 0.4 t"]
+    (tmp_path / "run").write_text("\n".join(lines))
+    told = score(*arguments, tmp_path / "run")
+    assert "the ranks of 1 queries, the first of them '0', are not the order" in told.stderr
+    (tmp_path / "run").write_text("\n".join(line.replace("12 1", "12 3") for line in lines))
+    assert score(*arguments, tmp_path / "run").stderr == ""
 
 
 def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
-    run = write_run(tmp_path / "run", {"0": ["12"]})
+    run = write_run(tmp_path / "run", {"0": ["12"], "1": ["99"]})
     arguments = ("--set", "circo", "--root", write_circo(tmp_path), "--run", run)
     assert score(*arguments, "--min", "recall@5=0.5").exit_code == 0
     missed = score(*arguments, "--min", "map@10=0.9", "--json")
@@ -224,9 +311,17 @@ def test_a_missed_minimum_is_an_exit_code(tmp_path: Path, score: Score) -> None:
         ("0 Q0 12 1 0.5 t\n0 Q0 13 2\n", "line 2: 4 fields"),
         ("0 Q0 12 1 high t\n", "line 1: the score 'high'"),
         ("0 Q0 12 1 nan t\n", "line 1: the score 'nan'"),
+        ("0 Q0 12 1 0.5 t\n0 Q0 13 2 -inf t\n", "line 2: the score '-inf' is not a finite number"),
+        ("0 Q0 12 1 1e999 t\n", "line 1: the score '1e999'"),
+        ("0 Q0 12 1 1_0 t\n", "line 1: the score '1_0'"),
         ("0 Q0 12 1 0.5 t\n7 Q0 12 1 0.5 t\n", "no query '7' in circo"),
-        ("0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n", "query '0' ranks the image '12' twice"),
-        ('{"0": [12, 12]}', "names an image twice"),
+        (
+            "0 Q0 12 1 0.5 t\n0 Q0 12.jpg 2 0.4 t\n",
+            "line 2: the query '0' ranks the image '12' twice",
+        ),
+        ("0 Q0 a.jpg 1 0.5 t\n1 Q0 b.jpg 1 0.5 t\n", "for example 'a.jpg', is a reference or a"),
+        ("0 Q0 12 1 0.5 t\n", "1 of the 2 queries of circo have no ranking, the first of them '1'"),
+        ('{"0": [12, 12]}', "names an image twice, '12'"),
         ('{"0": [12], "0": [13]}', "'0' stands in one object twice"),
         ('{"0": 12}', "the query '0' has no list"),
         ('{"0": [1.5]}', "not the id of an image"),

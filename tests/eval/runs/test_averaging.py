@@ -35,6 +35,14 @@ def test_each_set_counts_once_however_many_queries_it_has(tmp_path: Path) -> Non
         ({"set": "dress"}, "same set"),
         ({"encoder": "bge-vl-base"}, "different encoders"),
         ({"encoder_fingerprint": "1"}, "different encoders"),
+        ({"settings": {"format": "cirr"}}, "different benchmarks"),
+        ({"settings": {"keep_reference": True}}, "whether the reference stays"),
+        ({"settings": {"small_gallery": True}}, "search references and targets"),
+        ({"settings": {"both_orders": True}}, "average both orders"),
+        ({"settings": {"split": "test"}}, "the split"),
+        ({"settings": {"template": "bge-vl"}}, "the template"),
+        ({"settings": {"balance": 0.25}}, "the search option balance"),
+        ({"absent": {"targets": 1}}, "lacked images of its set"),
     ],
 )
 def test_what_cannot_be_averaged_is_refused(
@@ -42,6 +50,30 @@ def test_what_cannot_be_averaged_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=reason):
         mean_of_runs(runs(tmp_path, **changes))
+
+
+def fashioniq(folder: Path, categories: list[str], **changes: Any) -> list[Run]:
+    """Runs on categories of FashionIQ."""
+    for name in categories:
+        (folder / name).mkdir()
+        settings = {"format": f"fashioniq-{name}"}
+        content = document(set=f"fashioniq-{name}", settings=settings, **changes)
+        (folder / name / "run.json").write_bytes(content)
+    return list_runs(folder)[0]
+
+
+def test_fashioniq_is_the_mean_of_its_three_categories(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a run of fashioniq-toptee is missing"):
+        mean_of_runs(fashioniq(tmp_path, ["dress", "shirt"]))
+    assert "notes" not in mean_of_runs(
+        [*list_runs(tmp_path)[0], *fashioniq(tmp_path / "dress", ["toptee"])]
+    )
+
+
+def test_a_mean_over_galleries_that_lack_images_says_so(tmp_path: Path) -> None:
+    lacking = {"absent": {"others": 3}}
+    told = mean_of_runs(fashioniq(tmp_path, ["dress", "shirt", "toptee"], **lacking))
+    assert "lacked images" in told["notes"][0]
 
 
 def test_one_run_is_no_mean(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def test_only_white_space_and_percent_signs_are_encoded() -> None:
 
 def test_a_trec_line_has_six_fields() -> None:
     (line,) = trec_lines("q 1", [("a b.jpg", 0.5)], tag="composed")
-    assert line == "q%201 Q0 a%20b.jpg 1 0.500000 composed\n"
+    assert line == "q%201 Q0 a%20b.jpg 1 0.500000 composed+percent-encoded\n"
+    (line,) = trec_lines("q1", [("a.jpg", 0.5)], tag="composed")
+    assert line == "q1 Q0 a.jpg 1 0.500000 composed\n"
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def states(invoke: Invoke, *arguments: object) -> dict[str, dict[str, Any]]:
 
 def test_published_sets_are_listed_before_anybody_has_them(invoke: Invoke) -> None:
     listed = states(invoke)
-    assert list(listed) == PUBLISHED
-    assert all("not registered" in state["lacks"][0] for state in listed.values())
+    assert list(listed) == ["sample", *PUBLISHED]
+    assert all("not registered" in listed[name]["lacks"][0] for name in PUBLISHED)
     assert "cirr: not registered" in invoke("sets").stdout
 
 
@@ -79,6 +79,30 @@ def test_a_native_set_may_have_any_name(invoke: Invoke, write_set: WriteSet, gal
     assert json.loads(result.stdout)["set"] == "my colours"
 
 
+def test_every_set_that_is_listed_is_found_by_its_name(
+    invoke: Invoke,
+    write_set: WriteSet,
+    gallery: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = write_set([{"_id": "q", "image": "red.png", "text": "in blue"}], [("q", "blue.png", 1)])
+    for name in ("labelled_sets/mine", "sample/labelled"):
+        shutil.copytree(made, tmp_path / "data" / name)
+    shutil.copytree(gallery, tmp_path / "data" / "sample" / "images")
+    monkeypatch.setattr("cir.sample.building.write_catalogue", lambda place, on_progress: place)
+    listed = states(invoke)
+    assert listed["sample"]["lacks"] == []
+    run = tmp_path / "run"
+    run.write_text("q Q0 blue.png 1 0.5 t\n")
+    for name in ("mine", "sample"):
+        assert listed[name]["queries"] == 1
+        assert invoke("score", "--set", name, "--run", run).exit_code == 0
+    result = invoke("run", "--set", "sample", "--json")
+    assert json.loads(result.stdout)["set"] == "sample"
+    assert invoke("run", "--set", "mine", "--gallery", gallery).exit_code == 0
+
+
 def test_what_cannot_be_registered_is_said_and_nothing_kept(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +120,7 @@ def test_what_cannot_be_registered_is_said_and_nothing_kept(
     monkeypatch.setenv("CIR_READ_ONLY", "true")
     assert "read-only" in invoke("register", "cirr", "--root", root).stderr
     monkeypatch.delenv("CIR_READ_ONLY")
-    assert list(states(invoke)) == PUBLISHED
+    assert list(states(invoke)) == ["sample", *PUBLISHED]
 
 
 def test_a_damaged_list_is_one_sentence(invoke: Invoke, tmp_path: Path) -> None:
