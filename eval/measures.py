@@ -15,7 +15,7 @@ find it by its name. Names that differ from place to place are used thus:
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
@@ -60,12 +60,15 @@ class Relevance:
         ranks: of the first target that `recall@k` and MRR count.
         subset_ranks: likewise for the search among the query's candidates alone; None where there
             was none.
+        negatives: `(n, depth)` whether the image at each rank was judged to be no target; None
+            where nothing was.
     """
 
     grades: NDArray[np.float64]
     ideal: NDArray[np.float64]
     ranks: FirstRanks
     subset_ranks: FirstRanks | None = None
+    negatives: NDArray[np.bool_] | None = None
 
     @property
     def target_counts(self) -> NDArray[np.int64]:
@@ -80,6 +83,7 @@ def judge(
     *,
     counted: Sequence[str | None] | None = None,
     subsets: Sequence[Ids] | None = None,
+    negatives: Sequence[Collection[str]] | None = None,
 ) -> Relevance:
     """Look up the ranked ids of each query among its targets.
 
@@ -88,6 +92,7 @@ def judge(
         targets: for each query the id and grade, 1 or more, of its targets.
         counted: for each query the one target that `recall@k` and MRR count; None counts all.
         subsets: for each query the ranking of a search among its candidates alone.
+        negatives: for each query the images that were judged to be no target.
     """
     both = zip(rankings, targets, strict=True)
     grades = _matrix([[known.get(item, 0) for item in ranked] for ranked, known in both])
@@ -97,7 +102,11 @@ def judge(
         pairs = zip(targets, counted, strict=True)
         wanted = [known if one is None else (one,) for known, one in pairs]
     found = None if subsets is None else _first_ranks(subsets, targets)
-    return Relevance(grades, ideal, _first_ranks(rankings, wanted), found)
+    judged_out = None
+    if negatives is not None and any(negatives):
+        pairs_out = zip(rankings, map(frozenset, negatives), strict=True)
+        judged_out = _matrix([[item in out for item in ranked] for ranked, out in pairs_out]) > 0
+    return Relevance(grades, ideal, _first_ranks(rankings, wanted), found, judged_out)
 
 
 class Measure:
@@ -111,12 +120,16 @@ class Measure:
         title: its name for people, where that is not the one above.
         help: what its mean over queries is, for people: no capital, no full stop.
         among_candidates: whether it judges a search among the query's candidates alone.
+        of_negatives: whether it needs images that were judged to be no target.
+        lower_is_better: whether a system is the better the lower it is.
     """
 
     family: ClassVar[str]
     title: ClassVar[str] = ""
     help: ClassVar[str]
     among_candidates: ClassVar[bool] = False
+    of_negatives: ClassVar[bool] = False
+    lower_is_better: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -284,6 +297,44 @@ class RecallSubset(AtCutoff):
         return (relevance.subset_ranks <= self.k).astype(np.float64)
 
 
+class Negatives(AtCutoff):
+    """`negatives@k`: the share of the first k images that were judged to be no target.
+
+    The hard negatives of a set, such as images that keep what the instruction changes; PinPoint
+    (arXiv 2603.04598, 2026) counts how often they stand among the first ten. Images that nobody has
+    judged do not count, nor do places beyond a ranking's end.
+    """
+
+    family = "negatives"
+    help = "the share of the first k images that were judged to be no target; lower is better"
+    of_negatives = True
+    lower_is_better = True
+
+    def __call__(self, relevance: Relevance) -> Values:
+        if relevance.negatives is None:
+            raise ValueError("no image was judged to be no target")
+        values: Values = relevance.negatives[:, : self.k].sum(axis=1) / self.k
+        return values
+
+
+class Judged(AtCutoff):
+    """`judged@k`: the share of the first k images that were judged, targets or not.
+
+    Where it is low the other measures say little: what nobody has looked at counts as wrong. Called
+    so in ir_measures; places beyond a ranking's end count as not judged.
+    """
+
+    family = "judged"
+    help = "the share of the first k images that were judged at all, as targets or not"
+
+    def __call__(self, relevance: Relevance) -> Values:
+        known = relevance.grades > 0
+        if relevance.negatives is not None:
+            known = known | relevance.negatives
+        values: Values = known[:, : self.k].sum(axis=1) / self.k
+        return values
+
+
 @dataclass(frozen=True)
 class Average(Measure):
     """`recall@10+recall@50`: the mean of several measures, for each query and so for the set.
@@ -335,6 +386,8 @@ def find_measure(name: str) -> Measure | None:
     if "+" in name:
         parts = [find_measure(part) for part in name.split("+")]
         known = [part for part in parts if part is not None]
+        if any(part.lower_is_better for part in known):
+            return None  # a mean with others would tell nothing
         return Average(tuple(known)) if len(set(known)) == len(parts) else None
     match = _NAME.fullmatch(name)
     kind = FAMILIES.get(match[1]) if match else None

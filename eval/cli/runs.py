@@ -27,6 +27,7 @@ from eval.comparison.paired import (
 )
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
+from eval.runs.shortcuts import USUAL_K, audit
 
 Demanded = Annotated[
     list[str] | None,
@@ -44,6 +45,7 @@ def add_run_commands(app: typer.Typer) -> None:
     app.command("compare")(_compare)
     app.command("mean")(_mean)
     app.command("report")(_report)
+    app.command("shortcuts")(_shortcuts)
 
 
 def _compare(
@@ -166,6 +168,39 @@ def _report(
     else:
         typer.echo("\n".join([*lacks, str(html)]))
     check_demands(missed, worse)
+
+
+def _shortcuts(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN [RUN...]",
+            help="Folders of runs with ablations, or their names; several of one set are pooled.",
+        ),
+    ],
+    at: Annotated[
+        int, typer.Option(min=1, help="Up to which rank a target solves a query.")
+    ] = USUAL_K,
+    as_json: AsJson = False,
+) -> None:
+    """Audit a labelled set: which queries the image alone, the text alone or their sum solve."""
+    with command(as_json):
+        runs_dir = load_settings().runs_dir
+        audited = audit([open_run(run, runs_dir) for run in runs], k=at)
+    if as_json:
+        print_document(audited.document())
+        return
+    console = Console()
+    table = Table(title=Text(f"Solved at rank {at} by"), title_justify="left", box=SIMPLE)
+    for heading in ("", "queries", *audited.counts):
+        table.add_column(heading, justify="right" if heading else "left")
+    for number, (name, counts) in enumerate([("all", audited.counts), *audited.groups.items()]):
+        table.add_row(Text(name), str(sum(counts.values())), *map(str, counts.values()))
+        if number == 0:
+            table.add_section()
+    console.print(table)
+    for sentence in audited.words():
+        console.print(Text(sentence), soft_wrap=True)
 
 
 def _print_comparison(compared: Comparison, console: Console) -> None:

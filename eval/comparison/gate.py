@@ -9,7 +9,15 @@ all queries, and one in twenty in any group; a loss too small for the set to sho
 from collections.abc import Mapping, Sequence
 
 from cir.errors import UsageError
-from eval.comparison.paired import LEVEL, Comparison, Contender, Difference, points, table_of
+from eval.comparison.paired import (
+    LEVEL,
+    Comparison,
+    Contender,
+    Difference,
+    advantage,
+    points,
+    table_of,
+)
 from eval.measures import Measure
 from eval.sets.labelled import LabelledSet
 
@@ -60,23 +68,24 @@ def falls(compared: Comparison) -> list[str]:
         start = f"{other.label} is worse than {first.label}"
         it = compared.differences[place][name]
         before, after = (compared.figures[at][name] for at in (0, place + 1))
-        if _is_worse(it):
+        if _is_worse(name, it):
             found.append(f"{start} in {name}: {_by(it, before, after, compared.over)}")
         found += [
             f"{start} in {name} of the group {group}: "
             f"{_by(of_group, of_group.first, of_group.this, compared.over)}"
             for group, of_group in compared.groups[place].items()
-            if _is_worse(of_group)
+            if _is_worse(name, of_group)
         ]
     return found
 
 
-def _is_worse(it: Difference) -> bool:
-    return it.delta < 0 and it.p_holm < LEVEL
+def _is_worse(measure: str, it: Difference) -> bool:
+    return advantage(measure, it) < 0 and it.p_holm < LEVEL
 
 
 def _by(it: Difference, before: float, after: float, over: str) -> str:
+    way = "more" if it.delta > 0 else "less"
     return (
-        f"{after:.4f} after {before:.4f}, {100 * -it.delta:.1f} points less (95 % interval "
+        f"{after:.4f} after {before:.4f}, {100 * abs(it.delta):.1f} points {way} (95 % interval "
         f"{points(it.low)} to {points(it.high)}{over and ', '}{over}; p = {it.p_holm:.2g})"
     )

@@ -64,7 +64,7 @@ class Difference:
         low, high: ends of its 95 % interval.
         p: of the sign-flip test, two-sided.
         p_holm: p, raised for the number of contenders that are compared with the first.
-        better, worse, same: numbers of queries with a higher, a lower and the same value.
+        better, worse, same: numbers of queries with a better, a worse and the same value.
     """
 
     delta: float
@@ -284,6 +284,11 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
     return notes
 
 
+def advantage(measure: str, it: Difference) -> float:
+    """By how much a contender is better than the first: the difference, where higher is better."""
+    return -it.delta if parse_measure(measure).lower_is_better else it.delta
+
+
 def points(value: float) -> str:
     """A difference in percentage points, with its sign; never a negative zero."""
     return f"{round(100 * value, 1) + 0.0:+.1f}"
@@ -330,14 +335,15 @@ def _group_verdict(
     first: str, other: str, measure: str, found: Mapping[str, GroupDifference], tests: int
 ) -> str:
     sure = {name: it for name, it in found.items() if it.p_holm < LEVEL}
-    parts = [
-        f"{word} {first} in {', '.join(named)}"
-        for word, named in (
-            ("ahead of", [f"{n} ({points(it.delta)})" for n, it in sure.items() if it.delta > 0]),
-            ("behind", [f"{n} ({points(it.delta)})" for n, it in sure.items() if it.delta < 0]),
-        )
-        if named
-    ]
+    parts = []
+    for word, sign in (("ahead of", 1), ("behind", -1)):
+        named = [
+            f"{n} ({points(it.delta)})"
+            for n, it in sure.items()
+            if sign * advantage(measure, it) > 0
+        ]
+        if named:
+            parts.append(f"{word} {first} in {', '.join(named)}")
     said = f"{other} is {' and '.join(parts)}" if parts else "no group differs beyond chance"
     raised = f", with p raised for {tests} tests" if tests > 1 else ""
     return f"By group in {measure}{raised}: {said}."
@@ -349,7 +355,8 @@ def verdict(first: str, other: str, measure: str, it: Difference, over: str = ""
             f"{other} and {first} have the same {measure} on every query: this set shows no "
             "difference between them."
         )
-    ahead = "ahead of" if it.delta > 0 else "behind" if it.delta < 0 else "level with"
+    better = advantage(measure, it)
+    ahead = "ahead of" if better > 0 else "behind" if better < 0 else "level with"
     facts = (
         f"{other} is {ahead} {first} in {measure} by {100 * abs(it.delta):.1f} points (95 % "
         f"interval of the difference {points(it.low)} to {points(it.high)}"
@@ -425,7 +432,7 @@ def compare(
             *caveats(contenders, len(table.ids)),
         ),
         seed=seed,
-        groups=tuple(_by_group(table, [each[:, at] for each in stacked], seed, clusters)),
+        groups=tuple(_by_group(table, told, [each[:, at] for each in stacked], seed, clusters)),
         clusters=0 if clusters is None else given.count,
         shared=table.shared,
     )
@@ -497,6 +504,7 @@ def _cluster_numbers(table: RankTable) -> tuple[Clusters | None, int]:
 
 def _by_group(
     table: RankTable,
+    measure: str,
     values: Sequence[NDArray[np.float64]],
     seed: int,
     clusters: Clusters | None,
@@ -505,6 +513,7 @@ def _by_group(
 
     Args:
         table: of the queries.
+        measure: what is compared.
         values: of each contender, the first of them first, the measure's value for each query.
         seed: of resamples and signs.
         clusters: of the queries.
@@ -516,10 +525,10 @@ def _by_group(
         within = None if clusters is None else clusters[rows]
         if within is not None and len(set(within.tolist())) == 1:
             within = None  # one cluster tells nothing of others: its queries are what there is
-        differences = _differences([name], stacked, seed, within)
+        differences = _differences([measure], stacked, seed, within)
         for place, (of_one, this) in enumerate(zip(differences, stacked[1:], strict=True)):
             found[place][name] = GroupDifference(
-                **asdict(of_one[name]),
+                **asdict(of_one[measure]),
                 queries=len(rows),
                 first=float(stacked[0].mean()),
                 this=float(this.mean()),
@@ -534,12 +543,15 @@ def _usual_measures(pairs: Sequence[tuple[Contender, RankTable]]) -> list[str]:
     shared = [name for name in columns[0] if all(name in each for each in columns)]
     form = find_format(pairs[0][0].run.part("settings").get("format"))
     headlines = [each for each in form.protocol.measures if len(each.parts) > 1] if form else []
-    told = [
-        str(headline)
-        for headline in headlines
-        if all(table.tells(headline, each.mode) for each, table in pairs)
-    ]
-    return list(dict.fromkeys([*map(str, MEASURES), *shared, *told]))
+    usual, told = (
+        [
+            str(measure)
+            for measure in measures
+            if all(table.tells(measure, each.mode) for each, table in pairs)
+        ]
+        for measures in (MEASURES, headlines)
+    )
+    return list(dict.fromkeys([*usual, *shared, *told]))
 
 
 def _named(names: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:
@@ -554,6 +566,7 @@ def _differences(
 ) -> list[dict[str, Difference]]:
     """For each further contender and measure; one family of tests is one measure."""
     first, *others = stacked
+    up = np.array([-1.0 if parse_measure(name).lower_is_better else 1.0 for name in names])
     columns = np.hstack([other - first for other in others])
     shape = (len(others), len(names))
     ends = bootstrap_intervals(columns, seed=seed, level=1 - LEVEL, clusters=clusters)
@@ -563,7 +576,7 @@ def _differences(
     found = []
     for row, other in enumerate(others):
         change = other - first
-        better, worse = (change > 0).sum(axis=0), (change < 0).sum(axis=0)
+        better, worse = (change * up > 0).sum(axis=0), (change * up < 0).sum(axis=0)
         found.append(
             {
                 name: Difference(

@@ -28,8 +28,16 @@ from eval.measures import Measure, explained, heading, parse_measure
 from eval.reporting.curve_svg import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain, telling_measure
+from eval.runs.ranks import (
+    COMPOSED,
+    MODE_NAMES,
+    RankTable,
+    composition_gain,
+    telling_measure,
+    wording_words,
+)
 from eval.runs.reading import Run, rank_table
+from eval.runs.shortcuts import SOLVERS, audit, solvers
 from eval.sets.labelled import LabelledQuery
 
 SHOWN_RESULTS = 10
@@ -126,9 +134,14 @@ def report_page(
         explained=explained,
         curves=_curves(table),
         groups=_groups(table, chosen),
+        shortcuts=audit([run]) if table and solvers(table) else None,
+        solvers=SOLVERS,
         queries=queries,
         lacks=lacks,
-        notes=[note for note in run.document.get("notes") or () if isinstance(note, str)],
+        notes=[
+            *wording_words(run.part("wordings")),
+            *(note for note in run.document.get("notes") or () if isinstance(note, str)),
+        ],
         absent=any(run.part("absent").values()) and run.part("absent"),
         failed=run.document.get("failed") or [],
         made_with=json.dumps(made_with(run), indent=2, ensure_ascii=False),

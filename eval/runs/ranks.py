@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cir.cells import safe_cell
 from cir.errors import UsageError
 from eval.errors import BenchWayOut
-from eval.measures import DEPTH, MEASURES, Measure, Recall, Values, find_measure, first_ranks, mean
+from eval.measures import (
+    DEPTH,
+    MEASURES,
+    Judged,
+    Measure,
+    Recall,
+    Values,
+    find_measure,
+    first_ranks,
+    heading,
+    mean,
+)
 from eval.sets.labelled import NO_GROUP
 
 if TYPE_CHECKING:
@@ -199,7 +210,14 @@ class Gain:
 
 
 def composition_gain(modes: Mapping[str, Mapping[str, float]], measure: str) -> Gain | None:
-    """The gain in one measure; None without figures of the composed query and of another mode."""
+    """The gain in one measure; None without figures of the composed query and of another mode.
+
+    None also for a measure that is the better the lower it is, and for how much was judged: what
+    these tell is not how well something is found.
+    """
+    kind = find_measure(measure)
+    if kind is not None and (kind.lower_is_better or isinstance(kind, Judged)):
+        return None
     values = {mode: figures[measure] for mode, figures in modes.items() if measure in figures}
     composed = values.pop(COMPOSED, None)
     if composed is None or not values:
@@ -221,3 +239,26 @@ def telling_measure(modes: Mapping[str, Mapping[str, float]], usual: str) -> str
         if gain is not None and not gain.is_saturated:
             return name
     return usual
+
+
+def wording_words(spread: Mapping[str, Any] | None, usual: str = "recall@10") -> list[str]:
+    """How much the figures of a run depend on the wording, in words; nothing without wordings.
+
+    Args:
+        spread: `wordings` of the run's document.
+        usual: the measure that is told; another where it was not measured.
+    """
+    metrics = (spread or {}).get("metrics")
+    if not isinstance(metrics, dict) or not metrics or spread is None:
+        return []
+    name = usual if usual in metrics else next(iter(metrics))
+    try:
+        mean_of, worst, width = (float(metrics[name][key]) for key in ("mean", "worst", "spread"))
+        queries, wordings = int(spread["queries"]), int(spread["wordings"])
+    except (KeyError, TypeError, ValueError):
+        return []  # of an upload: nothing of it was checked
+    return [
+        f"Wordings: {queries} queries are asked in {wordings} wordings; {heading(name)} is "
+        f"{mean_of:.3f} on average, {worst:.3f} with the worst wording of each, and {width:.3f} "
+        "apart between best and worst."
+    ]

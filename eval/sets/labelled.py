@@ -64,6 +64,9 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
+        negatives: images that were judged to be no target: hard negatives, for example.
+        wording_of: id of the query of which this is another wording, "" for none: asked by itself,
+            unlike `reworded`.
         cluster: name of the queries that this one shares images with, where the annotations form
             such groups; else queries of one reference image share it.
     """
@@ -78,6 +81,8 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
+    negatives: tuple[str, ...] = ()
+    wording_of: str = ""
     cluster: str = ""
 
     @property
@@ -148,6 +153,18 @@ class LabelledSet:
         """Whether queries are also searched among candidates of their own."""
         return any(query.candidates for query in self.queries)
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether images were judged to be no targets."""
+        return any(query.negatives for query in self.queries)
+
+    def wordings(self) -> dict[str, list[int]]:
+        """Id of a query that has other wordings -> rows of it and of these."""
+        rows: dict[str, list[int]] = {}
+        for row, query in enumerate(self.queries):
+            rows.setdefault(query.wording_of or query.id, []).append(row)
+        return {name: found for name, found in rows.items() if len(found) > 1}
+
     def groups(self) -> dict[str, list[int]]:
         """Group -> rows of its queries, in order of appearance; none when no query has a group."""
         found: dict[str, list[int]] = {}
@@ -201,6 +218,7 @@ def _located(
         places={path(image): place for image, place in query.places.items()},
         counted=None if query.counted is None else path(query.counted),
         candidates=tuple(map(path, query.candidates)),
+        negatives=tuple(map(path, query.negatives)),
     )
 
 

@@ -211,6 +211,21 @@ def test_agrees_with_ir_measures_where_the_definitions_do() -> None:
         assert theirs[other] > 0
 
 
+def test_negatives_and_judged_are_shares_of_the_first_images() -> None:
+    relevance = judge(
+        [["t", "n", "x", "m"], ["n"], []],
+        [{"t": 1}, {"t": 1}, {"t": 1}],
+        negatives=[["n", "m"], ["n"], []],
+    )
+    told = {name: parse_measure(name)(relevance).tolist() for name in ("negatives@2", "judged@2")}
+    assert told == {"negatives@2": [0.5, 0.5, 0.0], "judged@2": [1.0, 0.5, 0.0]}
+    assert parse_measure("negatives@4")(relevance).tolist() == [0.5, 0.25, 0.0]
+    assert parse_measure("negatives@2").lower_is_better
+    # Without negatives only targets are judged.
+    alone = judge([["t", "x"]], [{"t": 1}], negatives=[[]])
+    assert alone.negatives is None and parse_measure("judged@2")(alone).tolist() == [0.5]
+
+
 def test_measures_joined_by_a_plus_are_their_mean() -> None:
     headline = parse_measure("recall@1+map@2")
     assert (str(headline), heading(str(headline))) == ("recall@1+map@2", "(recall@1 + map@2) / 2")

@@ -21,8 +21,10 @@ from eval.runs.queries import (
 )
 from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
+from eval.runs.shortcuts import SOLVERS, Solver, solvers
 from eval.sets.labelled import LabelledQuery
 from pages.parts.metrics.downloads import download
+from pages.parts.metrics.shortcuts import cutoff
 from pages.parts.search.asked import REFERENCE
 from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
@@ -62,6 +64,7 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         order = _pick_order(against)
         group = _pick_group(table)
     with right:
+        solver = _pick_solver(table)
         text = st.text_input(
             "With these words",
             max_chars=200,
@@ -76,6 +79,8 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         order=order,
         group=None if group == _ALL else group,
         text=text.strip(),
+        solver=solver,
+        k=cutoff(),
     )
     if not rows:
         st.info("No query meets the filters.", icon=":material/filter_alt:")
@@ -129,6 +134,19 @@ def _pick_group(table: RankTable) -> str:
     return st.selectbox("Group", [_ALL, *table.group_names])
 
 
+def _pick_solver(table: RankTable) -> Solver | None:
+    """What must solve the queries that are listed; no choice without ablations."""
+    if not solvers(table):
+        return None
+    return st.selectbox(
+        "Solved by",
+        [None, *SOLVERS],
+        format_func=lambda each: _ALL if each is None else SOLVERS[each],
+        help="The least that finds a target within the first images, see Shortcuts.",
+        key="metrics_solver",
+    )
+
+
 def _ranks(one: Contender) -> Mapping[str, int | None]:
     table = rank_table(one.run)
     return {} if table is None else ranks_by_id(table, one.mode)
@@ -162,7 +180,8 @@ def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | int | No
     if against is not None:
         cells |= {"Rank there": row.before, "Ranks won": row.change}
     about = {"Instruction": row.instruction, "Group": ", ".join(row.groups), "Query": row.id}
-    return cells | about
+    solved = {"Solved by": SOLVERS[row.solved_by]} if row.solved_by else {}
+    return cells | about | solved
 
 
 def _show_query(

@@ -24,6 +24,7 @@ from eval.runs.ranks import (
     by_group,
     composition_gain,
     telling_measure,
+    wording_words,
 )
 from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
@@ -31,6 +32,7 @@ from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
 from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.queries import show_queries
+from pages.parts.metrics.shortcuts import show_shortcuts
 from pages.parts.shell.session import people_errors, plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
@@ -91,6 +93,7 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
     offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
     _groups(run, table, typed)
     if table is not None:
+        show_shortcuts(run, table)
         show_queries(run, table, others)
     _provenance(run)
     if run.folder is not None:
@@ -253,6 +256,8 @@ def _notes(run: Run) -> None:
         )
     if isinstance(failed, list) and failed:
         st.caption(f"Images of the gallery that could not be read: {len(failed)}.")
+    for words in wording_words(run.part("wordings")):
+        st.caption(plain(words))
     if run.part("settings").get("keep_reference"):
         st.caption("The reference image stayed in the ranking; it often takes the first rank.")
 

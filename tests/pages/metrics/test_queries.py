@@ -42,7 +42,7 @@ def made(data_dir: Path, tmp_path: Path, pictures: Path) -> Path:
     return labelled
 
 
-def pick(app: AppTest, label: str, option: str | None) -> None:
+def pick(app: AppTest, label: str, option: str | int | None) -> None:
     next(each for each in app.selectbox if each.label == label).set_value(option).run()
     assert not app.exception
 
@@ -156,3 +156,32 @@ def test_a_public_host_shows_queries_by_their_thumbnails(
     app = open_page()
     assert any(alt.startswith("Reference image: ") for alt in images(app))
     assert button(app, "Delete this run …") is None
+
+
+def test_shortcuts_are_told_and_queries_filtered_by_what_solves_them(data_dir: Path) -> None:
+    table = (
+        "id,group,composed,image,text,sum\n"
+        "a,colour,1,1,30,1\n"  # the picture alone, up to rank 1
+        "b,type,2,30,,40\n"  # only composing, from rank 2
+    )
+    put_run(data_dir, "run", document(), table)
+    app = open_page()
+    assert "1 of 2 queries (50.0%) are solved by the image or the text alone at rank 10" in words(
+        app
+    )
+    assert sorted(listed(app)) == ["a", "b"]
+    assert app.dataframe[1].value["Solved by"].tolist() == ["Composing only", "Image only"]
+    pick(app, "Solved by", "composed")
+    assert listed(app) == ["b"]
+    pick(app, "Solved within the first", 1)
+    assert not [each for each in app.dataframe if "Query" in each.value]
+    assert "No query meets the filters." in words(app)
+    pick(app, "Solved by", "image")
+    assert listed(app) == ["a"]
+
+
+def test_without_ablations_nothing_is_said_of_shortcuts(data_dir: Path) -> None:
+    put_run(data_dir, "run", document())
+    app = open_page()
+    assert "Shortcuts" not in [each.value for each in app.header]
+    assert "Solved by" not in [each.label for each in app.selectbox]
