@@ -15,6 +15,7 @@ from cir.settings import load_settings
 from eval.cli.sets import NotWorse, check_demands
 from eval.cli.summary import parse_minimum
 from eval.cli.words import command
+from eval.comparison.difficulty import difficulty, named_systems
 from eval.comparison.gate import falls, figures_of, shortfalls
 from eval.comparison.means import compare_means
 from eval.comparison.paired import (
@@ -44,6 +45,7 @@ def add_run_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("compare")(_compare)
     app.command("mean")(_mean)
+    app.command("difficulty")(_difficulty)
     app.command("report")(_report)
     app.command("shortcuts")(_shortcuts)
 
@@ -132,6 +134,57 @@ def _mean(
         typer.echo(note)
     if compared is not None:
         typer.echo(str(compared))
+
+
+def _difficulty(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of runs of one labelled set, or their names; with one alone, all runs of "
+            "its set are looked at.",
+        ),
+    ],
+    measure: Annotated[
+        str | None, typer.Option(help="By which a query is found or missed; else recall@10.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--queries", min=1, help="How many queries each table shows.")
+    ] = 10,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write all queries to this file; it is replaced.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which queries every run misses, which separate runs, whose labels need a second look."""
+    with command(as_json):
+        systems = named_systems(runs, load_settings().runs_dir)
+        found = difficulty(systems, measure=measure)
+        if csv is not None:
+            csv.write_text(found.csv(), encoding="utf-8")
+    if as_json:
+        print_document(found.document())
+        return
+    console = Console()
+    headings = ("query", "instruction", found.measure, "separates", "a second look, because")
+    for title, queries in (
+        (f"Missed by all {len(systems)} runs", found.hard()),
+        ("Separate the runs best", found.separating()),
+        ("Labels worth a second look", found.doubtful()),
+    ):
+        rows = [
+            (
+                query.id,
+                query.instruction,
+                f"{query.mean:.2f}",
+                "" if query.separates is None else f"{query.separates:+.2f}",
+                "; ".join(query.doubts),
+            )
+            for query in queries[:count]
+        ]
+        _print_rows(f"{title}: {len(queries)}", headings, rows, console)
+    for note in found.notes:
+        console.print(Text(note), soft_wrap=True)
 
 
 def _report(

@@ -131,6 +131,10 @@ KEYS: dict[str, dict[str, str]] = {
         "comparisons[].groups": "colour, pattern, (none)",
         "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
     },
+    "eval difficulty": {
+        "": "set, runs, measure, queries, notes",
+        "queries[]": "id, groups, instruction, mean, missed, separates, agreed, doubts",
+    },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval report": {"": "report, notes"},
     "eval delete": {"": "deleted"},
@@ -234,6 +238,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
+    found["eval difficulty"] = ask("eval", "difficulty", plain["run"], stored.run)
     again = shutil.copytree(folder / "set", folder / "set again")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])

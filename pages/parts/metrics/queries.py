@@ -9,6 +9,7 @@ import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
 from cir.images import is_thumbnail
+from eval.comparison.difficulty import QueryDifficulty
 from eval.comparison.paired import Contender, count_of
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.runs.queries import (
@@ -23,6 +24,7 @@ from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
 from eval.runs.shortcuts import SOLVERS, Solver, solvers
 from eval.sets.labelled import LabelledQuery
+from pages.parts.metrics.difficulty import difficulty_cells, pick_difficulty, show_doubts
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.shortcuts import cutoff
 from pages.parts.search.asked import REFERENCE
@@ -65,6 +67,7 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         group = _pick_group(table)
     with right:
         solver = _pick_solver(table)
+        seen = pick_difficulty(run)
         text = st.text_input(
             "With these words",
             max_chars=200,
@@ -82,11 +85,16 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         solver=solver,
         k=cutoff(),
     )
+    if seen is not None:
+        places = {query: place for place, query in enumerate(seen)}
+        rows = sorted((row for row in rows if row.id in seen), key=lambda row: places[row.id])
     if not rows:
         st.info("No query meets the filters.", icon=":material/filter_alt:")
         return
-    chosen = _pick_query(rows, shown, against)
+    chosen = _pick_query(rows, shown, against, seen or {})
     download("These queries (CSV)", queries_csv(rows), f"{run.name}-queries.csv", "text/csv")
+    if seen is not None:
+        show_doubts(seen[chosen.id])
     if chosen.id in asked:
         _show_query(asked[chosen.id], chosen, shown, against, pictures)
 
@@ -152,11 +160,16 @@ def _ranks(one: Contender) -> Mapping[str, int | None]:
     return {} if table is None else ranks_by_id(table, one.mode)
 
 
-def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender | None) -> QueryRow:
+def _pick_query(
+    rows: Sequence[QueryRow],
+    shown: Contender,
+    against: Contender | None,
+    seen: Mapping[str, QueryDifficulty],
+) -> QueryRow:
     """The list; the first query is chosen until somebody chooses another."""
     ids = "\0".join([shown.label, str(against and against.label), *(row.id for row in rows)])
     event = st.dataframe(
-        [_cells(row, against) for row in rows],
+        [_cells(row, against) | (difficulty_cells(seen[row.id]) if seen else {}) for row in rows],
         hide_index=True,
         height=280,
         on_select="rerun",
@@ -170,6 +183,12 @@ def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender |
     st.caption(
         f"{count_of(len(rows))}. Rank: that of the first target, empty where the ranking has none. "
         "Tick one to see it."
+        + (
+            " All runs: the mean over the runs of the set. Separates: from -1 to 1, how far strong "
+            "runs find a target and weak ones do not."
+            if seen
+            else ""
+        )
     )
     picked = event.selection.rows
     return rows[picked[0] if picked and picked[0] < len(rows) else 0]

@@ -1,5 +1,7 @@
 """An index that other weights made: it says so, and is encoded anew by one press."""
 
+from enum import StrEnum
+
 import streamlit as st
 
 from cir.encoders.protocol import Encoder, require_same_encoder
@@ -20,8 +22,9 @@ def answers_to(info: IndexInfo, encoder: Encoder) -> bool:
     except EncoderMismatchError as error:
         jobs = IndexJobs(session_settings(), store(), local=is_local())
         running = jobs.is_running(info.name)
-        words = {} if may_change() else {WayOut.ENCODE_ANEW: _BY_OTHERS}
-        words |= {WayOut.ENCODE_ANEW: _UNDER_WAY} if running else {}
+        words: dict[StrEnum, str] = {}
+        if running or not may_change():
+            words[WayOut.ENCODE_ANEW] = _UNDER_WAY if running else _BY_OTHERS
         st.warning(plain(error.worded(words)), icon=":material/sync_problem:")
         if may_change() and not running:
             offer_anew(info, jobs)

@@ -1,6 +1,7 @@
 """The single queries of a run, comparisons and downloads on the metrics page, without a browser."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_two_runs_are_compared_in_words(data_dir: Path) -> None:
         put_run(data_dir, name, document(queries=40, date=f"{date}T00:00:00+00:00"), table)
     app = open_page()
     choose(app, [0, 1])
-    said = words(app)
+    said = words(app).replace("\u2060", "")
     assert "new is ahead of old in recall@10 by 75.0 points" in said
     assert "30 queries got better, 0 worse, 10 stayed" in said
     assert "unlikely by chance" in said
@@ -185,3 +186,24 @@ def test_without_ablations_nothing_is_said_of_shortcuts(data_dir: Path) -> None:
     app = open_page()
     assert "Shortcuts" not in [each.value for each in app.header]
     assert "Solved by" not in [each.label for each in app.selectbox]
+
+
+def test_queries_are_listed_as_all_runs_of_the_set_see_them(data_dir: Path, made: Path) -> None:
+    (run,) = (data_dir / "runs").iterdir()
+    table = run / "queries.csv"
+    header, first, second = table.read_text().splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index("composed")] = "20"
+    table.write_text("\n".join([header, ",".join(cells), second]) + "\n")
+    shutil.copytree(run, data_dir / "runs" / "again")
+    app = open_page()
+    assert sorted(listed(app)) == ["q1", "q2"]
+    pick(app, "Over all runs of the set", "hard")
+    assert listed(app) == ["q1"]
+    assert app.dataframe[1].value["All runs"].tolist() == [0]
+    said = words(app).replace("\u2060", "")
+    assert "2 runs, recall@10." in said
+    assert "It takes 4 systems to say" in said
+    assert "Reference image: red.png" in images(app)
+    pick(app, "Over all runs of the set", "separating")
+    assert "No query meets the filters." in words(app)
