@@ -34,6 +34,7 @@ def load_set(
     *,
     root: AnyPath | None = None,
     split: str | None = None,
+    template: str | None = None,
     settings: Settings | None = None,
     **options: bool,
 ) -> LabelledSet:
@@ -46,6 +47,9 @@ def load_set(
             (`queries.jsonl` and `qrels/`).
         root: folder of the annotation files of a published set.
         split: which judgements; None takes the usual one.
+        template: how instructions are said, "bge-vl", "magiclens" or "searle" for the published
+            sets that these were asked in, or a text with `{caption}` in it; None says them as they
+            stand.
         settings: where sets are kept; None takes the environment's.
         options: those of the format that are on; FashionIQ's are `small_gallery` (search references
             and targets alone) and `both_orders` (average both orders of the two captions).
@@ -56,7 +60,7 @@ def load_set(
     """
     settings = settings or load_settings()
     place = catalogue.place_of(os.fspath(name), None if root is None else Path(root), settings)
-    return catalogue.load_place(place, split, options)
+    return catalogue.load_place(place, split, options, template)
 
 
 def run(

@@ -10,8 +10,8 @@ find it by its name. Names that differ from place to place are used thus:
 - `recall_fraction@k`: the fraction of the targets among the first k, TREC's recall.
 - `recall@10+recall@50`: the mean of both, as papers print a headline figure: FashionIQ's, and
   `recall@5+recall_subset@1` is CIRR's.
-- `map@k`: CIRCO's average precision (Baldrati et al., ICCV 2023), which divides by min(targets, k);
-  trec_eval divides by all targets.
+- `map@k`: CIRCO's average precision (Baldrati et al., ICCV 2023), which divides by min(targets, k).
+- `map_cut@k`: trec_eval's, which divides by all targets.
 """
 
 import re
@@ -257,11 +257,21 @@ class AveragePrecision(AtCutoff):
     help = "the precision at each target among the first k images, summed, over min(targets, k)"
 
     def __call__(self, relevance: Relevance) -> Values:
-        hits = relevance.grades[:, : self.k] > 0
-        precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
         most = np.minimum(np.maximum(relevance.target_counts, 1), self.k)
-        values: Values = (precision * hits).sum(axis=1) / most
-        return values
+        return _summed_precision(relevance, self.k) / most
+
+
+class AveragePrecisionOfAll(AtCutoff):
+    """`map_cut@k`: sum of the precision at each target in the first k, over all targets.
+
+    trec_eval's `map_cut` (https://github.com/usnistgov/trec_eval, `m_map_cut.c`).
+    """
+
+    family = "map_cut"
+    help = "the precision at each target among the first k images, summed, over all targets"
+
+    def __call__(self, relevance: Relevance) -> Values:
+        return _summed_precision(relevance, self.k) / np.maximum(relevance.target_counts, 1)
 
 
 class DiscountedGain(AtCutoff):
@@ -457,6 +467,14 @@ def mean(scores: Mapping[str, Values], rows: Sequence[int] | None = None) -> dic
     """Mean of each measure over queries: all, or those of these rows; 0 where there are none."""
     picked = {name: values if rows is None else values[rows] for name, values in scores.items()}
     return {name: float(each.mean()) if each.size else 0.0 for name, each in picked.items()}
+
+
+def _summed_precision(relevance: Relevance, k: int) -> Values:
+    """Of each query the sum of the precision at each target among the first k."""
+    hits = relevance.grades[:, :k] > 0
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    values: Values = (precision * hits).sum(axis=1)
+    return values
 
 
 def _first_ranks(rankings: Sequence[Ids], targets: Sequence[Iterable[str]]) -> FirstRanks:

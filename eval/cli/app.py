@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cir.cli.console import (
     ENCODER,
@@ -43,8 +42,9 @@ from eval.cli.sets import (
     check_demands,
     with_format_options,
 )
-from eval.cli.summary import print_tables
+from eval.cli.summary import new_console, print_tables
 from eval.cli.words import command
+from eval.sets.templates import template_names
 
 app = typer.Typer(
     cls=Commands,
@@ -78,6 +78,13 @@ def run_command(
     keep_reference: KeepReference = None,
     *,
     reading: Mapping[str, bool],
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help=f"How instructions are said: {', '.join(template_names())} as far as the set has "
+            "them, or a text with {caption} in it (CIRCO: also {shared_concept})."
+        ),
+    ] = None,
     allow_missing: AllowMissing = False,
     options: SearchOptions,
     measure: Measured = None,
@@ -123,7 +130,7 @@ def run_command(
             precision=precision,
             options=options,
         )
-        labelled = load_place(place, split, reading)
+        labelled = load_place(place, split, reading, template)
         if before:
             check_same_set(before, labelled)
         with progress_bar() as on_progress:
@@ -134,7 +141,7 @@ def run_command(
     if as_json:
         print_document(document)
     else:
-        print_tables(document, Console())
+        print_tables(document, new_console())
     check_demands(shortfalls(document["metrics"], minimums), worse)
 
 

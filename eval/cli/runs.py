@@ -13,7 +13,7 @@ from rich.text import Text
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
 from eval.cli.sets import NotWorse, check_demands
-from eval.cli.summary import parse_minimum
+from eval.cli.summary import new_console, parse_minimum, print_figures
 from eval.cli.words import command
 from eval.comparison.difficulty import difficulty, named_systems
 from eval.comparison.gate import falls, figures_of, shortfalls
@@ -87,7 +87,7 @@ def _compare(
         gated = {} if not_worse_than is None else {"worse": worse}
         print_document(compared.document() | gated)
     else:
-        _print_comparison(compared, Console())
+        _print_comparison(compared, new_console())
     check_demands(missed, worse)
 
 
@@ -123,13 +123,10 @@ def _mean(
     if as_json:
         print_document(document)
         return
-    table = Table(title=Text(f"Mean of {', '.join(document['sets'])}"), box=SIMPLE)
-    measures = list(next(iter(document["modes"].values())))
-    for heading in ("", *measures):
-        table.add_column(heading, justify="right" if heading else "left")
-    for mode, figures in document["modes"].items():
-        table.add_row(mode, *(f"{figures[name]:.4f}" for name in measures if name in figures))
-    Console().print(table)
+    modes = document["modes"]
+    for names in dict.fromkeys(tuple(figures) for figures in modes.values()):
+        lines = [(mode, None, each) for mode, each in modes.items() if tuple(each) == names]
+        print_figures(f"Mean of {', '.join(document['sets'])}", names, lines, (), new_console())
     for note in document.get("notes", ()):
         typer.echo(note)
     if compared is not None:
@@ -165,7 +162,7 @@ def _difficulty(
     if as_json:
         print_document(found.document())
         return
-    console = Console()
+    console = new_console()
     headings = ("query", "instruction", found.measure, "separates", "a second look, because")
     for title, queries in (
         (f"Missed by all {len(systems)} runs", found.hard()),
@@ -243,7 +240,7 @@ def _shortcuts(
     if as_json:
         print_document(audited.document())
         return
-    console = Console()
+    console = new_console()
     table = Table(title=Text(f"Solved at rank {at} by"), title_justify="left", box=SIMPLE)
     for heading in ("", "queries", *audited.counts):
         table.add_column(heading, justify="right" if heading else "left")

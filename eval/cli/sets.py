@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cir.cli.console import MISSED_MINIMUM, WORSE, AsJson, print_document, with_parameters
 from cir.settings import load_settings
-from eval.cli.summary import parse_minimum, print_figures, print_tables
+from eval.cli.summary import new_console, parse_minimum, print_figures, print_tables
 from eval.cli.words import command
 from eval.comparison.gate import shortfalls
 from eval.measures import Measure, parse_measure, patterns
@@ -191,7 +191,7 @@ def _score(
         names, queries = list(document["metrics"]), document["queries"]
         groups = [(name, values["queries"], values) for name, values in document["groups"].items()]
         lines = [("all", queries, document["metrics"])]
-        print_figures(f"{place.name}, {run}", names, lines, groups, Console())
+        print_figures(f"{place.name}, {run}", names, lines, groups, new_console())
     check_minimums(document["metrics"], minimums)
 
 
@@ -262,7 +262,7 @@ def _import(
     if as_json:
         print_document(document)
     else:
-        print_tables(document, Console())
+        print_tables(document, new_console())
     check_minimums(document["metrics"], minimums)
 
 
@@ -372,7 +372,7 @@ def _sets(
     if as_json:
         print_document(states)
     else:
-        _print_sets(states, Console())
+        _print_sets(states, new_console())
 
 
 def _with_command(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from eval.runs.ranks import telling_measure, wording_words
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns
+_PIPED = 240  # columns
 _GAIN_MEASURE = "recall@10"
 _BOTH = ("with", "without")
 
@@ -42,6 +43,12 @@ def parse_minimum(text: str) -> tuple[Measure, float]:
     return measure, number
 
 
+def new_console() -> Console:
+    """Where tables go: a pipe or a file has no edge at which a name would have to be cut."""
+    usual = Console()
+    return usual if usual.is_terminal else Console(width=_PIPED)
+
+
 def print_tables(document: Mapping[str, Any], console: Console) -> None:
     """The document for people: figures by mode, those of the composed query by group, and notes."""
     names = list(document["metrics"])
@@ -56,8 +63,8 @@ def print_tables(document: Mapping[str, Any], console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-Line = tuple[str, int, Mapping[str, float]]
-"""A line of a table: its label, the number of queries, and the figures by measure."""
+Line = tuple[str, int | None, Mapping[str, float]]
+"""A line of a table: its label, the number of queries (None for a mean), the figures by measure."""
 
 
 def print_figures(
@@ -72,12 +79,12 @@ def print_figures(
         table = Table(title=Text(title), title_justify="left", box=SIMPLE)
         table.add_column("")
         for heading in ("queries", *part):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for position, (label, queries, values) in enumerate([*lines, *groups]):
             if position == len(lines):
                 table.add_section()
             cells = [f"{values[name]:.4f}" for name in part]
-            table.add_row(Text(label), str(queries), *cells)
+            table.add_row(Text(label), "" if queries is None else str(queries), *cells)
         console.print(table)
 
 

@@ -20,7 +20,7 @@ from eval.measures import MEASURES, Values, parse_measure
 from eval.runs.queries import with_clusters
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import DOCUMENT, Run, open_run, rank_table
-from eval.sets.formats import find_format
+from eval.sets.formats import find_format, formats
 from eval.sets.labelled import NO_GROUP
 from eval.stats import Clusters, bootstrap_intervals, holm, sign_flip_p
 
@@ -39,6 +39,14 @@ _CONDITIONS = {
     "keep_reference": "whether the reference stays in the ranking",
     "depth": "how many images are ranked",
     "allow_missing": "whether images may be absent",
+    "template": "the template of the instructions",
+    "template_text": "the text of the template",
+    "adapter": "the adapter",
+    "rerank": "the second stage",
+}
+_MADE_WITH = {
+    "precision": "the precision of the encoder",
+    "query_fingerprint": "the adapter's content",
 }
 
 
@@ -260,14 +268,18 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
         "This speaks of queries like those of this set, and of these encoders as they are: not of "
         "other images, nor of what another training would give."
     ]
-    usual = {each.name: each.default for each in bench_options()}
+    usual: dict[str, Any] = {each.name: each.default for each in bench_options()}
     told = _CONDITIONS | {name: f"the search option {name}" for name in usual}
+    for option in (option for form in formats() for option in form.options):
+        usual[option.name] = False
+        told[option.name] = f"whether to {option.help}"
     settings = [each.run.part("settings") for each in contenders]
-    differing = [
-        words
-        for key, words in told.items()
-        if len({json.dumps(each.get(key, usual.get(key))) for each in settings}) > 1
-    ]
+    # A run of an earlier version, which knew of no template, asked plainly.
+    usual["template_text"] = "{caption}"
+    differing = _differing(told, settings, usual)
+    differing += _differing(_MADE_WITH, [each.run.document for each in contenders], {})
+    indexes = [each.run.part("gallery") for each in contenders]
+    differing += _differing({"index_type": "the type of the index"}, indexes, {})
     if differing:
         notes.insert(0, f"The runs differ also in: {', '.join(differing)}.")
     if len(contenders) > 2:
@@ -287,6 +299,17 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
 def advantage(measure: str, it: Difference) -> float:
     """By how much a contender is better than the first: the difference, where higher is better."""
     return -it.delta if parse_measure(measure).lower_is_better else it.delta
+
+
+def _differing(
+    told: Mapping[str, str], given: Sequence[Mapping[str, Any]], usual: Mapping[str, Any]
+) -> list[str]:
+    """What differs between documents, in words, by the keys that say it."""
+    return [
+        words
+        for key, words in told.items()
+        if len({json.dumps(each.get(key, usual.get(key)), sort_keys=True) for each in given}) > 1
+    ]
 
 
 def points(value: float) -> str:

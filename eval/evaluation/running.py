@@ -24,6 +24,7 @@ from eval.measures import DEPTH, Measure, Relevance, Values, depth_of, mean, sco
 from eval.runs.writing import RunWriter, new_name, package_versions
 from eval.sets.catalogue import option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
+from eval.sets.templates import PLAIN, find_template
 
 GALLERY = "Encoding the gallery"
 """The first stage of a run that encodes a folder; `eval.evaluation.ranking.QUERIES` follows."""
@@ -292,6 +293,8 @@ def _provenance(
             "tokenizer": files_of(encoder)[1],
             **option_settings(source.options if source else None),
             "split": labelled.split,
+            "template": labelled.template or None,
+            "template_text": find_template(labelled.template or PLAIN, labelled).text,
             "ablations": request.ablations,
             "keep_reference": request.keep_reference,
             "allow_missing": request.allow_missing,

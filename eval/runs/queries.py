@@ -14,6 +14,7 @@ from eval.runs.writing import groups_cell, plain_id, trec_id
 from eval.sets.catalogue import NATIVE_NAME, load_set
 from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP, LabelledQuery, LabelledSet, located
+from eval.sets.templates import worded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -73,6 +74,8 @@ def _asked_set(run: Run) -> LabelledSet:
     options = {option.name: bool(settings.get(option.name)) for option in form.options}
     name = settings.get("format", NATIVE_NAME)
     labelled = load_set(name, Path(root), settings.get("split"), options)
+    template = settings.get("template")
+    labelled = worded(labelled, template if isinstance(template, str) else None)
     if labelled.fingerprint != run.document.get("set_fingerprint"):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
     return labelled

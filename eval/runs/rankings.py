@@ -5,6 +5,7 @@ A file is a TREC run, or the submission file of the set's benchmark, see `eval.s
 
 import math
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cache
@@ -156,7 +157,8 @@ def _records(path: Path) -> Iterator[tuple[int, str, str, bytes, bytes]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                fields = line.split()
+                # A byte order mark, which some editors write, is no part of the first id.
+                fields = line.removeprefix(BOM_UTF8 if number == 1 else b"").split()
                 if not fields:
                     continue
                 if len(fields) != _FIELDS:

@@ -24,6 +24,7 @@ from eval.sets.circus import with_circus_labels
 from eval.sets.formats import find_format, format_named, format_names, formats
 from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
+from eval.sets.templates import worded
 
 NATIVE_NAME = "native"
 SAMPLE, HARD_SAMPLE = SAMPLES = ("sample", "sample-hard")
@@ -91,12 +92,19 @@ class Place:
 
 
 def load_place(
-    place: Place, split: str | None = None, options: Mapping[str, bool] | None = None
+    place: Place,
+    split: str | None = None,
+    options: Mapping[str, bool] | None = None,
+    template: str | None = None,
 ) -> LabelledSet:
-    """The labelled set of a place, which knows where it is from; errors as in `load_set`."""
+    """The labelled set of a place, which knows where it is from; errors as in `load_set`.
+
+    `template` says its instructions otherwise, see `eval.sets.templates.worded`.
+    """
     labelled = load_set(place.format, place.root, split, options)
     source = Source(place.root, place.format, dict(options or {}), place.images)
-    return replace(labelled, name=place.given_name or labelled.name, source=source)
+    named = replace(labelled, name=place.given_name or labelled.name, source=source)
+    return worded(named, template)
 
 
 def images_of(place: Place) -> Path | None:

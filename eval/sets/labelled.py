@@ -69,6 +69,9 @@ class LabelledQuery:
             unlike `reworded`.
         cluster: name of the queries that this one shares images with, where the annotations form
             such groups; else queries of one reference image share it.
+        captions: what the annotations say, where a template may join it otherwise than
+            `instruction` does; empty where that is it.
+        fields: what else they say, by name, for templates.
     """
 
     id: str
@@ -84,6 +87,8 @@ class LabelledQuery:
     negatives: tuple[str, ...] = ()
     wording_of: str = ""
     cluster: str = ""
+    captions: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -127,6 +132,7 @@ class LabelledSet:
         notes: what a person should know of the annotations, a sentence each.
         source: its files, from which the pages read its queries again; None for a set made in
             memory, so also for one whose queries are not those of the files.
+        template: name or text of the template of its instructions; "" for the plain ones.
     """
 
     name: str
@@ -137,6 +143,7 @@ class LabelledSet:
     gallery: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     source: Source | None = None
+    template: str = ""
 
     @property
     def protocol(self) -> Protocol:

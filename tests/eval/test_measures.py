@@ -74,7 +74,9 @@ def test_an_unknown_name_is_refused_with_the_families_and_the_nearest(
 ) -> None:
     with pytest.raises(UsageError) as refusal:
         parse_measure(name)
-    assert "recall@k, mrr, recall_fraction@k, map@k, ndcg@k, recall_subset@k" in str(refusal.value)
+    assert "recall@k, mrr, recall_fraction@k, map@k, map_cut@k, ndcg@k, recall_subset@k" in str(
+        refusal.value
+    )
     assert str(refusal.value).endswith(f"Did you mean {nearest}?")
 
 
@@ -202,6 +204,7 @@ def test_agrees_with_ir_measures_where_the_definitions_do() -> None:
         **{R @ k: parse_measure(f"recall_fraction@{k}") for k in (2, 5, 10, 33, 50, 100)},
         **{nDCG @ k: parse_measure(f"ndcg@{k}") for k in (1, 5, 7, 10, 50, 100)},
         **{ir_measures.AP @ k: parse_measure(f"map@{k}") for k in (8, 10, 31, 50, 100)},
+        **{ir_measures.AP @ k: parse_measure(f"map_cut@{k}") for k in (1, 3, 5)},
         RR: ReciprocalRank(),
     }
     theirs = ir_measures.calc_aggregate(list(same), qrels, run)

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -28,6 +28,21 @@ class Option:
 
     name: str
     help: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """How an instruction is said to an encoder.
+
+    Attributes:
+        text: with `{caption}` for what the annotations say, and their other fields by name.
+        joined: what stands between the captions of a query that has two.
+        both_orders: whether the embeddings of both orders of the two are averaged.
+    """
+
+    text: str = "{caption}"
+    joined: str = " and "
+    both_orders: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,8 @@ class Format:
         load: reads the annotation files of a name below a root, a split (None for the usual one)
             with the options that were set; raises UsageError.
         options: ways to read the files otherwise.
+        templates: by name, how authors of encoders say its instructions, as far as that is not
+            what `load` gives. "plain" is that, in every format.
         query_id: the id of a query that a file of rankings names otherwise.
         read_submission: reads a submission file, parsed from JSON; raises UsageError.
         write_submission: makes the files for the benchmark's test server, name and content, of the
@@ -117,6 +134,7 @@ class Format:
     protocol: Protocol
     load: Callable[[str, Path, str | None, Mapping[str, bool]], LabelledSet]
     options: tuple[Option, ...] = ()
+    templates: Mapping[str, Template] = field(default_factory=dict)
     query_id: Callable[[str, LabelledSet], str] = _same_id
     read_submission: Callable[[Path, Any, LabelledSet], Rankings] = read_lists
     write_submission: Callable[[Ranked, Ranked], Mapping[str, str]] | None = None

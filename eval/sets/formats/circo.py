@@ -17,7 +17,7 @@ from typing import Any
 
 from cir.errors import UsageError
 from eval.measures import AveragePrecision, Recall
-from eval.sets.formats import Format, Ranked
+from eval.sets.formats import Format, Ranked, Template
 from eval.sets.formats.annotations import (
     find,
     fingerprint,
@@ -75,7 +75,19 @@ def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery
         places=dict.fromkeys([reference, *targets], place),
         aspects=_aspects(record, place),
         counted=counted,
+        fields=_fields(record, place),
     )
+
+
+def _fields(record: Mapping[str, Any], place: str) -> dict[str, str]:
+    """What templates may name beside the caption."""
+    caption = text(record, "relative_caption", place)
+    shared = (
+        {}
+        if "shared_concept" not in record
+        else {"shared_concept": text(record, "shared_concept", place)}
+    )
+    return {"relative_caption": caption, **shared}
 
 
 def _aspects(record: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -126,5 +138,13 @@ FORMAT = Format(
         gallery_size=_GALLERY,
     ),
     load=lambda name, root, split, options: load_circo(root, split),
+    templates={
+        # https://github.com/VectorSpaceLab/MegaPairs, issues 15 and 33
+        "bge-vl": Template("Find a picture that also {shared_concept}, but {relative_caption}."),
+        # https://github.com/google-deepmind/magiclens, data_utils.py
+        "magiclens": Template("find {shared_concept} but {relative_caption}"),
+        # https://github.com/miccunifi/SEARLE, src/validate.py; $ is its own pseudo-word
+        "searle": Template("a photo of $ that {relative_caption}"),
+    },
     write_submission=_submission,
 )

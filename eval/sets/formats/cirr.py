@@ -19,7 +19,7 @@ from typing import Any
 
 from cir.errors import UsageError
 from eval.measures import MEASURES, Average, Recall, RecallSubset
-from eval.sets.formats import Format, Ranked, Rankings, read_lists
+from eval.sets.formats import Format, Ranked, Rankings, Template, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
     find,
@@ -130,6 +130,8 @@ FORMAT = Format(
         shared="image set",
     ),
     load=lambda name, root, split, options: load_cirr(root, split),
+    # https://github.com/miccunifi/SEARLE, src/validate.py; $ is its own pseudo-word
+    templates={"searle": Template("a photo of $ that {caption}")},
     read_submission=_read_submission,
     write_submission=_submission,
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from cir.errors import UsageError
 from eval.measures import MEASURES, Average, Recall
-from eval.sets.formats import Format, Option, Rankings, read_lists
+from eval.sets.formats import Format, Option, Rankings, Template, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
     find,
@@ -81,7 +81,8 @@ def load_fashioniq(
         name=f"{FAMILY}-{category}",
         split=split,
         queries=queries,
-        fingerprint=fingerprint([captions, listed], small_gallery, both_orders),
+        # One order and both orders ask the same queries: their runs compare.
+        fingerprint=fingerprint([captions, listed], small_gallery, False),
         format=FORMAT,
         gallery=gallery,
         notes=tuple(notes),
@@ -117,6 +118,7 @@ def _query(
         targets={} if target is None else {target: 1},
         places={reference: place} | ({} if target is None else {target: place}),
         reworded=" and ".join(reversed(parts)) if both_orders and len(parts) > 1 else "",
+        captions=tuple(parts),
     )
 
 
@@ -169,6 +171,14 @@ FORMAT = Format(
         Option("small_gallery", "search references and targets, not the whole split"),
         Option("both_orders", "average both orders of the two captions"),
     ),
+    templates={
+        # https://github.com/VectorSpaceLab/MegaPairs
+        "bge-vl": Template(joined=", and "),
+        # https://github.com/google-deepmind/magiclens, data_utils.py
+        "magiclens": Template(),
+        # https://github.com/miccunifi/SEARLE, src/validate.py; $ is its own pseudo-word
+        "searle": Template("a photo of $ that {caption}", both_orders=True),
+    },
     query_id=_query_id,
     read_submission=_read_submission,
 )

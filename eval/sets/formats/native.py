@@ -23,11 +23,14 @@ from cir.errors import UsageError
 from eval.errors import BenchWayOut
 from eval.measures import MEASURES, AveragePrecision, DiscountedGain, RecallFraction
 from eval.sets.formats import Format
+from eval.sets.formats.annotations import unique_keys
 from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 DEFAULT_SPLIT = "test"
 HEADER = ["query-id", "corpus-id", "score"]
 _NAMED = 5
+_HIGHEST = 2**31 - 1
+"""The highest grade: other tools hold it in 32 bits."""
 
 # What one qrels file says: query id -> image path -> (score, place in the file).
 _Judgements = dict[str, dict[str, tuple[int, str]]]
@@ -155,7 +158,7 @@ def _read_queries(path: Path, text: str) -> dict[str, tuple[Mapping[str, Any], s
 
 def _json_object(line: str, place: str) -> Mapping[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=unique_keys(place))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{place}: not JSON ({error}).") from error
     if not isinstance(record, dict):
@@ -260,9 +263,11 @@ def _score(text: str, place: str) -> int:
     try:
         score = int(text)
     except ValueError as error:
-        raise UsageError(f"{place}: the score {text!r} is not a whole number.") from error
+        raise UsageError(f"{place}: the score {text[:40]!r} is not a whole number.") from error
     if score < 0:
-        raise UsageError(f"{place}: the score {text!r} is below 0.")
+        raise UsageError(f"{place}: the score {text[:40]!r} is below 0.")
+    if score > _HIGHEST:
+        raise UsageError(f"{place}: the score {text[:40]!r} is above {_HIGHEST}.")
     return score
 
 

@@ -1,13 +1,17 @@
 """Figures of a run as a table, and the minimum that somebody demands."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from cir.errors import UsageError
+from eval.cli.app import app
 from eval.cli.summary import parse_minimum, print_figures
 from eval.measures import Recall, RecallSubset, ReciprocalRank
+from tests.eval.uploads import document
 
 
 def test_wide_figures_are_printed_in_several_tables() -> None:
@@ -17,6 +21,18 @@ def test_wide_figures_are_printed_in_several_tables() -> None:
     print_figures("a run", names, [("all", 3, figures_of)], [], Console(file=text, width=80))
     assert text.getvalue().count("a run") == 2
     assert all(name in text.getvalue() for name in names)
+
+
+def test_a_pipe_cuts_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path))
+    names = ["recall@1", "recall@10", "mrr", *(f"recall_fraction@{k}" for k in range(10, 18))]
+    figures = dict.fromkeys(names, 0.5)
+    for name in ("dress", "shirt"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_bytes(document(set=name, metrics=figures, modes={}))
+    printed = CliRunner().invoke(app, ["mean", "dress", "shirt"]).stdout
+    assert all(name in printed for name in names)
 
 
 def test_a_minimum_is_a_measure_and_a_number() -> None:

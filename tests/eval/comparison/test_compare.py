@@ -18,7 +18,9 @@ from eval.comparison.paired import Contender, compare, contender
 from eval.runs.ranks import RankTable
 from eval.runs.reading import open_run
 from eval.runs.writing import RunWriter
+from eval.sets.formats.fashioniq import load_fashioniq
 from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
+from tests.eval.layouts import write_fashioniq
 from tests.eval.uploads import document
 
 Ranks = Sequence[int | None]
@@ -259,6 +261,52 @@ def test_runs_of_another_depth_are_compared_as_deep_as_both_go(tmp_path: Path) -
         tmp_path / "a", put_run(tmp_path / "c", {"composed": [260, 1]}, settings=deep)
     )
     assert [each["recall@255"] for each in compare(again, measure="recall@255").figures] == [1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"precision": "int8"}, "the precision of the encoder"),
+        ({"query_fingerprint": "2"}, "the adapter's content"),
+        ({"settings": {"depth": 50}}, "how many images are ranked"),
+        ({"settings": {"template": "bge-vl"}}, "the template of the instructions"),
+        ({"settings": {"adapter": "mine"}}, "the adapter"),
+        ({"settings": {"rerank": "cross"}}, "the second stage"),
+        ({"settings": {"both_orders": True}}, "whether to average both orders of the two captions"),
+        (
+            {"gallery": {"fingerprint": "images", "index_type": "HNSW"}},
+            "the type of the index",
+        ),
+    ],
+)
+def test_each_difference_of_conditions_is_named(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    usual: dict[str, Any] = {
+        "precision": "float32",
+        "settings": {"depth": 100},
+        "gallery": {"fingerprint": "images", "index_type": "FLAT"},
+    }
+    settings = usual["settings"] | changes.get("settings", {})
+    first = put_run(tmp_path / "a", {"composed": [1, 2]}, **usual)
+    other = put_run(
+        tmp_path / "b", {"composed": [1, 2]}, **usual | changes | {"settings": settings}
+    )
+    assert f"The runs differ also in: {words}." in compare(contenders(first, other)).notes
+    same = put_run(tmp_path / "c", {"composed": [1, 2]}, **usual)
+    assert "differ also" not in compare(contenders(first, same)).notes[0]
+
+
+def test_one_order_of_captions_is_compared_with_both(tmp_path: Path) -> None:
+    root = write_fashioniq(tmp_path)
+    one, both = (
+        load_fashioniq(root, "dress", both_orders=both).fingerprint for both in (False, True)
+    )
+    runs = (
+        put_run(tmp_path / name, {"composed": [1, 2]}, set_fingerprint=each)
+        for name, each in (("one", one), ("both", both))
+    )
+    assert compare(contenders(*runs)).queries == 2
 
 
 def test_the_command_compares_a_run_with_its_sum(

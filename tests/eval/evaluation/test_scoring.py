@@ -260,6 +260,11 @@ def test_runs_without_the_mark_are_read_as_they_were_written(tmp_path: Path) -> 
     assert read_trec(written) == {"q 1": ["a b.jpg"]}
 
 
+def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("q Q0 a 1 0.5 t\n", encoding="utf-8-sig")
+    assert read_trec(tmp_path / "run") == {"q": ["a"]}
+
+
 def test_ties_are_broken_as_trec_eval_does(tmp_path: Path) -> None:
     labelled = load_circo(write_circo(tmp_path))
     (tmp_path / "run").write_text("0 Q0 12 1 0.5 t\n0 Q0 13 2 0.5 t\n0 Q0 9 3 0.7 t\n")

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from cir.errors import UsageError
+from eval.sets.formats.annotations import stem
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.fashioniq import CATEGORIES, load_fashioniq
@@ -95,6 +96,14 @@ def test_files_are_found_flat_or_as_the_authors_lay_them_out(tmp_path: Path, fol
     write_json(tmp_path / folder / "cap.rc2.val.json", cirr_records())
     write_json(tmp_path / folder / "split.rc2.val.json", dict.fromkeys(CIRR_IMAGES, ""))
     assert len(load_cirr(tmp_path).queries) == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a.jpg", "dev/a-0-img0.png", "a", "x/.hidden", "a.b.jpg", "a.", "..a", "x.y/a", "/x/a.jpg/"],
+)
+def test_an_image_s_id_is_its_file_s_stem(path: str) -> None:
+    assert stem(path) == PurePosixPath(path).stem
 
 
 Load = Callable[[Path], LabelledSet]

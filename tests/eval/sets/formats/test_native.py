@@ -110,6 +110,25 @@ def test_a_file_in_another_encoding_is_named_with_its_line(write_set: WriteSet) 
         load_native(folder)
 
 
+@pytest.mark.parametrize("score", ["2147483648", "9" * 400, "9" * 5000, "-1"])
+def test_a_score_that_other_tools_cannot_hold_is_refused_in_few_words(
+    write_set: WriteSet, score: str
+) -> None:
+    folder = write_set([QUERY], [f"q1\tb.jpg\t{score}"])
+    with pytest.raises(UsageError, match="line 2: the score") as caught:
+        load_native(folder)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_key_that_stands_twice_is_refused(write_set: WriteSet) -> None:
+    folder = write_set(
+        ['{"_id": "q1", "image": "a.jpg", "text": "in red", "text": "in blue"}'],
+        [("q1", "b.jpg", 1)],
+    )
+    with pytest.raises(UsageError, match="line 1: 'text' stands in one object twice"):
+        load_native(folder)
+
+
 def test_a_missing_header_is_said(write_set: WriteSet) -> None:
     folder = write_set([QUERY], [])
     (folder / "qrels" / "test.tsv").write_text("q1\tb.jpg\t1\n")
