@@ -109,7 +109,7 @@ def _candidates(
     other = next((name for name in names if not isinstance(name, str) or name not in images), None)
     if other is not None or None in names:
         raise UsageError(f"{place}: {key!r} names {other!r}, which is not in {pool}.")
-    return [images[name] for name in dict.fromkeys(names)]
+    return [images[str(name)] for name in dict.fromkeys(names)]
 
 
 def _load(name: str, root: Path, split: str | None, options: Mapping[str, bool]) -> LabelledSet:

@@ -169,7 +169,10 @@ def _pick_query(
     """The list; the first query is chosen until somebody chooses another."""
     ids = "\0".join([shown.label, str(against and against.label), *(row.id for row in rows)])
     event = st.dataframe(
-        [_cells(row, against) | (difficulty_cells(seen[row.id]) if seen else {}) for row in rows],
+        [
+            {**_cells(row, against), **(difficulty_cells(seen[row.id]) if seen else {})}
+            for row in rows
+        ],
         hide_index=True,
         height=280,
         on_select="rerun",

@@ -35,6 +35,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings(data_dir=str(tmp_path_factory.mktemp("data")))
 
 
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
+
 @pytest.fixture
 def folder(write_set: WriteSet) -> Path:
     return write_set(QUERIES, QRELS)

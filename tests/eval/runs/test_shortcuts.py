@@ -31,6 +31,11 @@ RANKS: Mapping[str, tuple[tuple[str, ...], Sequence[int | None]]] = {
 MODES = ["composed", "image", "text", "sum"]
 
 
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
+
 def write_run(
     place: Path,
     ranks: Mapping[str, tuple[tuple[str, ...], Sequence[int | None]]] = RANKS,

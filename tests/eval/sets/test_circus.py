@@ -21,6 +21,11 @@ HEADER = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
+
 def write_trace(root: Path, name: str, label: str, image: str, text: str) -> Path:
     folder = root / FOLDER / name / label
     folder.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,11 @@ POOL = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_DATA_DIR", str(tmp_path / "data"))
+
+
 def query(number: int, first: int, *targets: Any) -> dict[str, Any]:
     return {
         "qid": f"8:{number}", "query_txt": "Two dogs on the floor.", "query_modality": "image,text",
