@@ -41,9 +41,9 @@ def load_set(
 
     Args:
         name: "cirr", "circo", "fashioniq-dress" and so on, or "native", with `root`; else the name
-            of a registered set or of one of your own, "sample" for the sample catalogue's, which is
-            drawn where it is not there yet, or the folder of a native set (`queries.jsonl` and
-            `qrels/`).
+            of a registered set or of one of your own, "sample" or "sample-hard" for the sample
+            catalogue's, which is drawn where it is not there yet, or the folder of a native set
+            (`queries.jsonl` and `qrels/`).
         root: folder of the annotation files of a published set.
         split: which judgements; None takes the usual one.
         settings: where sets are kept; None takes the environment's.

@@ -106,7 +106,8 @@ def run_command(
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token), device=device)
         before = not_worse_than and contender(not_worse_than, settings.runs_dir)
-        place = place_of(labelled_set, root, settings)
+        with progress_bar() as on_progress:
+            place = place_of(labelled_set, root, settings, on_progress)
         measures, minimums = asked_measures(measure, minimum)
         request = Request(
             gallery=gallery or (images_of(place) if index is None else None),

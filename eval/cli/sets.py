@@ -55,7 +55,8 @@ SetName = Annotated[
     typer.Option(
         "--set",
         help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; a name that python -m eval "
-        "sets lists; or the folder of a native one.",
+        "sets lists, of which sample and sample-hard are drawn if need be; or the folder of a "
+        "native one.",
     ),
 ]
 Root = Annotated[
@@ -376,7 +377,9 @@ def _sets(
 
 def _with_command(state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a set; one that was not registered says by which command it is."""
-    if state["root"] is not None:
+    from eval.sets.catalogue import SAMPLES
+
+    if state["root"] is not None or state["name"] in SAMPLES:
         return dict(state)
     command = f"python -m eval register {state['name']} --root FOLDER --images FOLDER"
     return {**state, "lacks": [f"{lack}: {command}" for lack in state["lacks"]]}

@@ -194,8 +194,8 @@ def _pick_query(
     return rows[picked[0] if picked and picked[0] < len(rows) else 0]
 
 
-def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | int | None]:
-    cells: dict[str, str | int | None] = {"Rank": row.rank}
+def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | int | float | None]:
+    cells: dict[str, str | int | float | None] = {"Rank": row.rank}
     if against is not None:
         cells |= {"Rank there": row.before, "Ranks won": row.change}
     about = {"Instruction": row.instruction, "Group": ", ".join(row.groups), "Query": row.id}
