@@ -49,7 +49,7 @@ def pick_difficulty(run: Run) -> Mapping[str, QueryDifficulty] | None:
     return {query.id: query for query in queries[kind]()}
 
 
-def difficulty_cells(query: QueryDifficulty) -> dict[str, str | float | None]:
+def difficulty_cells(query: QueryDifficulty) -> dict[str, str | int | float | None]:
     """What the list says of a query beside its rank in the run."""
     apart = query.separates
     return {

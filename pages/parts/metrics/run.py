@@ -313,7 +313,8 @@ def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
         if found and gains:
             best = MODE_NAMES[found.contenders[0].mode].lower()
             st.caption(
-                f"Points: the composed query minus the {best}. {GROUP_WORDS} "
+                f"Points: the composed query minus the {best}. "
+                f"{f'Intervals are {plain(found.over)}. ' if found.over else ''}{GROUP_WORDS} "
                 f"{plain(' '.join(found.group_words()))}"
             )
     with right:
