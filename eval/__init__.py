@@ -19,7 +19,16 @@ from cir.late import late_names
 if TYPE_CHECKING:
     from eval.comparison.paired import Comparison
     from eval.evaluation.scoring import Scored
-    from eval.library import compare, list_runs, load_set, open_run, run, score, write_report
+    from eval.library import (
+        compare,
+        list_runs,
+        load_set,
+        open_run,
+        repeat,
+        run,
+        score,
+        write_report,
+    )
     from eval.measures import Measure, parse_measure
     from eval.runs.reading import Run
     from eval.sets.labelled import LabelledQuery, LabelledSet
@@ -36,6 +45,7 @@ __all__ = [
     "load_set",
     "open_run",
     "parse_measure",
+    "repeat",
     "run",
     "score",
     "write_report",

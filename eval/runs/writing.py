@@ -23,6 +23,7 @@ import json
 import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 from urllib.parse import quote, unquote
 
+import cir
 from cir.cells import safe_cell
 from cir.errors import RecomposeError, UsageError
 
@@ -92,6 +94,18 @@ def package_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def our_version() -> dict[str, str | None]:
+    """`version` of Recompose, and the `commit` of the checkout; None where that is not known."""
+    root = Path(__file__).resolve().parents[2]
+    commit = None
+    if (root / ".git").exists():
+        asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+        with suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)
+            commit = done.stdout.strip() or None
+    return {"version": cir.__version__, "commit": commit}
 
 
 class RunWriter:
