@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from cir.indexing.folder import FailedImage, IngestReport
+    from cir.indexing.reencode import ReencodeReport
     from cir.library import Index, Store
     from cir.progress import Progress
     from cir.search.options import SearchOptions
@@ -46,6 +47,7 @@ _MODULES = {
         *("UnknownIndexError", "UsageError"),
     ),
     "cir.indexing.folder": ("FailedImage", "IngestReport"),
+    "cir.indexing.reencode": ("ReencodeReport",),
     "cir.library": ("Index", "Store"),
     "cir.progress": ("Progress",),
     "cir.search.options": ("SearchOptions",),
@@ -73,6 +75,7 @@ __all__ = [
     "Progress",
     "ReadOnlyError",
     "RecomposeError",
+    "ReencodeReport",
     "Row",
     "SearchOptions",
     "Settings",

@@ -17,6 +17,7 @@ class WayOut(StrEnum):
     NAME_WEIGHTS = "Put back what was there, or say where the weights are now."
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
     NAME_ARCHIVE = "Then name the file."
+    ENCODE_ANEW = "Encode it anew: its images and their metadata stay."
     REPLACE_FILE = "Choose another name, or say that it may be replaced."
 
 

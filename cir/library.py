@@ -13,6 +13,7 @@ from cir.encoders.registry import choice_of_index, choose, load_encoder
 from cir.errors import UnknownIndexError
 from cir.indexing.backup import export_index, import_index
 from cir.indexing.folder import FailedImage, IngestReport, ingest
+from cir.indexing.reencode import ReencodeReport, reencode
 from cir.progress import OnProgress
 from cir.search import SearchOptions, search
 from cir.search.references import Given, query_of
@@ -81,6 +82,49 @@ class Index(MilvusIndex):
         told = SearchOptions(**options)
         query = query_of(self, image, text, self._settings)
         return search(self, self.encoder, query, told, exclude_ids=exclude_ids)
+
+    def reencode(
+        self,
+        encoder: Encoder | str | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        on_failure: Callable[[FailedImage], None] | None = None,
+    ) -> ReencodeReport:
+        """Encode all images anew, by another encoder or by other weights of the index's own.
+
+        Searches of the index work as before until all are encoded; then the new embeddings take the
+        place of the old at once. A call that was cut short continues when it is repeated. Images
+        are read from the folder that the index was made from, or, where a file is gone or changed,
+        from their thumbnails; metadata stays as it is.
+
+        Args:
+            encoder: an object with the `Encoder` protocol, or a name as `load_encoder` takes it.
+                None takes the index's own, as it is now.
+            on_progress: called after each group of images, in this thread; what it raises ends the
+                call.
+            on_failure: called for each image that cannot be read; it is not in the index then.
+
+        Raises:
+            UsageError: none of the images can be read.
+            UnknownIndexError: the index was dropped meanwhile.
+            EncoderError: the encoder cannot be loaded.
+            ReadOnlyError: this Recompose changes nothing.
+            StoreError: Milvus failed, or another process updates the index; the same call later
+                continues.
+        """
+        if isinstance(encoder, str):
+            encoder = load_encoder(encoder, settings=self._settings)
+        loaded = encoder or self.encoder
+        report = reencode(
+            self,
+            loaded,
+            self._settings,
+            local=True,
+            on_progress=on_progress,
+            on_failure=on_failure,
+        )
+        self._encoder = loaded
+        return report
 
     def export(
         self,

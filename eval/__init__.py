@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eval.evaluation.scoring import Scored
     from eval.library import (
         compare,
+        import_run,
         list_runs,
         load_set,
         open_run,
@@ -41,6 +42,7 @@ __all__ = [
     "Run",
     "Scored",
     "compare",
+    "import_run",
     "list_runs",
     "load_set",
     "open_run",

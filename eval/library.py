@@ -16,7 +16,7 @@ from cir.progress import OnProgress
 from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
 from eval.comparison import paired
-from eval.evaluation import repeating, running, scoring
+from eval.evaluation import importing, repeating, running, scoring
 from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
@@ -43,9 +43,9 @@ def load_set(
 
     Args:
         name: "cirr", "circo", "fashioniq-dress" and so on, or "native", with `root`; else the name
-            of a registered set or of one of your own, "sample" for the sample catalogue's, which is
-            drawn where it is not there yet, or the folder of a native set (`queries.jsonl` and
-            `qrels/`).
+            of a registered set or of one of your own, "sample" or "sample-hard" for the sample
+            catalogue's, which is drawn where it is not there yet, or the folder of a native set
+            (`queries.jsonl` and `qrels/`).
         root: folder of the annotation files of a published set.
         split: which judgements; None takes the usual one.
         template: how instructions are said, "bge-vl", "magiclens" or "searle" for the published
@@ -185,6 +185,58 @@ def score(
     )
 
 
+def import_run(
+    labelled: LabelledSet,
+    rankings: Mapping[str, Sequence[str]] | AnyPath,
+    *,
+    system: str,
+    ablations: Mapping[str, Mapping[str, Sequence[str]] | AnyPath] | None = None,
+    subset_rankings: Mapping[str, Sequence[str]] | AnyPath | None = None,
+    gallery: AnyPath | None = None,
+    keep_reference: bool | None = None,
+    allow_missing: bool = False,
+    measures: Sequence[str | Measure] = (),
+    out: AnyPath | None = None,
+    settings: Settings | None = None,
+) -> Run:
+    """Make a run of what any system found, to compare, report and look into as any other.
+
+    Args:
+        labelled: the set that was asked.
+        rankings: query id -> ranked images, best first; a TREC run file, a submission file or
+            `{query: {image: score}}` as JSON; or an `.npz` of embeddings with the arrays `gallery`,
+            `gallery_ids`, `queries`, `query_ids`, and perhaps `image`, `text`, `sum`.
+        system: what the run calls the system.
+        ablations: "image", "text" or "sum" -> rankings of what the system finds by these.
+        subset_rankings: rankings of each query's candidates alone (CIRR).
+        gallery: folder of the images that were searched: pictures are shown from it, and rankings
+            of other images are refused.
+        keep_reference, measures, out, settings: as `run`.
+        allow_missing: whether queries without a ranking, and images that the gallery lacks, count
+            as never found; else they are an error.
+
+    Raises:
+        UsageError: something cannot be read or does not fit; the message names the first problem,
+            and no run is left.
+        ReadOnlyError: the settings allow no change.
+        RecomposeError: the disk refuses.
+    """
+    settings = settings or load_settings()
+    request = importing.Request(
+        system=system,
+        rankings=_rankings(rankings),
+        ablations={mode: _rankings(given) for mode, given in (ablations or {}).items()},
+        subset_rankings=None if subset_rankings is None else _rankings(subset_rankings),
+        gallery=None if gallery is None else Path(gallery),
+        keep_reference=keep_reference,
+        allow_missing=allow_missing,
+        measures=_measures(measures),
+        out=None if out is None else Path(out),
+    )
+    document = importing.import_run(labelled, request, settings)
+    return replace(open_run(document["run"], settings=settings), labelled=labelled)
+
+
 def compare(
     runs: Sequence[Run | tuple[Run, Mode]], *, measure: str | None = None, seed: int = 0
 ) -> paired.Comparison:
@@ -277,6 +329,10 @@ def write_report(
         RecomposeError: the disk refuses.
     """
     return page.write_report(run, Path(file), settings or load_settings(), count=count)
+
+
+def _rankings(given: Mapping[str, Sequence[str]] | AnyPath) -> importing.Given:
+    return given if isinstance(given, Mapping) else Path(given)
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:

@@ -8,12 +8,14 @@ find it by its name. Names that differ from place to place are used thus:
 - `recall@k`: any target among the first k, as papers on composed retrieval count it (FashionIQ, Wu
   et al. 2021; CIRR, Liu et al. 2021); elsewhere hit@k or success@k.
 - `recall_fraction@k`: the fraction of the targets among the first k, TREC's recall.
+- `recall@10+recall@50`: the mean of both, as papers print a headline figure: FashionIQ's, and
+  `recall@5+recall_subset@1` is CIRR's.
 - `map@k`: CIRCO's average precision (Baldrati et al., ICCV 2023), which divides by min(targets, k).
 - `map_cut@k`: trec_eval's, which divides by all targets.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
@@ -58,12 +60,15 @@ class Relevance:
         ranks: of the first target that `recall@k` and MRR count.
         subset_ranks: likewise for the search among the query's candidates alone; None where there
             was none.
+        negatives: `(n, depth)` whether the image at each rank was judged to be no target; None
+            where nothing was.
     """
 
     grades: NDArray[np.float64]
     ideal: NDArray[np.float64]
     ranks: FirstRanks
     subset_ranks: FirstRanks | None = None
+    negatives: NDArray[np.bool_] | None = None
 
     @property
     def target_counts(self) -> NDArray[np.int64]:
@@ -78,6 +83,7 @@ def judge(
     *,
     counted: Sequence[str | None] | None = None,
     subsets: Sequence[Ids] | None = None,
+    negatives: Sequence[Collection[str]] | None = None,
 ) -> Relevance:
     """Look up the ranked ids of each query among its targets.
 
@@ -86,6 +92,7 @@ def judge(
         targets: for each query the id and grade, 1 or more, of its targets.
         counted: for each query the one target that `recall@k` and MRR count; None counts all.
         subsets: for each query the ranking of a search among its candidates alone.
+        negatives: for each query the images that were judged to be no target.
     """
     both = zip(rankings, targets, strict=True)
     grades = _matrix([[known.get(item, 0) for item in ranked] for ranked, known in both])
@@ -95,7 +102,11 @@ def judge(
         pairs = zip(targets, counted, strict=True)
         wanted = [known if one is None else (one,) for known, one in pairs]
     found = None if subsets is None else _first_ranks(subsets, targets)
-    return Relevance(grades, ideal, _first_ranks(rankings, wanted), found)
+    judged_out = None
+    if negatives is not None and any(negatives):
+        pairs_out = zip(rankings, map(frozenset, negatives), strict=True)
+        judged_out = _matrix([[item in out for item in ranked] for ranked, out in pairs_out]) > 0
+    return Relevance(grades, ideal, _first_ranks(rankings, wanted), found, judged_out)
 
 
 class Measure:
@@ -109,12 +120,16 @@ class Measure:
         title: its name for people, where that is not the one above.
         help: what its mean over queries is, for people: no capital, no full stop.
         among_candidates: whether it judges a search among the query's candidates alone.
+        of_negatives: whether it needs images that were judged to be no target.
+        lower_is_better: whether a system is the better the lower it is.
     """
 
     family: ClassVar[str]
     title: ClassVar[str] = ""
     help: ClassVar[str]
     among_candidates: ClassVar[bool] = False
+    of_negatives: ClassVar[bool] = False
+    lower_is_better: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -138,6 +153,11 @@ class Measure:
     def depth(self) -> int:
         """How many ranks it looks at; 0 for as many as there are."""
         return 0
+
+    @property
+    def parts(self) -> "tuple[Measure, ...]":
+        """The measures that it is the mean of: itself alone but for an `Average`."""
+        return (self,)
 
     @classmethod
     def at(cls, k: int | None) -> Self | None:
@@ -287,6 +307,80 @@ class RecallSubset(AtCutoff):
         return (relevance.subset_ranks <= self.k).astype(np.float64)
 
 
+class Negatives(AtCutoff):
+    """`negatives@k`: the share of the first k images that were judged to be no target.
+
+    The hard negatives of a set, such as images that keep what the instruction changes; PinPoint
+    (arXiv 2603.04598, 2026) counts how often they stand among the first ten. Images that nobody has
+    judged do not count, nor do places beyond a ranking's end.
+    """
+
+    family = "negatives"
+    help = "the share of the first k images that were judged to be no target; lower is better"
+    of_negatives = True
+    lower_is_better = True
+
+    def __call__(self, relevance: Relevance) -> Values:
+        if relevance.negatives is None:
+            raise ValueError("no image was judged to be no target")
+        values: Values = relevance.negatives[:, : self.k].sum(axis=1) / self.k
+        return values
+
+
+class Judged(AtCutoff):
+    """`judged@k`: the share of the first k images that were judged, targets or not.
+
+    Where it is low the other measures say little: what nobody has looked at counts as wrong. Called
+    so in ir_measures; places beyond a ranking's end count as not judged.
+    """
+
+    family = "judged"
+    help = "the share of the first k images that were judged at all, as targets or not"
+
+    def __call__(self, relevance: Relevance) -> Values:
+        known = relevance.grades > 0
+        if relevance.negatives is not None:
+            known = known | relevance.negatives
+        values: Values = known[:, : self.k].sum(axis=1) / self.k
+        return values
+
+
+@dataclass(frozen=True)
+class Average(Measure):
+    """`recall@10+recall@50`: the mean of several measures, for each query and so for the set.
+
+    Attributes:
+        of: two or more, each once.
+    """
+
+    of: tuple[Measure, ...]
+
+    @property
+    def parts(self) -> tuple[Measure, ...]:
+        """The measures that it is the mean of."""
+        return self.of
+
+    def __call__(self, relevance: Relevance) -> Values:
+        return _mean_of([part(relevance) for part in self.parts])
+
+    def of_ranks(self, ranks: FirstRanks) -> Values:
+        """The mean of what the rank gives for each part."""
+        return _mean_of([part.of_ranks(ranks) for part in self.parts])
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether it decides each part."""
+        return all(part.by_rank for part in self.parts)
+
+    @property
+    def depth(self) -> int:
+        """How many ranks the deepest part looks at."""
+        return max(part.depth for part in self.parts)
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.parts))
+
+
 MEASURES: tuple[Measure, ...] = (
     *(Recall(1), Recall(5), Recall(10), Recall(50)),
     ReciprocalRank(),
@@ -299,6 +393,12 @@ _USUAL_K = 10
 
 def find_measure(name: str) -> Measure | None:
     """The measure of this name; None where there is none."""
+    if "+" in name:
+        parts = [find_measure(part) for part in name.split("+")]
+        known = [part for part in parts if part is not None]
+        if any(part.lower_is_better for part in known):
+            return None  # a mean with others would tell nothing
+        return Average(tuple(known)) if len(set(known)) == len(parts) else None
     match = _NAME.fullmatch(name)
     kind = FAMILIES.get(match[1]) if match else None
     if match is None or kind is None:
@@ -329,13 +429,17 @@ def patterns() -> str:
 def heading(name: str) -> str:
     """A measure's name as a heading for people."""
     measure = find_measure(name)
+    if measure is not None and len(measure.parts) > 1:
+        return (
+            f"({' + '.join(heading(str(part)) for part in measure.parts)}) / {len(measure.parts)}"
+        )
     return (measure and measure.title) or name
 
 
 def explained(names: Iterable[str]) -> str:
     """What the measures of these names are, a sentence for each family."""
     found = filter(None, map(find_measure, names))
-    kinds = dict.fromkeys(FAMILIES[measure.family] for measure in found)
+    kinds = dict.fromkeys(type(part) for measure in found for part in measure.parts)
     return " ".join(f"{kind.title or kind.pattern()}: {kind.help}." for kind in kinds)
 
 
@@ -350,7 +454,8 @@ def _nearest(name: str) -> str:
 
 def depth_of(measures: Iterable[Measure]) -> int:
     """How deep rankings must reach for these measures: `DEPTH`, or the largest k beyond it."""
-    return max([DEPTH, *(each.depth for each in measures if not each.among_candidates)])
+    parts = [part for each in measures for part in each.parts]
+    return max([DEPTH, *(each.depth for each in parts if not each.among_candidates)])
 
 
 def score(relevance: Relevance, measures: Sequence[Measure] = MEASURES) -> dict[str, Values]:
@@ -375,6 +480,11 @@ def _summed_precision(relevance: Relevance, k: int) -> Values:
 def _first_ranks(rankings: Sequence[Ids], targets: Sequence[Iterable[str]]) -> FirstRanks:
     pairs = zip(rankings, targets, strict=True)
     return first_ranks(first_target_rank(ranked, wanted) for ranked, wanted in pairs)
+
+
+def _mean_of(columns: Sequence[Values]) -> Values:
+    values: Values = np.mean(columns, axis=0)
+    return values
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from pages.parts.search.menu import offer_menu
 from pages.parts.search.refine import show_refine
 from pages.parts.search.results import show_results, show_some
 from pages.parts.search.welcome import welcome
+from pages.parts.shell.move import answers_to
 from pages.parts.shell.navigation import started_by_app
 from pages.parts.shell.session import chosen_index, encoder_of, people_errors, plain, unknown_index
 
@@ -84,6 +85,8 @@ def _browse(index: MilvusIndex, asked: Asked) -> None:
 
 def _answer(index: MilvusIndex, asked: Asked, menu: DeltaGenerator) -> None:
     encoder = encoder_of(index.info)
+    if not answers_to(index.info, encoder):
+        return
     query = asked.query
     hits = search(index, encoder, query, asked.options)
     with menu:

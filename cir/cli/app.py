@@ -24,7 +24,7 @@ from cir.cli.console import (
     read_token,
     takes,
 )
-from cir.errors import RecomposeError
+from cir.errors import RecomposeError, UsageError
 from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -43,12 +43,24 @@ app = typer.Typer(
 
 @app.command("index")
 def index_command(
-    folder: Annotated[Path, typer.Argument(help="Folder of images; subfolders are included.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the index, new or existing.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of images; subfolders are included. With --re-encode the index's name."
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            help="Name of the index, new or existing; needed for a folder.",
+            show_default=False,
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder of a new index; see `encoders`.",
+            help="Encoder of a new index, or to move to with --re-encode; see `encoders`.",
             show_default=False,
             rich_help_panel=ENCODER,
         ),
@@ -63,6 +75,14 @@ def index_command(
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove images whose file is gone.")
+    ] = False,
+    re_encode: Annotated[
+        bool,
+        typer.Option(
+            "--re-encode",
+            help="Encode an index anew, by another encoder or by its own as it is now. Until all "
+            "is encoded it is searched as before.",
+        ),
     ] = False,
     weights: Weights = None,
     tokenizer: Tokenizer = None,
@@ -80,31 +100,54 @@ def index_command(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Index a folder, or bring its index up to date; a call cut short continues when repeated."""
+    """Index a folder, bring its index up to date, or move an index to another encoder.
+
+    A call that is cut short continues when it is repeated.
+    """
     from cir.cli import output as report
 
     with command(as_json, "Interrupted. Repeat the same command to continue."):
         from cir.access import link_roots, require_indexable
-        from cir.cli.encoders import encoder_to_index
-        from cir.encoders.registry import choose
+        from cir.cli.encoders import encoder_to_index, new_encoder
+        from cir.encoders.registry import choice_of_index, choose
         from cir.indexing.folder import ingest
+        from cir.indexing.reencode import reencode
 
-        settings, store = _open(uri, token, encoder, device)
-        folder = require_indexable(folder, settings, local=True)
-        choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
-        engine = encoder_to_index(store, name, encoder, choice, download=download)
-        with progress_bar() as on_progress:
-            result = ingest(
-                store,
-                folder,
-                name,
-                engine,
-                metadata=metadata,
-                prune=prune,
-                roots=link_roots(settings),
-                on_progress=on_progress,
+        if re_encode and (name is not None or metadata is not None or prune):
+            raise UsageError(
+                "--re-encode takes the name of an index in the place of a folder, and neither "
+                "--name, --metadata nor --prune: its images and their metadata stay as they are."
             )
-    if as_json:
+        settings, store = _open(uri, token, encoder, device)
+        choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
+        if re_encode:
+            index = store.open(folder, strong=True)
+            if encoder in {None, index.info.encoder}:
+                choice = choice_of_index(index.info, choice)
+            engine = new_encoder(choice, download=download)
+            with progress_bar() as on_progress:
+                moved = reencode(index, engine, settings, local=True, on_progress=on_progress)
+        elif name is None:
+            raise UsageError("Name the index that the folder's images go into: --name NAME")
+        else:
+            images = require_indexable(Path(folder), settings, local=True)
+            engine = encoder_to_index(store, name, encoder, choice, download=download)
+            with progress_bar() as on_progress:
+                result = ingest(
+                    store,
+                    images,
+                    name,
+                    engine,
+                    metadata=metadata,
+                    prune=prune,
+                    roots=link_roots(settings),
+                    on_progress=on_progress,
+                )
+    if re_encode and as_json:
+        print_document(report.reencode_document(moved))
+    elif re_encode:
+        report.print_reencode(moved)
+    elif as_json:
         print_document(report.ingest_document(result))
     else:
         report.print_ingest(result)

@@ -27,11 +27,13 @@ WORDS: Words = {
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",
     WayOut.NAME_ARCHIVE: "Then: python -m cir sample --tutorial --from FILE",
+    WayOut.ENCODE_ANEW: "Encode it anew, which keeps its images and their metadata: "
+    "python -m cir index NAME --re-encode",
     WayOut.REPLACE_FILE: "Choose another name, or replace it with --replace.",
 }
 """The ways out of errors as flags of the command lines."""
 
-FAILED, WRONG_USE, MISSED_MINIMUM, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG_USE, MISSED_MINIMUM, WORSE, INTERRUPTED = 1, 2, 3, 4, 130
 
 QUERY, RESULTS, ENCODER, MILVUS = "Query", "Results", "Encoder", "Milvus"
 """Panels of `--help`; the options of a search name theirs (`cir.search.SearchOptions`)."""

@@ -17,7 +17,8 @@ from cir.words import printable, size
 
 if TYPE_CHECKING:
     from cir.indexing.backup import Transfer
-    from cir.indexing.folder import IngestReport
+    from cir.indexing.folder import FailedImage, IngestReport
+    from cir.indexing.reencode import ReencodeReport
 
 FAILURES_SHOWN = 20
 
@@ -31,7 +32,7 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
         "updated": report.updated,
         "unchanged": report.unchanged,
         "removed": report.removed,
-        "failed": [{"path": each.path, "reason": each.reason} for each in report.failed],
+        "failed": [asdict(each) for each in report.failed],
         "metadata": {
             "matched": report.matched,
             "unmatched": report.unmatched,
@@ -39,6 +40,11 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
         },
         "seconds": round(report.seconds, 3),
     }
+
+
+def reencode_document(report: "ReencodeReport") -> dict[str, Any]:
+    """The `--json` document of `index --re-encode`."""
+    return asdict(report) | {"seconds": round(report.seconds, 3)}
 
 
 def index_document(info: IndexInfo) -> dict[str, Any]:
@@ -81,10 +87,35 @@ def print_ingest(report: "IngestReport") -> None:
             f"Metadata: {report.matched} images with a row, {report.unmatched} without; "
             f"{report.unmatched_rows} rows without an image."
         )
-    for failed in report.failed[:FAILURES_SHOWN]:
-        typer.echo(f"  {failed.path!r}: {printable(failed.reason)}")
-    if len(report.failed) > FAILURES_SHOWN:
-        typer.echo(f"  and {len(report.failed) - FAILURES_SHOWN} more; --json lists all")
+    _say_failed(report.failed)
+
+
+def print_reencode(report: "ReencodeReport") -> None:
+    """Say what encoding an index anew did, with the first images that were not read as usual."""
+    typer.echo(
+        f"Index {report.index!r} ({report.encoder}): {report.images} images, {report.encoded} "
+        f"encoded now, {len(report.failed)} failed, in {report.seconds:.1f} s."
+    )
+    _say_failed(report.failed)
+    if report.from_thumbnails:
+        typer.echo(
+            f"Encoded from their thumbnails, as their files are not at hand or have changed: "
+            f"{len(report.from_thumbnails)}"
+        )
+    for path in report.from_thumbnails[:FAILURES_SHOWN]:
+        typer.echo(f"  {path!r}")
+    _say_more(len(report.from_thumbnails))
+
+
+def _say_failed(failed: Sequence["FailedImage"]) -> None:
+    for each in failed[:FAILURES_SHOWN]:
+        typer.echo(f"  {each.path!r}: {printable(each.reason)}")
+    _say_more(len(failed))
+
+
+def _say_more(images: int) -> None:
+    if images > FAILURES_SHOWN:
+        typer.echo(f"  and {images - FAILURES_SHOWN} more; --json lists all")
 
 
 def print_export(done: "Transfer") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from cir.errors import EncoderMismatchError
+from cir.errors import EncoderMismatchError, WayOut
 
 Embeddings = NDArray[np.float32]
 
@@ -191,15 +191,17 @@ def require_same_encoder(encoder: Encoder, index: MadeByEncoder) -> None:
     """
     if (encoder.spec.name, encoder.fingerprint) == (index.encoder, index.fingerprint):
         return
-    way_out = (
-        "Its weights have changed since: drop the index and index its folder again."
-        if encoder.spec.name == index.encoder
-        else "Use its own encoder, or build an index under another name."
-    )
+    if encoder.spec.name == index.encoder:
+        raise EncoderMismatchError(
+            f"The index {index.name!r} was made by other weights of the encoder {index.encoder} "
+            f"({index.fingerprint[:8]}) than those that are here ({encoder.fingerprint[:8]}).",
+            WayOut.ENCODE_ANEW,
+        )
     raise EncoderMismatchError(
         f"The index {index.name!r} was made by the encoder {index.encoder} (weights "
         f"{index.fingerprint[:8]}), not by {encoder.spec.name} (weights "
-        f"{encoder.fingerprint[:8]}). {way_out}"
+        f"{encoder.fingerprint[:8]}). Use its own encoder, move the index to the other one, or "
+        "build an index under another name."
     )
 
 

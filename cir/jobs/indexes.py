@@ -1,4 +1,4 @@
-"""What is done to indexes in the background: build, update, add to, drop; one job an index.
+"""What is done to indexes in the background: build, update, add to, move, drop; one job an index.
 
 The rules of a public host are checked here, so that no page can forget them.
 """
@@ -16,7 +16,8 @@ from cir.access import link_roots, refuse_change, require_indexable
 from cir.encoders.protocol import Encoder, EncoderChoice
 from cir.encoders.registry import choice_of_index, choose, fetch, load_encoder, readiness
 from cir.errors import StoreError, UsageError
-from cir.indexing.folder import IngestReport, ingest
+from cir.indexing.folder import FailedImage, IngestReport, ingest
+from cir.indexing.reencode import ReencodeReport, reencode
 from cir.indexing.uploads import (
     Received,
     Upload,
@@ -50,6 +51,13 @@ class Rebuilt:
     """How exact an index's searches are after a rebuild, for people."""
 
     exactness: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What encoding an index anew did."""
+
+    report: ReencodeReport
 
 
 @dataclass(frozen=True)
@@ -250,6 +258,37 @@ class IndexJobs:
 
         return self._start(info.name, f"Rebuilding “{info.name}”", work)
 
+    def move(self, info: IndexInfo, encoder: str) -> Job:
+        """Encode an index anew, by another encoder or by its own as it is now.
+
+        Also continues a move to this encoder that was stopped. The index answers meanwhile.
+
+        Raises:
+            UsageError: there is no such encoder, or it is not ready; this Recompose is read-only.
+        """
+        refuse_change(self.settings.read_only)
+        choice = choose(self.settings, encoder)
+        if encoder == info.encoder:
+            choice = choice_of_index(info, choice)
+        if readiness(choice) != "ready":
+            raise UsageError(f"The encoder {encoder} is not ready on this machine. Choose another.")
+
+        def work(job: Job) -> Moved:
+            job.again = partial(self.move, info, encoder)
+            job.tell(Progress("Loading the encoder"))
+            loaded = self.load(choice)
+            report = reencode(
+                self.store.open(info.name, strong=True),
+                loaded,
+                self.settings,
+                local=self.local,
+                on_progress=job.tell,
+                on_failure=partial(_note_failure, job),
+            )
+            return Moved(report)
+
+        return self._start(info.name, f"Encoding “{info.name}” anew by {encoder}", work)
+
     def drop(self, info: IndexInfo) -> Job:
         """Remove an index, with its uploaded files; images in other folders stay.
 
@@ -300,7 +339,7 @@ class IndexJobs:
             prune=prune,
             roots=link_roots(self.settings),
             on_progress=job.tell,
-            on_failure=lambda failed: job.failures.append((failed.path, failed.reason)),
+            on_failure=partial(_note_failure, job),
         )
         return Indexed(report, received)
 
@@ -349,3 +388,7 @@ class IndexJobs:
 
     def _start(self, name: str, title: str, work: Callable[[Job], Any]) -> Job:
         return self.jobs.start(self._key(name), title, work)
+
+
+def _note_failure(job: Job, failed: FailedImage) -> None:
+    job.failures.append((failed.path, failed.reason))

@@ -13,11 +13,16 @@ from cir.indexing.archives import opened_archive
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.progress import OnProgress
 from cir.sample.catalogue import IMAGES, LABELLED, write_catalogue
+from cir.sample.hard import hard_queries
+from cir.sample.labelled import write_labelled
 from cir.settings import Settings
 from cir.store import MilvusStore
 
 SAMPLE_NAME = "Sample catalogue"
 TUTORIAL_NAME = "Tutorial photos"
+
+HARD = "labelled-hard"
+"""Of the drawn sample's folder, the part that holds the hard labelled set."""
 
 OnFailure = Callable[[FailedImage], None]
 
@@ -31,6 +36,21 @@ def sample_labelled_set(settings: Settings) -> tuple[Path, Path]:
     """The sample's labelled set and its gallery of pictures; both may not be there yet."""
     folder = sample_folder(settings)
     return folder / LABELLED, folder / IMAGES
+
+
+def hard_labelled_set(settings: Settings) -> tuple[Path, Path]:
+    """The hard labelled set and its gallery, the sample's; both may not be there yet."""
+    folder = sample_folder(settings)
+    return folder / HARD, folder / IMAGES
+
+
+def draw_hard_sample(settings: Settings, on_progress: OnProgress | None = None) -> None:
+    """Write the hard labelled set beside the catalogue; errors and drawing as in `draw_sample`."""
+    draw_sample(settings, on_progress)
+    try:
+        write_labelled(hard_labelled_set(settings)[0], hard_queries())
+    except OSError as error:
+        raise RecomposeError(f"The hard labelled set cannot be written: {error}.") from error
 
 
 def draw_sample(settings: Settings, on_progress: OnProgress | None = None) -> Path:

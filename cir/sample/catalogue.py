@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cir.progress import OnProgress
 from cir.sample.designs import ATTRIBUTES, Design, catalogue
-from cir.sample.labelled import write_labelled
+from cir.sample.labelled import sample_queries, write_labelled
 from cir.sample.studio import draw_pictures
 
 VERSION = 2
@@ -86,7 +86,7 @@ def _write_all(folder: Path, on_progress: OnProgress | None, draw: Drawer) -> No
     designs = catalogue()
     draw(designs, pictures, on_progress)
     _write_metadata(pictures / "metadata.csv", designs)
-    write_labelled(folder / LABELLED)
+    write_labelled(folder / LABELLED, sample_queries())
     mark = {"version": VERSION, "pictures": len(designs)}
     (folder / _MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
     folder.chmod(0o755)  # a temporary folder is its maker's alone

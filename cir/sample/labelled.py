@@ -7,7 +7,8 @@ combinations of all targets are kept aside (`cir.sample.designs.kept_aside`).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -38,25 +39,22 @@ class SampleQuery:
 
     Attributes:
         id: its name in the set.
+        group: what kind of wish it is; here what is changed: "colour", "type", "colour and sleeve".
         reference: the design whose picture is given.
-        changes: attribute -> the value that is wanted instead.
+        changes: attribute -> the value that is wanted instead, None where several will do.
         text: the instruction.
         targets: every design that fulfils the wish.
     """
 
     id: str
+    group: str
     reference: Design
-    changes: Mapping[str, str]
+    changes: Mapping[str, str | None]
     text: str
     targets: tuple[Design, ...]
 
-    @property
-    def group(self) -> str:
-        """What is changed: "colour", "type", "colour and sleeve" and so on."""
-        return " and ".join(self.changes).replace("garment", "type")
 
-
-def fulfils(design: Design, reference: Design, changes: Mapping[str, str]) -> bool:
+def fulfils(design: Design, reference: Design, changes: Mapping[str, str | None]) -> bool:
     """Whether a design is a target: the changed values, and all else that both show unchanged."""
     shown, before = design.attributes, reference.attributes
     if any(shown.get(name) != value for name, value in changes.items()):
@@ -77,7 +75,8 @@ def sample_queries() -> tuple[SampleQuery, ...]:
             reference, changes, targets = found[place * len(found) // count]
             text = instruction(reference.garment, reference.colour, changes, place)
             name = f"q{len(queries) + 1:03d}"
-            queries.append(SampleQuery(name, reference, changes, text, targets))
+            group = " and ".join(names).replace("garment", "type")
+            queries.append(SampleQuery(name, group, reference, changes, text, targets))
     return tuple(queries)
 
 
@@ -106,11 +105,11 @@ def _values(design: Design, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(getattr(design, name) for name in names)
 
 
-def write_labelled(folder: Path) -> None:
+def write_labelled(folder: Path, queries: Iterable[SampleQuery]) -> None:
     """Write `queries.jsonl` and `qrels/test.tsv` into a folder; image paths are file names."""
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
     lines, judgements = [], ["query-id\tcorpus-id\tscore"]
-    for query in sample_queries():
+    for query in queries:
         record = {
             "_id": query.id,
             "image": query.reference.file,
@@ -124,4 +123,7 @@ def write_labelled(folder: Path) -> None:
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    """Write a file in one step: another process may be reading it."""
+    partial = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    partial.replace(path)

@@ -71,6 +71,32 @@ def plane(colour: Colour) -> NDArray[np.float32]:
     return colour[:, None, None]
 
 
+def cielab(colours: NDArray[np.float32]) -> NDArray[np.float64]:
+    """CIELAB of sRGB colours under D65 (CIE 15:2004; IEC 61966-2-1).
+
+    Args:
+        colours: (3, ...), 0 to 1.
+
+    Returns:
+        (3, ...): L* from 0 to 100, a* and b*.
+    """
+    levels = colours.astype(np.float64)
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    share = np.tensordot(_XYZ, linear, axes=1)  # of the white's X, Y and Z
+    bent = np.where(share > 216 / 24389, np.cbrt(share), (24389 / 27 * share + 16) / 116)
+    x, y, z = bent
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+) / np.array([[0.95047], [1.0], [1.08883]])
+
+
 def shade_of(colour: str, random: Generator) -> Colour:
     """The named colour, a little lighter, darker, warmer or cooler from design to design."""
     base = parse(SHADES[colour])

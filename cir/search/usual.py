@@ -71,7 +71,7 @@ def learn_usual_scores(
     Args:
         seconds: after so many, no further query is encoded.
     """
-    found = _sampled(index, encoder, seconds)
+    found = sample_usual_scores(index, encoder, seconds=seconds)
     index.update(usual=found)
     return found
 
@@ -88,7 +88,7 @@ def usual_scores(index: MilvusIndex, encoder: Encoder) -> UsualScores:
     key = (info.collection, info.updated)
     if key not in _sampled_here:
         began = time.monotonic()
-        _sampled_here[key] = found = _sampled(index, encoder, FIRST_SECONDS)
+        _sampled_here[key] = found = sample_usual_scores(index, encoder, seconds=FIRST_SECONDS)
         if time.monotonic() < began + FIRST_SECONDS:
             with contextlib.suppress(RecomposeError):  # read-only, or gone meanwhile
                 index.update(usual=found)
@@ -141,7 +141,10 @@ def is_nothing_close(
     return max(hit.score for hit in hits) < known.least
 
 
-def _sampled(index: MilvusIndex, encoder: Encoder, seconds: float) -> UsualScores:
+def sample_usual_scores(
+    index: MilvusIndex, encoder: Encoder, *, seconds: float = SECONDS
+) -> UsualScores:
+    """Sample what queries score in the index, as `learn_usual_scores` does; nothing is kept."""
     images = index.count()
     if images < LEAST_IMAGES:
         return UsualScores(images)

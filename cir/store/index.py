@@ -1,6 +1,6 @@
 """One index: write, read and search its images."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -24,7 +24,7 @@ from cir.store.facets import Facet, facets_of, kind_of
 from cir.store.filters import Condition, spelling
 from cir.store.records import Hit, ImageRecord, IndexInfo, IndexType, Recall, Row
 from cir.store.registry import Registry, changed_meanwhile
-from cir.store.schema import NoWordsError, create_images
+from cir.store.schema import NoWordsError, create_images, make_images
 from cir.store.thumbnails import Thumbnails
 from cir.store.wire import RECORD_FIELDS, check_rows, fields_of, record_of
 
@@ -294,6 +294,54 @@ class MilvusIndex:
         self._images = ImageCollection(self._connection, self._info, strong=self._strong)
         if not self._info.exact:
             self.measure_recall()
+
+    def remake(
+        self,
+        made_by: Mapping[str, Any],
+        bring_level: Callable[["MilvusIndex", "MilvusIndex"], Generator[None, None, bool]],
+        facts_of: Callable[["MilvusIndex"], Mapping[str, Any]],
+    ) -> None:
+        """Put other embeddings of the same images in the place of these, when they are whole.
+
+        Until then the index answers as before. A call that is cut short is repeated with the same
+        facts to go on from where it was.
+
+        Args:
+            made_by: the facts `encoder`, `fingerprint`, `precision`, `weights`, `tokenizer` and
+                `dim` of the new embeddings.
+            bring_level: gets this index and the one that takes its place, which holds what an
+                earlier call has written, and brings the latter level with the former. It yields
+                after each writing, returns whether there was anything to do, and is called again
+                until there is nothing.
+            facts_of: further facts of the one that takes its place.
+
+        Raises:
+            UnknownIndexError: the index has been dropped meanwhile.
+            UsageError: this process is doing so already.
+            StoreError: Milvus failed, or the index was changed meanwhile. It stays as it was.
+        """
+        refuse_change(self._read_only)
+        facts: dict[str, Any] = {**made_by, "recall": None, "usual": None}
+
+        def make(info: IndexInfo) -> Iterator[None]:
+            now, copy = (
+                MilvusIndex(each, self._connection, self._thumbnails, strong=True)
+                for each in (self._info, info)
+            )
+            if not copy._images.exists():
+                make_images(self._connection, info)
+            is_known = False
+            while (yield from bring_level(now, copy)) or not is_known:
+                facts.update(facts_of(copy))
+                if not info.exact:
+                    facts["recall"] = measure_recall(copy._images, info.dim, copy.search_vectors)
+                is_known = True
+            if fulltext.has_texts(info):
+                facts["words"] = copy._images.holds_words()
+            facts["count"] = copy.count()
+
+        self._info = Registry(self._connection).replace(self._info, facts, make, continues=True)
+        self._images = ImageCollection(self._connection, self._info, strong=self._strong)
 
     def measure_recall(self) -> Recall | None:
         """Measure recall@20 of 50 images against exact search, and keep it with the index.

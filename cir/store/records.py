@@ -102,6 +102,7 @@ class IndexInfo:
         words: whether Milvus could index the words of the text columns, None where it was not
             asked to.
         replaces: the collection that this one took the place of, or is to take, "" for none.
+        continues: whether a making that was cut short goes on from where it was.
         title_column: the metadata column that was chosen for titles, "" where none was.
     """
 
@@ -127,6 +128,7 @@ class IndexInfo:
     words: bool | None = None
     replaces: str = ""
     title_column: str = ""
+    continues: bool = False
 
     @property
     def exact(self) -> bool:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,11 @@ _TELL_SECONDS = 60.0
 _LOOKS = (0.0, 0.05, 0.2)
 """Seconds before each look at a row that should be there."""
 _PHASES = ("creating", "live", "dropping")
+_KEPT_FACTS = ("source", "columns", "state", "index_type")
+"""Facts of an index that must not change while another collection is filled for it."""
+_LITE_GRACE_SECONDS, _GRACE_SECONDS = 1.0, 6.0
+"""How long a collection stays that another one took the place of: a search of this process asks it
+so long at most, and other processes miss for so long what becomes of it."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,8 @@ class Registry:
         info: IndexInfo,
         changes: Mapping[str, Any],
         make: Callable[[IndexInfo], Iterator[None]],
+        *,
+        continues: bool = False,
     ) -> IndexInfo:
         """Give an index another collection, which takes the place of its own when it is whole.
 
@@ -116,44 +123,71 @@ class Registry:
 
         Args:
             info: the index.
-            changes: facts that are other with the new collection.
+            changes: facts that are other with the new collection. They are looked at again when it
+                is whole, so that `make` may add some.
             make: creates and fills the new collection, step by step.
+            continues: whether a call that is cut short leaves what it has made, so that one with
+                the same `changes` goes on from there; `make` then gets a collection that is filled
+                in part, and sees to it that all images of the index as it is at the end are in it.
 
         Raises:
             UnknownIndexError: the index has been dropped meanwhile.
-            StoreError: it was changed meanwhile.
+            UsageError: this process is doing so already.
+            StoreError: it was changed meanwhile, or another process goes on with making it.
         """
         held = self.reread(info)
-        for entry in self._entries():
-            if entry.phase == "creating" and entry.info.replaces == held.collection:
-                self.remove(entry.info)
         new = dataclasses.replace(
-            held, **changes, collection=_new_collection(), replaces=held.collection
+            held,
+            **changes,
+            collection=_new_collection(),
+            replaces=held.collection,
+            continues=continues,
         )
+        alike = ("continues", *_KEPT_FACTS, *changes)
+        for entry in self._successors(held):
+            if entry.info.collection in _making:
+                raise UsageError(f'The index "{info.name}" is being made anew already.')
+            if continues and _same(entry.info, new, alike):
+                new = dataclasses.replace(new, collection=entry.info.collection)
+            else:
+                self.remove(entry.info)
         _making.add(new.collection)
         handed_over = False
         try:
-            self._note_making(new)
+            noted = self._note_making(new)
             told = time.monotonic()
             for _ in make(new):
                 if time.monotonic() > told + _TELL_SECONDS:
-                    self._note_making(new)
+                    self._require_noted(noted, self._entries())
+                    noted = self._note_making(new)
                     told = time.monotonic()
-            entries = {entry.info.collection: entry for entry in self._entries()}
-            old = entries.get(held.collection)
-            if new.collection not in entries or old is None or old.info != held:
+            entries = self._entries()
+            self._require_noted(noted, entries)
+            old = next((each for each in entries if each.info.collection == held.collection), None)
+            if old is None or old.phase != "live":
+                raise _dropped(held)
+            if not _same(old.info, held, _KEPT_FACTS) or not (continues or old.info == held):
                 raise changed_meanwhile(held)
-            new = dataclasses.replace(new, updated=_now())
+            new = dataclasses.replace(
+                old.info,
+                **changes,
+                collection=new.collection,
+                replaces=held.collection,
+                updated=_now(),
+            )
             handed_over = True
             self._write(new, "live")
         except BaseException:
             # A write that fails may have been done: then the new collection is all that there is.
-            if not handed_over:
+            if not (handed_over or continues):
                 with contextlib.suppress(StoreError):
                     self.remove(new)
             raise
         finally:
             _making.discard(new.collection)
+        if continues:
+            # Of the searches under way some have looked up the old collection.
+            time.sleep(_LITE_GRACE_SECONDS if self._connection.is_lite else _GRACE_SECONDS)
         with contextlib.suppress(StoreError):  # else a later `add` cleans up
             self.remove(held)
         return new
@@ -176,8 +210,18 @@ class Registry:
         """
         entry = self._entry_of(info)
         if entry is None or entry.phase != "live":
-            raise UnknownIndexError(f'The index "{info.name}" has been dropped meanwhile.')
+            raise _dropped(info)
         return entry.info
+
+    def unfinished(self, info: IndexInfo) -> IndexInfo | None:
+        """What was begun to take an index's place, by a call that goes on when it is repeated."""
+        return next((each.info for each in self._successors(info) if each.info.continues), None)
+
+    def drop(self, info: IndexInfo) -> None:
+        """Remove an index, and what was made to take its place."""
+        for entry in self._successors(info):
+            self.remove(entry.info)
+        self.remove(info)
 
     def remove(self, info: IndexInfo) -> None:
         """Drop an index's collection, then its row; first what is left of one that it replaced."""
@@ -192,6 +236,14 @@ class Registry:
             client.delete(REGISTRY, ids=[info.collection], timeout=CONNECT_SECONDS)
         self._connection.ready.discard(info.collection)
         consistency.forget(info.collection)
+
+    def _successors(self, info: IndexInfo) -> list[_Entry]:
+        """Those that are being made to take an index's place, or were when they were cut short."""
+        return [
+            entry
+            for entry in self._entries()
+            if entry.phase == "creating" and entry.info.replaces == info.collection
+        ]
 
     def _exists(self) -> bool:
         """Whether there is a registry; reading makes none."""
@@ -236,9 +288,19 @@ class Registry:
                     return entry
         return None
 
-    def _note_making(self, info: IndexInfo) -> None:
+    def _note_making(self, info: IndexInfo) -> _Entry:
         """Tell others that a collection is being made now, or they take it for abandoned."""
-        self._write(dataclasses.replace(info, created=_now()), "creating")
+        entry = _Entry(dataclasses.replace(info, created=_now()), "creating")
+        self._write(entry.info, entry.phase)
+        return entry
+
+    def _require_noted(self, noted: _Entry, entries: Sequence[_Entry]) -> None:
+        """Refuse to go on with making a collection of which another process has noted something."""
+        if noted not in entries:
+            raise StoreError(
+                f'Another process goes on with making the index "{noted.info.name}" anew, or has '
+                "dropped it. See what became of it before you do the same again."
+            )
 
     def _write(self, info: IndexInfo, phase: str) -> None:
         body = dataclasses.asdict(info) | {"phase": phase}
@@ -279,8 +341,10 @@ class Registry:
 
     def _sweep(self, entries: list[_Entry]) -> None:
         """Finish what processes that died left half done."""
+        live = {entry.info.collection for entry in entries if entry.phase == "live"}
         for entry in entries:
-            if entry.phase != "live" and _abandoned(entry):
+            waits = entry.info.continues and entry.info.replaces in live
+            if entry.phase != "live" and _abandoned(entry) and not waits:
                 self.remove(entry.info)
 
     def _refuse_taken(self, info: IndexInfo, entries: list[_Entry]) -> None:
@@ -299,9 +363,17 @@ class Registry:
 def changed_meanwhile(info: IndexInfo) -> StoreError:
     """The error of a copy of an index that was changed while it was copied."""
     return StoreError(
-        f'The index "{info.name}" was changed while it was copied. Rebuild it again when that has '
-        "come to its end."
+        f'The index "{info.name}" was changed while it was copied. Do the same again when '
+        "that has come to its end."
     )
+
+
+def _dropped(info: IndexInfo) -> UnknownIndexError:
+    return UnknownIndexError(f'The index "{info.name}" has been dropped meanwhile.')
+
+
+def _same(one: IndexInfo, other: IndexInfo, facts: Iterable[str]) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in facts)
 
 
 def _new_collection() -> str:

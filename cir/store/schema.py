@@ -1,5 +1,6 @@
 """The two kinds of Milvus collections: images of an index, and the registry."""
 
+import dataclasses
 import threading
 import time
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from cir.errors import StoreAwayError, StoreError
 from cir.store import fulltext
 from cir.store.connection import CONNECT_SECONDS, WORK_SECONDS, Connection
-from cir.store.records import IndexType
+from cir.store.records import IndexInfo, IndexType
 from cir.store.wire import MAX_PATH_BYTES
 
 REGISTRY = "cir_indexes"
@@ -46,6 +47,24 @@ def create_images(
         with connection.session() as client:
             client.drop_collection(collection, timeout=WORK_SECONDS)
         raise NoWordsError(f"{connection.place} cannot search for words.") from error
+
+
+def make_images(connection: Connection, info: IndexInfo) -> IndexInfo:
+    """Make the collection of an index, with words where it has texts and Milvus can.
+
+    Returns:
+        The index with what is now known of its words.
+    """
+    facts = (connection, info.collection, info.dim, info.index_type)
+    if not fulltext.has_texts(info):
+        create_images(*facts)
+        return info
+    try:
+        create_images(*facts, with_words=True)
+    except NoWordsError:
+        create_images(*facts)
+        return dataclasses.replace(info, words=False)
+    return dataclasses.replace(info, words=True)
 
 
 def _create_images(

@@ -1,7 +1,7 @@
 """The store: the indexes of one Milvus."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cir.access import refuse_change
@@ -10,12 +10,11 @@ from cir.settings import Settings
 from cir.store.collection import ImageCollection
 from cir.store.connection import Connection, ServerConnection, is_server_uri, patient
 from cir.store.exactness import index_type_for
-from cir.store.fulltext import has_texts
 from cir.store.index import MilvusIndex
 from cir.store.lite import LiteConnection
 from cir.store.records import ColumnType, IndexInfo, IndexKind
 from cir.store.registry import Registry
-from cir.store.schema import NoWordsError, create_images
+from cir.store.schema import make_images
 from cir.store.thumbnails import FieldThumbnails, FileThumbnails, Thumbnails, thumbnail_folder
 
 _KINDS: tuple[IndexKind, ...] = ("index", "gallery")
@@ -125,7 +124,7 @@ class MilvusStore:
             index_type="FLAT" if exact else index_type_for(self.backend, lambda: False),
             import_of=import_of,
         )
-        return self._index(self._registry.add(info, self._make))
+        return self._index(self._registry.add(info, partial(make_images, self._connection)))
 
     def open(self, name: str, kind: IndexKind = "index", *, strong: bool = False) -> MilvusIndex:
         """The index of this name.
@@ -149,6 +148,12 @@ class MilvusStore:
         """
         return self._registry.infos(kind, strong=strong)
 
+    def moving_to(self, info: IndexInfo) -> str | None:
+        """The encoder that an index began to move to, and has not: the move goes on, or was cut
+        short and goes on when it is asked for again."""
+        begun = self._registry.unfinished(info)
+        return None if begun is None else begun.encoder
+
     def drop(self, name: str, kind: IndexKind = "index") -> None:
         """Remove an index, its images, and thumbnails that no other index needs.
 
@@ -160,10 +165,10 @@ class MilvusStore:
         info = self._registry.find(name, kind, strong=True)
         images = ImageCollection(self._connection, info)
         if not images.exists():
-            self._registry.remove(info)
+            self._registry.drop(info)
             return
         with self._thumbnails().released(images, None):
-            self._registry.remove(info)
+            self._registry.drop(info)
 
     def answers(self) -> bool:
         """Whether Milvus answers, or refuses, at once: False for a server that has gone away."""
@@ -188,28 +193,6 @@ class MilvusStore:
             read_only=self._read_only,
             strong=strong,
         )
-
-    def _make(self, info: IndexInfo) -> IndexInfo:
-        """Make the collection of a new index, with words where it has texts and Milvus can."""
-
-        def create(*, with_words: bool) -> None:
-            create_images(
-                self._connection,
-                info.collection,
-                info.dim,
-                info.index_type,
-                with_words=with_words,
-            )
-
-        if not has_texts(info):
-            create(with_words=False)
-            return info
-        try:
-            create(with_words=True)
-        except NoWordsError:
-            create(with_words=False)
-            return replace(info, words=False)
-        return replace(info, words=True)
 
     def _thumbnails(self) -> Thumbnails:
         if self._folder is None:

@@ -19,6 +19,37 @@ def _main() -> None:
 
 
 @app.command()
+def table(
+    published: Annotated[
+        Path, typer.Argument(metavar="STYLES.csv", help="styles.csv of the data set, as published.")
+    ],
+    photos: Annotated[
+        list[Path], typer.Option(help="Folder of photos, named by product id; repeatable.")
+    ],
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("products.csv"),
+    ids: Annotated[
+        list[Path] | None,
+        typer.Option(help="List of the wanted ids, a split's name as its own; repeatable."),
+    ] = None,
+) -> None:
+    """Turn the published product table into the one that training reads."""
+    from cir.training.table import write_product_table
+
+    try:
+        counts = write_product_table(published, photos, out, ids or ())
+    except RecomposeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    typer.echo(
+        f"Wrote {counts.written} of {counts.rows} products to {out}. Left out: {counts.unlisted} "
+        f"that no list of ids has, {counts.without_photo} without a photo. Mended: "
+        f"{counts.mended} names with commas."
+    )
+    if counts.absent:
+        typer.echo(f"{counts.absent} listed ids are not in {published}.", err=True)
+
+
+@app.command()
 def compact(
     photos: Annotated[Path, typer.Option(help="Folder of photos, named by product id.")],
     table: Annotated[Path, typer.Option(help="CSV of products: id, name and attributes.")],

@@ -1,7 +1,7 @@
 """`python -m eval`: labelled sets from the command line.
 
-Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed, or a
-repeated run came out otherwise.
+Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed or a repeated run
+came out otherwise, 4 worse than another run.
 """
 
 from collections.abc import Mapping
@@ -34,12 +34,13 @@ from eval.cli.sets import (
     KeepReference,
     Measured,
     Minimum,
+    NotWorse,
     Root,
     SetName,
     Split,
     add_commands,
     asked_measures,
-    check_minimums,
+    check_demands,
     with_format_options,
 )
 from eval.cli.summary import new_console, print_tables, repetition_lines
@@ -89,6 +90,7 @@ def run_command(
     options: SearchOptions,
     measure: Measured = None,
     minimum: Minimum = None,
+    not_worse_than: NotWorse = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
     ] = None,
@@ -102,12 +104,18 @@ def run_command(
 ) -> None:
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
+    from eval.comparison.gate import check_same_set, falls, shortfalls
+    from eval.comparison.paired import Contender, compare, contender
     from eval.evaluation.running import Request, run
+    from eval.runs.reading import open_run
     from eval.sets.catalogue import images_of, load_place, place_of
 
+    worse: list[str] = []
     with command(as_json):
         settings = load_settings(uri=uri, token=read_token(token), device=device)
-        place = place_of(labelled_set, root, settings)
+        before = not_worse_than and contender(not_worse_than, settings.runs_dir)
+        with progress_bar() as on_progress:
+            place = place_of(labelled_set, root, settings, on_progress)
         measures, minimums = asked_measures(measure, minimum)
         request = Request(
             gallery=gallery or (images_of(place) if index is None else None),
@@ -124,13 +132,18 @@ def run_command(
             options=options,
         )
         labelled = load_place(place, split, reading, template)
+        if before:
+            check_same_set(before, labelled)
         with progress_bar() as on_progress:
             document = run(labelled, request, settings, on_progress)
+        if before:
+            after = Contender(open_run(Path(document["run"]), settings.runs_dir))
+            worse = document["worse"] = falls(compare([before, after]))
     if as_json:
         print_document(document)
     else:
         print_tables(document, new_console())
-    check_minimums(document["metrics"], minimums)
+    check_demands(shortfalls(document["metrics"], minimums), worse)
 
 
 @app.command("repeat")

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import MISSED_MINIMUM, AsJson, print_document, with_parameters
+from cir.cli.console import MISSED_MINIMUM, WORSE, AsJson, print_document, with_parameters
 from cir.settings import load_settings
-from eval.cli.summary import new_console, parse_minimum, print_figures
+from eval.cli.summary import new_console, parse_minimum, print_figures, print_tables
 from eval.cli.words import command
+from eval.comparison.gate import shortfalls
 from eval.measures import Measure, parse_measure, patterns
 from eval.sets.formats import format_names, formats
 
@@ -26,9 +27,11 @@ Measured = Annotated[
     typer.Option(
         "--measure",
         metavar="NAME",
-        help=f"Measure this, too, for example recall@20: one of {patterns()}; repeatable.",
+        help=f"Measure this, too, for example recall@20: one of {patterns()}, or several joined by "
+        "+ for their mean; repeatable.",
     ),
 ]
+_File = typer.Option(help="As FILE, for what the system finds by this alone.")
 Minimum = Annotated[
     list[str] | None,
     typer.Option(
@@ -38,12 +41,22 @@ Minimum = Annotated[
         "repeatable.",
     ),
 ]
+NotWorse = Annotated[
+    str | None,
+    typer.Option(
+        "--not-worse-than",
+        metavar="RUN",
+        help="Compare with this run of the same set and exit with 4 where this one is worse by "
+        "more than chance explains, over all queries or in a group.",
+    ),
+]
 SetName = Annotated[
     str,
     typer.Option(
         "--set",
         help=f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]} with --root; a name that python -m eval "
-        "sets lists; or the folder of a native one.",
+        "sets lists, of which sample and sample-hard are drawn if need be; or the folder of a "
+        "native one.",
     ),
 ]
 Root = Annotated[
@@ -103,24 +116,34 @@ def asked_measures(
 def add_commands(app: typer.Typer) -> None:
     """Give the app these commands."""
     app.command("score")(_score)
+    app.command("import")(with_format_options(_import))
+    app.command("reword")(_reword)
+    app.command("check")(_check)
+    app.command("agreement")(_agreement)
     app.command("sets")(_sets)
     app.command("register")(_register)
     app.command("forget")(_forget)
     app.command("submission")(_submission)
 
 
-def check_minimums(metrics: dict[str, float], minimums: list[tuple[str, float]]) -> None:
+def check_minimums(metrics: Mapping[str, float], minimums: Sequence[tuple[str, float]]) -> None:
     """Exit with its own code where a figure is below what was demanded, or was not measured."""
-    missed = [
-        f"{name} is {metrics[name]:.4f}, below {value:g}"
-        if name in metrics
-        else f"{name} was not measured"
-        for name, value in minimums
-        if metrics.get(name, -1.0) < value
-    ]
+    check_demands(shortfalls(metrics, minimums))
+
+
+def check_demands(missed: Sequence[str], worse: Sequence[str] = ()) -> None:
+    """Say what fell short, and exit with the code of it; that of a minimum goes first.
+
+    Args:
+        missed: minimums that were missed, in words.
+        worse: in what a run is worse than the one that it must not be worse than.
+    """
     if missed:
         typer.echo(f"Minimum missed: {'; '.join(missed)}.", err=True)
-        raise typer.Exit(MISSED_MINIMUM)
+    for words in worse:
+        typer.echo(f"{words}.", err=True)
+    if missed or worse:
+        raise typer.Exit(MISSED_MINIMUM if missed else WORSE)
 
 
 def _score(
@@ -172,6 +195,159 @@ def _score(
     check_minimums(document["metrics"], minimums)
 
 
+def _import(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A TREC run file, a submission file, JSON of {query: {image: score}}, or an .npz "
+            "of embeddings: gallery, gallery_ids, queries, query_ids, perhaps image, text, sum.",
+        ),
+    ],
+    labelled_set: SetName,
+    system: Annotated[str, typer.Option(help="What the run calls the system.")],
+    root: Root = None,
+    image: Annotated[Path | None, _File] = None,
+    text: Annotated[Path | None, _File] = None,
+    sum_: Annotated[
+        Path | None, typer.Option("--sum", help="As FILE, for the sum of image and text.")
+    ] = None,
+    subset_run: Annotated[
+        Path | None,
+        typer.Option(help="CIRR: rankings of the candidates alone, for recall_subset."),
+    ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the images that were searched: pictures are shown from it."),
+    ] = None,
+    split: Split = None,
+    keep_reference: KeepReference = None,
+    *,
+    reading: Mapping[str, bool],
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Count queries that are not ranked and absent images as never found, not refuse.",
+        ),
+    ] = False,
+    measure: Measured = None,
+    minimum: Minimum = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run, new or empty; else a new one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of what any system found, to compare, report and look into as any other."""
+    from eval.evaluation.importing import Request, import_run
+    from eval.sets.catalogue import load_place, place_of
+
+    with command(as_json):
+        settings = load_settings()
+        place = place_of(labelled_set, root, settings)
+        measures, minimums = asked_measures(measure, minimum)
+        ablations = {"image": image, "text": text, "sum": sum_}
+        request = Request(
+            system=system,
+            rankings=file,
+            ablations={mode: given for mode, given in ablations.items() if given is not None},
+            subset_rankings=subset_run,
+            gallery=gallery,
+            keep_reference=keep_reference,
+            allow_missing=allow_missing,
+            measures=measures,
+            out=out,
+        )
+        document = import_run(load_place(place, split, reading), request, settings)
+    if as_json:
+        print_document(document)
+    else:
+        print_tables(document, new_console())
+    check_minimums(document["metrics"], minimums)
+
+
+def _reword(
+    labelled_set: SetName,
+    out: Annotated[Path, typer.Option(help="Folder of the new set.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="typo, typos, capitals, polite, synonyms or paraphrase; repeatable. Without it "
+            "typo, polite, capitals and synonyms."
+        ),
+    ] = None,
+    split: Split = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a native set with further wordings of its instructions, to see what they cost."""
+    from eval.model_card.rewording import USUAL_WORDINGS, reword
+    from eval.sets.catalogue import load_place, place_of
+
+    with command(as_json):
+        place = place_of(labelled_set, None, load_settings())
+        added = reword(load_place(place, split), out, kind or USUAL_WORDINGS)
+    if as_json:
+        print_document({"set": str(out), "added": added})
+    else:
+        told = ", ".join(f"{name} {count}" for name, count in added.items())
+        typer.echo(f"Wordings added: {told}.\n{out}")
+
+
+def _check(
+    labelled_set: SetName,
+    root: Root = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder of its images: they are read to find copies.")
+    ] = None,
+    split: Split = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is doubtful about a labelled set: queries asked twice, copies of images."""
+    from eval.evaluation.gallery import check_folder
+    from eval.sets.catalogue import images_of, load_place, place_of
+    from eval.sets.hygiene import doubts
+
+    with command(as_json):
+        settings = load_settings()
+        place = place_of(labelled_set, root, settings)
+        folder = gallery or images_of(place)
+        if folder is not None:
+            check_folder(folder)
+        found = doubts(load_place(place, split), folder, settings)
+    if as_json:
+        print_document({each.kind: dict(each.found) for each in found})
+        return
+    for each in found:
+        some = "; ".join(f"{name}: {', '.join(what)}" for name, what in [*each.found.items()][:3])
+        more = "; ..." if len(each.found) > 3 else ""
+        typer.echo(f"{len(each.found)} {each.words} ({some}{more}).")
+    if not found:
+        typer.echo("Nothing doubtful was found.")
+
+
+def _agreement(
+    first: Annotated[Path, typer.Argument(help="Folder of the first annotator's native set.")],
+    second: Annotated[Path, typer.Argument(help="Of the second's; it may be the same folder.")],
+    split: Split = None,
+    second_split: Annotated[
+        str | None, typer.Option(help="The second's qrels file; as --split.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two annotators of the same queries: Cohen's kappa, and what they dispute."""
+    from eval.sets.agreement import agreement
+    from eval.sets.formats.native import load_native
+
+    with command(as_json):
+        found = agreement(load_native(first, split), load_native(second, second_split))
+    if as_json:
+        print_document(found.document())
+        return
+    typer.echo(found.words())
+    for query, images in found.disputed.items():
+        typer.echo(f"{query}: {', '.join(images)}")
+
+
 def _left_out(measures: Sequence[Measure], run: Path) -> list[str]:
     families = sorted({measure.family for measure in measures})
     return [
@@ -201,7 +377,9 @@ def _sets(
 
 def _with_command(state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a set; one that was not registered says by which command it is."""
-    if state["root"] is not None:
+    from eval.sets.catalogue import SAMPLES
+
+    if state["root"] is not None or state["name"] in SAMPLES:
         return dict(state)
     command = f"python -m eval register {state['name']} --root FOLDER --images FOLDER"
     return {**state, "lacks": [f"{lack}: {command}" for lack in state["lacks"]]}

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cir.errors import UsageError
 from eval.measures import Measure, parse_measure
-from eval.runs.ranks import telling_measure
+from eval.runs.ranks import telling_measure, wording_words
 
 _NAMED = 5
 _WIDTH = 56  # of a table's measures, on a terminal of 80 columns
@@ -108,6 +108,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
             f"Composition gain: {gain['points']:+.1f} points of {measure} over "
             f"{gain['mode']}, the best of image, text and their sum{full}."
         )
+    notes.extend(wording_words(document.get("wordings")))
     if not document["metrics"]:
         notes.append("This split names no targets: there are rankings and no figures.")
     elif _GAIN_MEASURE in document["metrics"]:

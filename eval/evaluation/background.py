@@ -8,10 +8,9 @@ from cir.access import refuse_change
 from cir.errors import UsageError
 from cir.jobs.background import Job
 from cir.progress import Progress
-from cir.sample.building import draw_sample, sample_labelled_set
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
-from eval.sets.catalogue import NATIVE_NAME, SAMPLE, Place, load_place
+from eval.sets.catalogue import NATIVE_NAME, Place, load_place, sample_place
 from eval.sets.own import keep_set
 
 READING, LOADING = "Reading the labelled set", "Loading the encoder"
@@ -27,8 +26,8 @@ class Plan:
         place: the labelled set; one of the next two otherwise.
         split: which judgements; None takes the usual one.
         reading: options of the set's format, by name.
-        sample: whether to run the sample's labelled set, which is drawn if need be; without an
-            index its own pictures are searched.
+        sample: which of the sample's labelled sets to run, of `eval.sets.catalogue.SAMPLES`; it is
+            drawn if need be, and without an index its own pictures are searched.
         upload: name and content of the files of a labelled set to keep and run.
     """
 
@@ -36,7 +35,7 @@ class Plan:
     place: Place | None = None
     split: str | None = None
     reading: Mapping[str, bool] | None = None
-    sample: bool = False
+    sample: str | None = None
     upload: Sequence[tuple[str, bytes]] = ()
 
 
@@ -51,11 +50,9 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
     refuse_change(settings.read_only)
     request, place = plan.request, plan.place
     if plan.sample:
-        draw_sample(settings, job.tell)
-        labelled, pictures = sample_labelled_set(settings)
-        gallery = pictures if request.index is None and request.gallery is None else request.gallery
-        request = replace(request, gallery=gallery)
-        place = Place(SAMPLE, NATIVE_NAME, labelled, given_name=SAMPLE)
+        place = sample_place(plan.sample, settings, job.tell)
+        if request.index is None and request.gallery is None:
+            request = replace(request, gallery=place.images)
     elif plan.upload:
         job.tell(Progress(READING))
         folder = keep_set(plan.upload, settings.data_dir)

@@ -104,6 +104,7 @@ def evaluate(
     found = {mode: Ranked() for mode in modes}
     for query in labelled.queries:
         writer.add_query(query.id, query.groups)
+    writer.add_clusters(labelled.clusters())
     askable = [
         query
         for query in labelled.queries

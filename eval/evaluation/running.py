@@ -315,5 +315,6 @@ def _provenance(
         "set_fingerprint": labelled.fingerprint,
         "recompose": our_version(),
         "device": str(getattr(encoder, "device", "cpu")),
+        "clusters": labelled.protocol.shared if labelled.clusters() else None,
         "versions": package_versions(),
     }

@@ -5,11 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cir.errors import UsageError
-from eval.measures import Ids, Measure, Relevance, Values, judge, mean, score
+from eval.measures import (
+    Ids,
+    Judged,
+    Measure,
+    Negatives,
+    Relevance,
+    Values,
+    judge,
+    mean,
+    parse_measure,
+    score,
+)
 from eval.runs.rankings import read_rankings
 from eval.runs.ranks import COMPOSED, composition_gain
 from eval.sets.labelled import Absent, LabelledSet
+
+_OF_NEGATIVES = (Negatives(10), Judged(10))
 
 
 @dataclass(frozen=True)
@@ -112,12 +127,16 @@ def score_rankings(
     _check_judged(labelled)
     wanted = labelled.protocol.measures if measures is None else measures
     _check_measures(labelled, wanted)
-    if subsets is None and rankings is not None and _ranks_candidates(labelled, rankings):
+    if subsets is None and rankings is not None and ranks_candidates(labelled, rankings):
         subsets = rankings
-    left_out = tuple(each for each in wanted if each.among_candidates and subsets is None)
+    # What a measure is of must have been searched: the gallery, the candidates, or both.
+    lacking = {among for among, of in ((False, rankings), (True, subsets)) if of is None}
     reported = [
-        each for each in wanted if (subsets if each.among_candidates else rankings) is not None
+        each for each in wanted if not lacking & {part.among_candidates for part in each.parts}
     ]
+    left_out = tuple(
+        part for each in wanted for part in each.parts if part.among_candidates and subsets is None
+    )
     if keep_reference is None:
         keep_reference = labelled.protocol.keep_reference
     relevance = judged(labelled, rankings or {}, subsets, keep_reference=keep_reference)
@@ -161,6 +180,7 @@ def judged(
         [query.targets for query in queries],
         counted=[query.counted for query in queries],
         subsets=among,
+        negatives=[query.negatives for query in queries],
     )
 
 
@@ -169,13 +189,16 @@ def measures_of(labelled: LabelledSet, further: Sequence[Measure] = ()) -> tuple
 
     Args:
         labelled: the set.
-        further: measures beside those of its protocol.
+        further: measures beside those of its protocol; where images were judged to be no targets,
+            `negatives@10` and `judged@10` come by themselves.
 
     Raises:
-        UsageError: a measure wants candidates, and the set has none.
+        UsageError: a measure wants candidates or such images, and the set has none.
     """
     _check_measures(labelled, further)
     own = labelled.protocol.measures
+    if labelled.has_negatives:
+        own = (*own, *_OF_NEGATIVES)
     return tuple(dict.fromkeys([*own, *further])) if labelled.judged else ()
 
 
@@ -193,6 +216,8 @@ def figures(labelled: LabelledSet, values: Mapping[str, Mapping[str, Values]]) -
     document = figures_of(labelled, values[COMPOSED])
     if not labelled.judged:
         return document | {"groups": {}, "judged": False}
+    if spread := wording_spread(labelled, values[COMPOSED]):
+        document["wordings"] = spread
     if len(values) > 1:
         modes = {mode: mean(of_mode) for mode, of_mode in values.items()}
         document["modes"] = modes
@@ -216,6 +241,35 @@ def figures_of(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str,
     }
 
 
+def wording_spread(labelled: LabelledSet, values: Mapping[str, Values]) -> dict[str, Any]:
+    """How much the figures depend on the wording, where queries have several.
+
+    Args:
+        labelled: the set that was run.
+        values: measure -> the value of each query.
+
+    Returns:
+        `queries` (that have several wordings), `wordings` (of these, themselves among them), and
+        `metrics`: for each measure the means over these queries of the `mean` over their wordings,
+        of the `worst` of them, and of the `spread`, best minus worst. Empty without such queries.
+    """
+    families = labelled.wordings()
+    if not families:
+        return {}
+    metrics = {}
+    for name, column in values.items():
+        lower = parse_measure(name).lower_is_better
+        parts = [column[rows] for rows in families.values()]
+        worst = [part.max() if lower else part.min() for part in parts]
+        metrics[name] = {
+            "mean": float(np.mean([part.mean() for part in parts])),
+            "worst": float(np.mean(worst)),
+            "spread": float(np.mean([np.ptp(part) for part in parts])),
+        }
+    counts = {"queries": len(families), "wordings": sum(map(len, families.values()))}
+    return {**counts, "metrics": metrics}
+
+
 def absent_counts(absent: Absent) -> dict[str, int]:
     """How many images and targets the gallery lacks; their queries count as never found."""
     counts = {
@@ -229,7 +283,11 @@ def absent_counts(absent: Absent) -> dict[str, int]:
 
 def depth_notes(measures: Sequence[Measure], images: int) -> list[str]:
     """Says which measures look deeper than the gallery is."""
-    deep = [str(each) for each in measures if not each.among_candidates and each.depth > images]
+    deep = [
+        str(each)
+        for each in measures
+        if any(part.depth > images for part in each.parts if not part.among_candidates)
+    ]
     if not deep:
         return []
     return [
@@ -245,10 +303,16 @@ def _check_judged(labelled: LabelledSet) -> None:
 
 def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
     for measure in measures:
-        if measure.among_candidates and not labelled.has_candidates:
+        among = any(part.among_candidates for part in measure.parts)
+        if among and not labelled.has_candidates:
             raise UsageError(
                 f"{measure} is of a search among each query's candidates, and the queries of "
                 f"{labelled.name} have none: choose another measure."
+            )
+        if measure.of_negatives and not labelled.has_negatives:
+            raise UsageError(
+                f"{measure} is of images that were judged to be no targets (score 0 in qrels), and "
+                f"{labelled.name} has none: choose another measure."
             )
 
 
@@ -277,7 +341,8 @@ def _missing(labelled: LabelledSet, rankings: Mapping[str, Ids], name: str) -> l
     ]
 
 
-def _ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+def ranks_candidates(labelled: LabelledSet, rankings: Mapping[str, Ids]) -> bool:
+    """Whether rankings of the gallery hold every candidate of each query that they rank."""
     return labelled.has_candidates and all(
         set(query.candidates) - {query.reference} <= set(rankings[query.id])
         for query in labelled.queries

@@ -17,8 +17,8 @@ from cir.images import decode
 from cir.settings import Settings
 from eval.comparison.paired import (
     LEVEL,
+    Comparison,
     Contender,
-    Difference,
     compare,
     count_of,
     points,
@@ -28,8 +28,16 @@ from eval.measures import Measure, explained, heading, parse_measure
 from eval.reporting.curve_svg import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
-from eval.runs.ranks import COMPOSED, MODE_NAMES, RankTable, composition_gain, telling_measure
+from eval.runs.ranks import (
+    COMPOSED,
+    MODE_NAMES,
+    RankTable,
+    composition_gain,
+    telling_measure,
+    wording_words,
+)
 from eval.runs.reading import Run, rank_table
+from eval.runs.shortcuts import SOLVERS, audit, solvers
 from eval.sets.labelled import LabelledQuery
 
 SHOWN_RESULTS = 10
@@ -126,9 +134,14 @@ def report_page(
         explained=explained,
         curves=_curves(table),
         groups=_groups(table, chosen),
+        shortcuts=audit([run]) if table and solvers(table) else None,
+        solvers=SOLVERS,
         queries=queries,
         lacks=lacks,
-        notes=[note for note in run.document.get("notes") or () if isinstance(note, str)],
+        notes=[
+            *wording_words(run.part("wordings")),
+            *(note for note in run.document.get("notes") or () if isinstance(note, str)),
+        ],
         absent=any(run.part("absent").values()) and run.part("absent"),
         failed=run.document.get("failed") or [],
         made_with=json.dumps(made_with(run), indent=2, ensure_ascii=False),
@@ -150,16 +163,18 @@ def made_with(run: Run) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value}
 
 
-def gain_difference(run: Run, measure: str) -> Difference | None:
-    """Composed minus the best of the other modes, with its interval; None without ablations."""
+def gain_comparison(run: Run, measure: str) -> Comparison | None:
+    """The composed query beside the best of the other modes; None without ablations.
+
+    The measure is the one that is concluded by, and the only one that is compared.
+    """
     gain = composition_gain(run.modes, measure)
     if gain is None:
         return None
     try:
-        compared = compare([Contender(run, gain.mode), Contender(run)], measures=[measure])
+        return compare([Contender(run, gain.mode), Contender(run)], measures=[measure])
     except UsageError:
         return None  # an upload without its table
-    return compared.differences[0][measure]
 
 
 def _with_measure(run: Run, table: RankTable | None, measure: Measure) -> Run:
@@ -180,7 +195,14 @@ def _gain(run: Run, measure: str) -> dict[str, Any] | None:
     gain = composition_gain(run.modes, measure)
     if gain is None:
         return None
-    return {"measure": measure, "gain": gain, "difference": gain_difference(run, measure)}
+    compared = gain_comparison(run, measure)
+    return {
+        "measure": measure,
+        "gain": gain,
+        "difference": compared and compared.differences[0][measure],
+        "over": compared.over if compared else "",
+        "groups": compared.groups[0] if compared else {},
+    }
 
 
 def _measure_parts(names: Sequence[str]) -> list[list[str]]:

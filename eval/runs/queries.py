@@ -1,7 +1,7 @@
 """The single queries of a run: what was asked, what was found, and which of them to look at."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,10 +9,11 @@ from cir.cells import safe_cell
 from cir.errors import UsageError
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, query_table
+from eval.runs.shortcuts import USUAL_K, Solver, solvers
 from eval.runs.writing import groups_cell, plain_id, trec_id
 from eval.sets.catalogue import NATIVE_NAME, load_set
 from eval.sets.formats import find_format
-from eval.sets.labelled import NO_GROUP, LabelledQuery, located
+from eval.sets.labelled import NO_GROUP, LabelledQuery, LabelledSet, located
 from eval.sets.templates import worded
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class QueryRow:
         change: ranks that the first target has come forward; 0 without a comparison.
         groups: of the query.
         instruction: "" where the labelled set is not at hand.
+        solved_by: what solves it, see `eval.runs.shortcuts`; None without ablations.
     """
 
     id: str
@@ -41,6 +43,7 @@ class QueryRow:
     change: int
     groups: tuple[str, ...]
     instruction: str
+    solved_by: Solver | None = None
 
 
 def asked_queries(
@@ -55,6 +58,13 @@ def asked_queries(
     Raises:
         UsageError: the labelled set is not where it was, or has changed since.
     """
+    labelled = _asked_set(run)
+    if paths is not None:
+        labelled = located(labelled, paths())
+    return {query.id: query for query in labelled.queries}
+
+
+def _asked_set(run: Run) -> LabelledSet:
     settings = run.part("settings")
     root, form = settings.get("set"), find_format(settings.get("format", NATIVE_NAME))
     if run.folder is None or not isinstance(root, str) or form is None:
@@ -68,9 +78,23 @@ def asked_queries(
     labelled = worded(labelled, template if isinstance(template, str) else None)
     if labelled.fingerprint != run.document.get("set_fingerprint"):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
-    if paths is not None:
-        labelled = located(labelled, paths())
-    return {query.id: query for query in labelled.queries}
+    return labelled
+
+
+def with_clusters(run: Run, table: RankTable) -> RankTable:
+    """The table with each query's cluster: its own, else of the labelled set if it is at hand."""
+    if table.clusters is not None:
+        return table
+    try:
+        labelled = run.labelled or _asked_set(run)
+    except UsageError:
+        return table
+    names = dict(zip((query.id for query in labelled.queries), labelled.clusters(), strict=False))
+    return replace(
+        table,
+        clusters=tuple(names.get(each, "") for each in table.ids) if names else (),
+        shared=labelled.protocol.shared,
+    )
 
 
 def query_rows(
@@ -82,6 +106,8 @@ def query_rows(
     order: Order = "worst",
     group: str | None = None,
     text: str = "",
+    solver: Solver | None = None,
+    k: int = USUAL_K,
 ) -> list[QueryRow]:
     """Queries of a run in an order, those alone that a filter leaves.
 
@@ -93,7 +119,10 @@ def query_rows(
         order: equal ones in the order of the table.
         group: the one group to show; None for all.
         text: part of the instruction or of the id, in any case.
+        solver: the one thing that solves the queries to show; None for all.
+        k: up to which rank a target solves a query.
     """
+    solved_by = solvers(table, k)
     # A target that a ranking lacks counts as one rank below all that are ranked.
     lost = 1 + max(table.depth, *((rank or 0) for rank in (before or {}).values()), 0)
     rows = []
@@ -102,12 +131,14 @@ def query_rows(
         instruction = asked[query_id].instruction if query_id in asked else ""
         wanted = group is None or group in (groups or (NO_GROUP,))
         found = text.casefold() in f"{instruction}\n{query_id}".casefold()
+        solved = solved_by.get(query_id)
+        wanted = wanted and (solver is None or solved == solver)
         if not wanted or not found or (before is not None and query_id not in before):
             continue
         rank = table.ranks[mode][place]
         other = None if before is None else before[query_id]
         change = 0 if before is None else (other or lost) - (rank or lost)
-        rows.append(QueryRow(query_id, rank, other, change, groups, instruction))
+        rows.append(QueryRow(query_id, rank, other, change, groups, instruction, solved))
     keys: Mapping[Order, Callable[[QueryRow], int]] = {
         "worst": lambda row: -(row.rank or lost),
         "best": lambda row: row.rank or lost,
@@ -124,7 +155,8 @@ def frame(run: Run) -> "DataFrame":
         Columns `id`; `groups`, a tuple of names; `instruction`, None where the labelled set is not
         at hand; for each mode that was run ("composed", "sum", ...) the rank of the first target
         from 1, <NA> where the ranking holds none; and for each mode and measure that a rank does
-        not give a value from 0 to 1, under names such as "composed map@10".
+        not give a value from 0 to 1, under names such as "composed map@10"; with ablations
+        `solved by`, what solves the query within the first ten, see `eval.runs.shortcuts`.
 
     Raises:
         UsageError: the run came without its table of queries, or that is damaged.
@@ -147,6 +179,8 @@ def frame(run: Run) -> "DataFrame":
     columns |= {mode: pd.array(ranks, dtype="Int64") for mode, ranks in table.ranks.items()}
     for mode, values in table.values.items():
         columns |= {f"{mode} {name}": column for name, column in values.items()}
+    if solved_by := solvers(table):
+        columns["solved by"] = [solved_by[each] for each in table.ids]
     return pd.DataFrame(columns)
 
 
@@ -162,6 +196,9 @@ def queries_csv(rows: Sequence[QueryRow]) -> str:
             "rank": [row.rank or "" for row in rows],
             "before": [row.before or "" for row in rows],
             "change": [row.change for row in rows],
+            **(
+                {"solved by": [row.solved_by for row in rows]} if rows and rows[0].solved_by else {}
+            ),
         }
     )
     return table.map(safe_cell).to_csv(index=False, lineterminator="\n")

@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cir.cells import safe_cell
 from cir.errors import UsageError
 from eval.errors import BenchWayOut
-from eval.measures import DEPTH, MEASURES, Measure, Recall, Values, find_measure, first_ranks, mean
+from eval.measures import (
+    DEPTH,
+    MEASURES,
+    Judged,
+    Measure,
+    Recall,
+    Values,
+    find_measure,
+    first_ranks,
+    heading,
+    mean,
+)
 from eval.sets.labelled import NO_GROUP
 
 if TYPE_CHECKING:
@@ -42,6 +53,9 @@ class RankTable:
         values: mode -> measure -> its value for each query, of measures that a rank does not give.
         ids: of the queries.
         depth: how many ranks a ranking has; a target below is not found.
+        clusters: of each query the name of those that it shares images with, "" for one that
+            stands alone; none where all do. None where the table does not tell.
+        shared: what the queries of a cluster share, one of it in words.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -49,6 +63,8 @@ class RankTable:
     values: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
     depth: int = DEPTH
+    clusters: tuple[str, ...] | None = None
+    shared: str = ""
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -69,6 +85,8 @@ class RankTable:
             },
             tuple(self.ids[n] for n in places) if self.ids else (),
             self.depth,
+            tuple(self.clusters[n] for n in places) if self.clusters else self.clusters,
+            self.shared,
         )
 
     def tells(self, measure: Measure, mode: str = COMPOSED) -> bool:
@@ -79,7 +97,8 @@ class RankTable:
         """
         if measure.by_rank:
             return measure.depth <= self.depth
-        return str(measure) in self.values.get(mode, {})
+        told = str(measure) in self.values.get(mode, {})
+        return told or all(part is not measure and self.tells(part, mode) for part in measure.parts)
 
     def values_of(self, measure: Measure, mode: str = COMPOSED) -> Values:
         """A measure's value of each query.
@@ -96,7 +115,11 @@ class RankTable:
             )
         if measure.by_rank:
             return measure.of_ranks(first_ranks(self.ranks[mode]))
-        return np.array(self.values[mode][str(measure)], np.float64)
+        column = self.values.get(mode, {}).get(str(measure))
+        if column is not None:
+            return np.array(column, np.float64)
+        values: Values = np.mean([self.values_of(part, mode) for part in measure.parts], axis=0)
+        return values
 
     def figures(self, names: Iterable[str] = ()) -> dict[str, dict[str, float]]:
         """Mode -> mean over the queries of the usual measures, those in the table, and others.
@@ -187,7 +210,14 @@ class Gain:
 
 
 def composition_gain(modes: Mapping[str, Mapping[str, float]], measure: str) -> Gain | None:
-    """The gain in one measure; None without figures of the composed query and of another mode."""
+    """The gain in one measure; None without figures of the composed query and of another mode.
+
+    None also for a measure that is the better the lower it is, and for how much was judged: what
+    these tell is not how well something is found.
+    """
+    kind = find_measure(measure)
+    if kind is not None and (kind.lower_is_better or isinstance(kind, Judged)):
+        return None
     values = {mode: figures[measure] for mode, figures in modes.items() if measure in figures}
     composed = values.pop(COMPOSED, None)
     if composed is None or not values:
@@ -209,3 +239,26 @@ def telling_measure(modes: Mapping[str, Mapping[str, float]], usual: str) -> str
         if gain is not None and not gain.is_saturated:
             return name
     return usual
+
+
+def wording_words(spread: Mapping[str, Any] | None, usual: str = "recall@10") -> list[str]:
+    """How much the figures of a run depend on the wording, in words; nothing without wordings.
+
+    Args:
+        spread: `wordings` of the run's document.
+        usual: the measure that is told; another where it was not measured.
+    """
+    metrics = (spread or {}).get("metrics")
+    if not isinstance(metrics, dict) or not metrics or spread is None:
+        return []
+    name = usual if usual in metrics else next(iter(metrics))
+    try:
+        mean_of, worst, width = (float(metrics[name][key]) for key in ("mean", "worst", "spread"))
+        queries, wordings = int(spread["queries"]), int(spread["wordings"])
+    except (KeyError, TypeError, ValueError):
+        return []  # of an upload: nothing of it was checked
+    return [
+        f"Wordings: {queries} queries are asked in {wordings} wordings; {heading(name)} is "
+        f"{mean_of:.3f} on average, {worst:.3f} with the worst wording of each, and {width:.3f} "
+        "apart between best and worst."
+    ]

@@ -18,7 +18,7 @@ from cir.indexing.archives import read_zip, shallowest
 from cir.search import MODES
 from eval.measures import DEPTH, MEASURES, find_measure
 from eval.runs.ranks import COMPOSED, RankTable
-from eval.runs.writing import groups_of
+from eval.runs.writing import CLUSTER, groups_of
 from eval.sets.labelled import LabelledSet
 
 if TYPE_CHECKING:
@@ -288,7 +288,15 @@ def _table(data: bytes, run: Run) -> RankTable:
             values.setdefault(mode, {})[name] = tuple(_value(row[at]) for row in body)
     groups = tuple(groups_of(original_cell(row[1])) for row in body)
     ids = tuple(original_cell(row[0]) for row in body)
-    return RankTable(groups, ranks, values, ids, _depth(run))
+    clusters: tuple[str, ...] | None = None
+    if CLUSTER in header:
+        place = header.index(CLUSTER)
+        clusters = tuple(original_cell(row[place]) for row in body)
+    elif "clusters" in run.document:
+        clusters = ()  # runs without the entry are of an earlier version, which did not look
+    shared = run.document.get("clusters")
+    shared = _showable(shared)[:_MAX_NAME] if isinstance(shared, str) else ""
+    return RankTable(groups, ranks, values, ids, _depth(run), clusters, shared)
 
 
 def _depth(run: Run) -> int:

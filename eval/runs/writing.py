@@ -12,7 +12,8 @@ under its final name is whole. Its content:
   these alone.
 - `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
   recall@k counts, empty without one, then for each mode the values of the measures that this rank
-  does not give, in columns such as `composed map@10`.
+  does not give, in columns such as `composed map@10`; last, where queries share images,
+  `cluster`, the same for those that do, and empty for one that stands alone.
 - `run.json`: the figures, and what they were made with.
 
 `eval.runs.reading` reads a run back.
@@ -43,6 +44,8 @@ SUBSET = "subset"
 
 ENCODED_MARK = "+percent-encoded"
 """End of the tag of a line of a TREC run file whose ids are percent-encoded."""
+CLUSTER = "cluster"
+"""Column of the table of queries that names each query's cluster."""
 
 _ENCODED = re.compile(r"[\s%\x00-\x1f\udc80-\udcff]")
 _SCORE_DIGITS = 6
@@ -97,14 +100,21 @@ def package_versions() -> dict[str, str]:
 
 
 def our_version() -> dict[str, str | None]:
-    """`version` of Recompose, and the `commit` of the checkout; None where that is not known."""
+    """`version` of Recompose, and the `commit` of the checkout; None where that is not known.
+
+    A commit whose files have been changed since ends with "-dirty".
+    """
     root = Path(__file__).resolve().parents[2]
+
+    def git(*words: str) -> str:
+        asked = ["git", "-C", str(root), *words]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)
+        return done.stdout.strip()
+
     commit = None
     if (root / ".git").exists():
-        asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
         with suppress(OSError, subprocess.SubprocessError):
-            done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)
-            commit = done.stdout.strip() or None
+            commit = git("rev-parse", "HEAD") + ("-dirty" if git("status", "-s", "-uno") else "")
     return {"version": cir.__version__, "commit": commit}
 
 
@@ -130,6 +140,7 @@ class RunWriter:
         self._ranks: dict[str, dict[str, int | None]] = {}
         self._groups: dict[str, Sequence[str]] = {}
         self._values: dict[str, Sequence[float]] = {}
+        self._clusters: Sequence[str] = ()
         self._names = [*modes, *(f"{mode}.{SUBSET}" for mode in modes if candidates)]
         self._files: dict[str, TextIO] = {}
         self._closing = ExitStack()
@@ -191,6 +202,10 @@ class RunWriter:
         """Add columns to the table: by the measure's name a value for each query, in order."""
         self._values.update({f"{mode} {name}": column for name, column in values.items()})
 
+    def add_clusters(self, clusters: Sequence[str]) -> None:
+        """Name each query's cluster in the table, in order, see `LabelledSet.clusters`."""
+        self._clusters = clusters
+
     def finish(self, document: Mapping[str, Any]) -> Path:
         """Write the table and `run.json`, and give the run its name.
 
@@ -228,12 +243,14 @@ class RunWriter:
     def _write_table(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(["id", "group", *self._modes, *self._values])
+            last = [CLUSTER] if self._clusters else []
+            table.writerow(["id", "group", *self._modes, *self._values, *last])
             for row, (query_id, ranks) in enumerate(self._ranks.items()):
                 cells = [ranks.get(mode) or "" for mode in self._modes]
                 values = [f"{column[row]:.6g}" for column in self._values.values()]
                 texts = map(safe_cell, [query_id, groups_cell(self._groups[query_id])])
-                table.writerow([*texts, *cells, *values])
+                last = [safe_cell(name) for name in self._clusters[row : row + 1]]
+                table.writerow([*texts, *cells, *values, *last])
 
     def _discard(self) -> None:
         with suppress(OSError):  # a full disk does not take what is not yet written

@@ -11,17 +11,25 @@ from typing import Any
 from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.walk import walk_images
-from cir.sample.building import draw_sample, sample_labelled_set
+from cir.progress import OnProgress
+from cir.sample.building import (
+    draw_hard_sample,
+    draw_sample,
+    hard_labelled_set,
+    sample_labelled_set,
+)
 from cir.settings import Settings
 from eval.errors import BenchWayOut
+from eval.sets.circus import with_circus_labels
 from eval.sets.formats import find_format, format_named, format_names, formats
 from eval.sets.labelled import LabelledSet, Source, absent_from, located
 from eval.sets.own import kept_sets
 from eval.sets.templates import worded
 
 NATIVE_NAME = "native"
-SAMPLE = "sample"
-"""Name of the sample catalogue's labelled set."""
+SAMPLE, HARD_SAMPLE = SAMPLES = ("sample", "sample-hard")
+"""The sample catalogue's labelled sets: a gentle one, and a hard one over the same drawings."""
+
 _FILE = "registered_sets.json"
 
 
@@ -53,7 +61,9 @@ def load_set(
             f"{format_name} cannot be read with {' and '.join(foreign)}: only "
             f"{' and '.join(knowing) or 'no format'} can."
         )
-    return form.load(format_name, root, split, dict.fromkeys(chosen, True))
+    return with_circus_labels(
+        form.load(format_name, root, split, dict.fromkeys(chosen, True)), root
+    )
 
 
 def option_settings(options: Mapping[str, bool] | None) -> dict[str, bool]:
@@ -111,15 +121,34 @@ def images_of(place: Place) -> Path | None:
     return place.images
 
 
-def place_of(name: str, root: Path | None, settings: Settings) -> Place:
-    """The set that somebody names: every one that `overview` lists, or a native folder.
-
-    What is registered or a folder goes first, then people's own sets, then the sample catalogue's,
-    which is drawn where it is not there yet.
+def sample_place(name: str, settings: Settings, on_progress: OnProgress | None = None) -> Place:
+    """One of the sample's labelled sets, `SAMPLE` or `HARD_SAMPLE`, drawn where it is not yet.
 
     Raises:
+        ReadOnlyError: this Recompose changes nothing.
+        RecomposeError: the sample cannot be drawn or written.
+    """
+    draw = draw_sample if name == SAMPLE else draw_hard_sample
+    draw(settings, on_progress)
+    return _sample_places(settings)[name]
+
+
+def _sample_places(settings: Settings) -> dict[str, Place]:
+    folders = {SAMPLE: sample_labelled_set(settings), HARD_SAMPLE: hard_labelled_set(settings)}
+    return {name: Place(name, NATIVE_NAME, *both, name) for name, both in folders.items()}
+
+
+def place_of(
+    name: str, root: Path | None, settings: Settings, on_progress: OnProgress | None = None
+) -> Place:
+    """The set that somebody names.
+
+    A registered one, a format with its root, a native folder, one of one's own, or one of the
+    sample's, which is drawn where it is not there yet; `on_progress` is told of that.
+
+    Raises:
+        ReadOnlyError, RecomposeError: as in `sample_place`.
         UsageError: it needs a root that was not named, or a root comes with an unknown format.
-        ReadOnlyError: the sample is named, and this Recompose changes nothing.
     """
     if root is not None:
         format_named(name)
@@ -127,23 +156,16 @@ def place_of(name: str, root: Path | None, settings: Settings) -> Place:
     registered = registered_sets(settings.data_dir)
     if name in registered:
         return registered[name]
-    if find_format(name):
-        raise UsageError(f"Where {name} lies is not known.", BenchWayOut.NAME_THE_ROOT)
-    folder = Path(name)
-    if not folder.is_dir():
+    if not Path(name).is_dir():
         own = kept_sets(settings.data_dir)
         if name in own:
             return Place(name, NATIVE_NAME, own[name])
-        if name == SAMPLE:
-            draw_sample(settings)
-            return _sample(settings)
+        if name in SAMPLES:
+            return sample_place(name, settings, on_progress)
+    if find_format(name):
+        raise UsageError(f"Where {name} lies is not known.", BenchWayOut.NAME_THE_ROOT)
+    folder = Path(name)
     return Place(folder.resolve().name or "set", NATIVE_NAME, folder)
-
-
-def _sample(settings: Settings) -> Place:
-    """The sample catalogue's set, which may not be drawn yet."""
-    labelled, pictures = sample_labelled_set(settings)
-    return Place(SAMPLE, NATIVE_NAME, labelled, pictures, given_name=SAMPLE)
 
 
 def registered_sets(data_dir: Path) -> dict[str, Place]:
@@ -238,14 +260,24 @@ def overview(settings: Settings, root: Path | None = None) -> list[dict[str, Any
     places = dict(registered_sets(settings.data_dir))
     for name, folder in kept_sets(settings.data_dir).items():
         places.setdefault(name, Place(name, NATIVE_NAME, folder))
-    places.setdefault(SAMPLE, _sample(settings))
-    states = [_state(place) for place in places.values()]
+    samples = _sample_places(settings)
+    for name, place in samples.items():
+        places.setdefault(name, place)
+    states = [
+        _undrawn(place) if place is samples.get(name) and not place.root.is_dir() else _state(place)
+        for name, place in places.items()
+    ]
     return states + [_unregistered(name) for name in published if name not in places]
 
 
 def _unregistered(name: str) -> dict[str, Any]:
     empty = dict.fromkeys(("root", "images", "split", "queries", "gallery"))
     return {"name": name, "format": name, **empty, "lacks": ["not registered"]}
+
+
+def _undrawn(place: Place) -> dict[str, Any]:
+    lacks = ["not drawn yet: its first run draws it"]
+    return {**_unregistered(place.name), "format": place.format, "lacks": lacks}
 
 
 def _state(place: Place) -> dict[str, Any]:
@@ -256,8 +288,6 @@ def _state(place: Place) -> dict[str, Any]:
         "images": None if place.images is None else str(place.images),
         **dict.fromkeys(("split", "queries", "gallery")),
     }
-    if place.given_name == SAMPLE and not place.root.exists():
-        return {**state, "lacks": ["it is drawn when it is first asked for"]}
     try:
         labelled = load_set(place.format, place.root)
     except UsageError as error:

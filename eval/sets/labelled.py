@@ -1,5 +1,6 @@
 """A labelled set: composed queries with known targets, in one shape for every file format."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +25,15 @@ class Protocol:
             its own. None where they name images by their paths.
         gallery_size: how many images are searched, where the annotations do not list them; None
             where they do, or where any folder will do.
+        shared: what the queries of one cluster share, one of it in words; statistics take
+            clusters for independent, not their queries.
     """
 
     measures: tuple[Measure, ...] = MEASURES
     keep_reference: bool = False
     image_id: Callable[[str], str] | None = None
     gallery_size: int | None = None
+    shared: str = "reference image"
 
     def id_of(self, path: str) -> str:
         """The id by which annotations know the image at a path."""
@@ -60,6 +64,11 @@ class LabelledQuery:
         counted: the one target that recall@k counts, where the protocol counts one alone.
         candidates: images among which a search of its own is made; empty for none.
         reworded: a second wording, of which the embedding is averaged with the first's.
+        negatives: images that were judged to be no target: hard negatives, for example.
+        wording_of: id of the query of which this is another wording, "" for none: asked by itself,
+            unlike `reworded`.
+        cluster: name of the queries that this one shares images with, where the annotations form
+            such groups; else queries of one reference image share it.
         captions: what the annotations say, where a template may join it otherwise than
             `instruction` does; empty where that is it.
         fields: what else they say, by name, for templates.
@@ -75,6 +84,9 @@ class LabelledQuery:
     counted: str | None = None
     candidates: tuple[str, ...] = ()
     reworded: str = ""
+    negatives: tuple[str, ...] = ()
+    wording_of: str = ""
+    cluster: str = ""
     captions: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -148,6 +160,18 @@ class LabelledSet:
         """Whether queries are also searched among candidates of their own."""
         return any(query.candidates for query in self.queries)
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether images were judged to be no targets."""
+        return any(query.negatives for query in self.queries)
+
+    def wordings(self) -> dict[str, list[int]]:
+        """Id of a query that has other wordings -> rows of it and of these."""
+        rows: dict[str, list[int]] = {}
+        for row, query in enumerate(self.queries):
+            rows.setdefault(query.wording_of or query.id, []).append(row)
+        return {name: found for name, found in rows.items() if len(found) > 1}
+
     def groups(self) -> dict[str, list[int]]:
         """Group -> rows of its queries, in order of appearance; none when no query has a group."""
         found: dict[str, list[int]] = {}
@@ -155,6 +179,13 @@ class LabelledSet:
             for group in query.groups or (NO_GROUP,):
                 found.setdefault(group, []).append(row)
         return {} if list(found) == [NO_GROUP] else found
+
+    def clusters(self) -> tuple[str, ...]:
+        """For each query the name of its cluster, "" for one alone; none where all are alone."""
+        names = [query.cluster or query.reference for query in self.queries]
+        sizes = Counter(names)
+        found = tuple(name if name and sizes[name] > 1 else "" for name in names)
+        return found if any(found) else ()
 
 
 def located(labelled: LabelledSet, paths: Iterable[str]) -> LabelledSet:
@@ -194,6 +225,7 @@ def _located(
         places={path(image): place for image, place in query.places.items()},
         counted=None if query.counted is None else path(query.counted),
         candidates=tuple(map(path, query.candidates)),
+        negatives=tuple(map(path, query.negatives)),
     )
 
 

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,8 +21,8 @@ from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.settings import Settings
-from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native
-from eval.sets.labelled import LabelledSet
+from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native, read_records, tsv
+from eval.sets.labelled import LabelledQuery, LabelledSet
 
 QUERIES = "queries.jsonl"
 MAX_BYTES = 32 * 2**20
@@ -176,6 +176,8 @@ class NewQuery:
         instruction: what should change.
         targets: paths of the targets in the index.
         group: "" for none.
+        negatives: paths of the images that were looked at and are no targets; they are kept with
+            the score 0. One that is marked as a target, or is the reference, is none.
     """
 
     index: str
@@ -183,23 +185,26 @@ class NewQuery:
     instruction: str
     targets: tuple[str, ...]
     group: str = ""
+    negatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a query: the set's name, its number of queries, how many targets are new."""
+    """What became of a query: the set, its number of queries, how many judgements are new."""
 
     name: str
     queries: int
     new_query: bool
     new_targets: int
+    new_negatives: int = 0
 
 
 def add_query(name: str, query: NewQuery, settings: Settings) -> Added:
     """Add a query to a kept set, which is made where there is none of this name.
 
-    A query that is in the set already, by its reference and instruction, gets the targets that it
-    lacks. Nothing is written unless the set can be read afterwards.
+    A query that is in the set already, by its reference and instruction, gets the judgements that
+    it lacks; an image that was judged to be no target and is marked now becomes one. Nothing is
+    written unless the set can be read afterwards.
 
     Args:
         name: of the set; characters that a file name cannot have become "-".
@@ -275,34 +280,140 @@ def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
         (partial / "qrels").mkdir(parents=True)
         (partial / QUERIES).touch()
         labelled, split = None, DEFAULT_SPLIT
-        header = _tsv([HEADER])
+        header = tsv([HEADER])
         (partial / "qrels" / f"{split}.tsv").write_text(header, encoding="utf-8")
     else:
         labelled = load_native(folder)
         split = labelled.split
         shutil.copytree(folder, partial)
-    known, query_id = _held(partial / QUERIES, query, labelled, folder.name)
+    held, query_id = _held(partial / QUERIES, query, labelled, folder.name)
+    known = set(held.targets) if held else set()
     fresh = [path for path in dict.fromkeys(query.targets) if path not in known]
-    count = (len(labelled.queries) if labelled else 0) + (not known)
-    if known and not fresh:
+    judged = {*known, *fresh, query.reference, *(held.negatives if held else ())}
+    out = [path for path in dict.fromkeys(query.negatives) if path not in judged]
+    count = (len(labelled.queries) if labelled else 0) + (held is None)
+    if held and not fresh and not out:
         return Added(folder.name, count, new_query=False, new_targets=0)
-    if not known:
+    if held is None:
         _append(partial / QUERIES, json.dumps(_record(query_id, query), ensure_ascii=False) + "\n")
-    _append(partial / "qrels" / f"{split}.tsv", _tsv([query_id, path, "1"] for path in fresh))
-    check_set(partial)
-    if sum(path.stat().st_size for path in partial.rglob("*") if path.is_file()) > MAX_BYTES:
-        raise UsageError(f"{folder.name} would be larger than {MAX_BYTES // 2**20} MB.")
+    qrels = partial / "qrels" / f"{split}.tsv"
+    if held and set(fresh) & set(held.negatives):
+        _keep_rows(qrels, lambda row: row[0] != query_id or row[1] not in fresh)
+    scores = {**dict.fromkeys(fresh, "1"), **dict.fromkeys(out, "0")}
+    _append(qrels, tsv((query_id, path, score) for path, score in scores.items()))
+    _check_written(partial, folder.name)
     if is_new:
         partial.rename(folder)
     else:
         _replace(partial, folder, [QUERIES, f"qrels/{split}.tsv"])
-    return Added(folder.name, count, new_query=not known, new_targets=len(fresh))
+    return Added(
+        folder.name,
+        count,
+        new_query=held is None,
+        new_targets=len(fresh),
+        new_negatives=len(out),
+    )
+
+
+def change_query(
+    name: str,
+    query_id: str,
+    settings: Settings,
+    *,
+    instruction: str | None = None,
+    group: str | None = None,
+    judged: Mapping[str, bool] | None = None,
+) -> None:
+    """Change a query of a kept set; what is not named stays.
+
+    Args:
+        name: of the set.
+        query_id: of the query.
+        settings: of the person who asks.
+        instruction: the new one.
+        group: the new one; "" for none.
+        judged: path -> whether the image is a target; others stay as they are judged.
+
+    Raises:
+        ReadOnlyError: this Recompose, or this person's session, is read-only.
+        UsageError: there is no such set or query, or the set could not be read afterwards: a query
+            keeps a target, for example. Nothing is changed then.
+        RecomposeError: the disk refuses.
+    """
+    if instruction is not None and not instruction.strip():
+        raise UsageError("The query has no instruction: say what should be different.")
+
+    def change(partial: Path, split: str) -> None:
+        records = read_records(partial)
+        for record in records:
+            if record["_id"] == query_id:
+                if instruction is not None:
+                    record["text"] = instruction.strip()
+                if group is not None:
+                    record["group"] = group.strip()
+        _write_records(partial / QUERIES, records)
+        if judged:
+            qrels = partial / "qrels" / f"{split}.tsv"
+            _keep_rows(qrels, lambda row: row[0] != query_id or row[1] not in judged)
+            _append(qrels, tsv((query_id, path, int(good)) for path, good in judged.items()))
+
+    _edit(name, query_id, settings, change)
+
+
+def remove_query(name: str, query_id: str, settings: Settings) -> None:
+    """Take a query and its judgements out of a kept set. Raises as `change_query`.
+
+    The last query stays: a set without queries is deleted as a whole.
+    """
+
+    def remove(partial: Path, split: str) -> None:
+        records = [each for each in read_records(partial) if each["_id"] != query_id]
+        if not records:
+            raise UsageError(f"{query_id} is the only query of {name}: delete the set.")
+        _write_records(partial / QUERIES, records)
+        for path in (partial / "qrels").glob("*.tsv"):
+            _keep_rows(path, lambda row: row[0] != query_id)
+
+    _edit(name, query_id, settings, remove)
+
+
+def _edit(
+    name: str, query_id: str, settings: Settings, change: Callable[[Path, str], None]
+) -> None:
+    """Change a copy of a set, check it, and put it in the set's place."""
+    refuse_change(settings.read_only)
+    folder = kept_sets(settings.data_dir).get(name)
+    if folder is None:
+        raise UsageError(f"There is no labelled set {name!r}.")
+    partial = folder.with_name(f".partial-{secrets.token_hex(6)}")
+    try:
+        with _WRITING:
+            labelled = load_native(folder)
+            if query_id not in {query.id for query in labelled.queries}:
+                raise UsageError(f"{name} has no query {query_id!r}: it may have been removed.")
+            shutil.copytree(folder, partial)
+            change(partial, labelled.split)
+            _check_written(partial, name)
+            qrels = [f"qrels/{path.name}" for path in sorted((partial / "qrels").glob("*.tsv"))]
+            _replace(partial, folder, [QUERIES, *qrels])
+    except OSError as error:
+        raise RecomposeError(
+            f"The labelled set {name} cannot be written ({error.strerror or error})."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_written(partial: Path, name: str) -> None:
+    check_set(partial)
+    if sum(path.stat().st_size for path in partial.rglob("*") if path.is_file()) > MAX_BYTES:
+        raise UsageError(f"{name} would be larger than {MAX_BYTES // 2**20} MB.")
 
 
 def _held(
     queries: Path, query: NewQuery, labelled: LabelledSet | None, name: str
-) -> tuple[set[str], str]:
-    """The targets that the set has for this query already, and the query's id."""
+) -> tuple[LabelledQuery | None, str]:
+    """The query as the set has it already, and its id there."""
     records = [json.loads(line) for line in _lines(queries)]
     other = next((r["index"] for r in records if r.get("index", query.index) != query.index), None)
     if other is not None:
@@ -313,13 +424,13 @@ def _held(
     asked = (query.reference, query.instruction.strip())
     for each in labelled.queries if labelled else ():
         if (each.reference, each.instruction.strip()) == asked:
-            return set(each.targets), each.id
+            return each, each.id
     # Native sets share their queries between splits: an id may be taken by another split.
     taken = {record["_id"] for record in records}
     number = len(records) + 1
     while f"q{number}" in taken:
         number += 1
-    return set(), f"q{number}"
+    return None, f"q{number}"
 
 
 def _record(query_id: str, query: NewQuery) -> dict[str, Any]:
@@ -332,10 +443,16 @@ def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
 
 
-def _tsv(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _keep_rows(path: Path, kept: Callable[[Sequence[str]], bool]) -> None:
+    """Leave only some rows below the header of a qrels file."""
+    text = io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
+    header, *rows = [row for row in csv.reader(text, delimiter="\t") if row]
+    path.write_text(tsv([header, *filter(kept, rows)]), encoding="utf-8")
 
 
 def _append(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.app import ask, choose, running_app, settle
 
-MANY = 1200
+MANY, SOME = 1200, 400
 HEIGHT = 1600  # all of the page, mostly: what scrolls meanwhile is no matter of these tests
 # Whoever edits the sources meanwhile would otherwise make the server forget its jobs.
 ENV = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
@@ -181,6 +181,39 @@ def test_a_build_is_seen_in_two_tabs_cancelled_and_continued(
     assert "unchanged" in text or numbers[0] == MANY
     assert sum(numbers[:-1]) == MANY
     drop(tab, "many")
+
+
+def test_an_index_is_searched_while_it_moves_to_another_encoder(
+    browser: Browser, tab: Page, own_app: str, many: Path, tmp_path: Path
+) -> None:
+    for picture in sorted(many.iterdir())[:SOME]:
+        (tmp_path / picture.name).symlink_to(picture)
+    build_folder(tab, "moving", tmp_path)
+    expect(tab.get_by_text(f"{SOME} added")).to_be_visible(timeout=60_000)
+    other = browser.new_context().new_page()
+    other.goto(f"{own_app}/?index=moving")
+    expect(other.get_by_role("heading", name="Search")).to_be_visible()
+    settle(other)
+    choose(tab, "Index to change", "moving")
+    button(tab, "Move to another encoder …").click()
+    tab.get_by_role("button", name="Encode anew").click()
+    expect(button(tab, "Cancel")).to_be_visible()
+
+    ask(other, "red")
+    expect(other.locator('img[alt^="Result "]').first).to_be_visible()
+    assert button(tab, "Cancel").is_visible(), "it has moved already"
+    button(tab, "Cancel").click()
+    expect(tab.get_by_text("What is done stays")).to_be_visible()
+    tab.get_by_test_id("stMain").get_by_role("button", name="Continue").first.click()
+    moved = tab.get_by_text("is an index of compact now")
+    expect(moved).to_be_visible(timeout=120_000)
+    expect(moved).to_contain_text(f"{SOME} images")
+
+    ask(other, "blue")
+    expect(other.locator('img[alt^="Result "]').first).to_be_visible()
+    expect(other.get_by_test_id("stAlert")).to_have_count(0)
+    other.context.close()
+    drop(tab, "moving")
 
 
 def require_locked(tab: Page) -> None:

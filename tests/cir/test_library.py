@@ -115,6 +115,17 @@ def test_an_encoder_of_ones_own_indexes_and_searches(store: cir.Store, folder: P
         store.index("by colour", folder, encoder="compact")
 
 
+def test_an_index_moves_to_another_encoder(store: cir.Store, folder: Path) -> None:
+    index = store.index("moving", folder, encoder=MeanColour())
+    told: list[cir.Progress] = []
+    report: cir.ReencodeReport = index.reencode("compact", on_progress=told.append)
+    assert (report.images, report.encoder, told[-1].done) == (12, "compact", 12)
+    for same in (index, store.index("moving")):
+        assert paths(same.search(folder / "red.png", "in blue", limit=1))
+    assert index.reencode().encoded == 12  # by its own encoder, as it is now
+    store.drop("moving")
+
+
 def test_rows_of_ones_own_are_written_and_searched(store: cir.Store) -> None:
     index = store.create("rows", encoder="mine", fingerprint="1", dim=4)
     vectors = np.eye(4, dtype=np.float32)

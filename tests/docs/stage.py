@@ -156,10 +156,12 @@ def _write_sets(folder: Path) -> None:
 
 
 def _write_runs(folder: Path) -> None:
-    """RUN and OTHER of one set, and one for each category of FashionIQ that is so in name alone."""
+    """RUN and OTHER of one set, and two for each category of FashionIQ, so in name alone."""
     bench.run("LABELLED_SET", gallery="PHOTOS", ablations=True, out="RUN")
     shutil.copytree("RUN", "OTHER")
+    document = json.loads((folder / "RUN" / "run.json").read_text())
     for name in ("DRESS", "SHIRT", "TOPTEE"):
-        shutil.copytree("RUN", name)
-        document = json.loads((folder / name / "run.json").read_text())
-        write_json(folder / name / "run.json", {**document, "set": f"fashioniq-{name.lower()}"})
+        labelled = {"set": f"fashioniq-{name.lower()}", "set_fingerprint": name}
+        for run in (name, f"{name}0"):
+            shutil.copytree("RUN", run)
+            write_json(folder / run / "run.json", {**document, **labelled})

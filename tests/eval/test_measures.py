@@ -19,9 +19,11 @@ from eval.measures import (
     RecallSubset,
     ReciprocalRank,
     depth_of,
+    explained,
     find_measure,
     first_ranks,
     first_target_rank,
+    heading,
     judge,
     mean,
     parse_measure,
@@ -210,3 +212,40 @@ def test_agrees_with_ir_measures_where_the_definitions_do() -> None:
     for other, ours in same.items():
         assert ours(relevance).mean() == pytest.approx(theirs[other], abs=1e-9), other
         assert theirs[other] > 0
+
+
+def test_negatives_and_judged_are_shares_of_the_first_images() -> None:
+    relevance = judge(
+        [["t", "n", "x", "m"], ["n"], []],
+        [{"t": 1}, {"t": 1}, {"t": 1}],
+        negatives=[["n", "m"], ["n"], []],
+    )
+    told = {name: parse_measure(name)(relevance).tolist() for name in ("negatives@2", "judged@2")}
+    assert told == {"negatives@2": [0.5, 0.5, 0.0], "judged@2": [1.0, 0.5, 0.0]}
+    assert parse_measure("negatives@4")(relevance).tolist() == [0.5, 0.25, 0.0]
+    assert parse_measure("negatives@2").lower_is_better
+    # Without negatives only targets are judged.
+    alone = judge([["t", "x"]], [{"t": 1}], negatives=[[]])
+    assert alone.negatives is None and parse_measure("judged@2")(alone).tolist() == [0.5]
+
+
+def test_measures_joined_by_a_plus_are_their_mean() -> None:
+    headline = parse_measure("recall@1+map@2")
+    assert (str(headline), heading(str(headline))) == ("recall@1+map@2", "(recall@1 + map@2) / 2")
+    relevance = judge([["a", "x"], ["x", "b"], ["x", "y"]], [{"a": 1}, {"b": 1}, {"c": 1}])
+    parts = [parse_measure(name)(relevance) for name in ("recall@1", "map@2")]
+    assert headline(relevance).tolist() == [
+        (one + two) / 2 for one, two in zip(*parts, strict=True)
+    ]
+    assert headline(relevance).tolist() == [1.0, 0.25, 0.0]
+    assert not headline.by_rank
+    deep = parse_measure("recall@10+recall@150")
+    assert deep.by_rank and depth_of([deep]) == 150
+    assert deep.of_ranks(first_ranks([10, 150, 151, None])).tolist() == [1.0, 0.5, 0.0, 0.0]
+    assert explained(["recall@1+mrr"]).startswith("recall@k: ")
+
+
+@pytest.mark.parametrize("name", ["recall@1+", "recall@1+recall@1", "recall@1+success@5", "+"])
+def test_what_is_no_mean_of_measures_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="There is no measure"):
+        parse_measure(name)

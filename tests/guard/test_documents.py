@@ -21,7 +21,8 @@ MEASURES = (
     f"{MRR}, recall_fraction@5, recall_fraction@10, recall_fraction@50, "
     "map@5, map@10, map@50, ndcg@5, ndcg@10, ndcg@50"
 )
-CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3"
+SOLVERS = "image, text, either, sum, composed, unsolved"
+CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
     "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
@@ -39,6 +40,7 @@ FIGURES = {
     "groups": "colour, pattern, (none)",
     "groups.*": f"queries, {MEASURES}",
 }
+DIFFERENCE = "delta, low, high, p, p_holm, better, worse, same"
 TRANSFER = {"": "index, encoder, file, images, bytes, source, state, seconds"}
 REFERENCE = {"reference.with": MEASURES, "reference.without": MEASURES}
 
@@ -60,6 +62,9 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "cir title": {"": "index, title_column"},
     "cir rebuild": {"": "index, index_type, recall"},
+    "cir index --re-encode": {
+        "": "index, encoder, images, encoded, from_thumbnails, failed, seconds"
+    },
     "cir export": TRANSFER,
     "cir import": TRANSFER,
     "cir encoders": {
@@ -87,17 +92,48 @@ KEYS: dict[str, dict[str, str]] = {
     | {"": f"{RUN['']}, judged", "metrics": "", "groups": ""}
     | {"reference.with": "", "reference.without": ""},
     "eval score": {"": "set, queries, metrics, groups"} | FIGURES,
+    "eval shortcuts": {
+        "": "runs, k, queries, counts, shortcut_share, lost, composition_gap, groups, solved_by",
+        "counts": SOLVERS,
+        "composition_gap": "mrr, recall@10",
+        "groups": "colour, pattern, (none)",
+        "groups.*": SOLVERS,
+        "solved_by": "q1, q2, q3, q4, q5, q6",
+    },
+    "eval import": RUN | FIGURES | REFERENCE | {"seconds": "reading, total"},
+    "eval reword": {"": "set, added", "added": "typo, polite"},
+    "eval run, wordings": RUN
+    | FIGURES
+    | REFERENCE
+    | {
+        "": f"{RUN['']}, wordings",
+        "wordings": "queries, wordings, metrics",
+        "wordings.metrics": MEASURES,
+        "wordings.metrics.*": "mean, worst, spread",
+    },
+    "eval check": {"": ""},
+    "eval agreement": {
+        "": "queries, judgements, observed, kappa, both, neither, first_only, second_only, "
+        "disputed, unshared",
+        "disputed": "",
+    },
     "eval sets": {"[]": "name, format, root, images, split, queries, gallery, lacks"},
     "eval register": {"": "registered"},
     "eval forget": {"": "forgotten"},
     "eval submission": {"": "files"},
     "eval compare": {
-        "": "set, queries, measure, seed, runs, comparisons, notes",
+        "": "set, queries, measure, seed, runs, comparisons, clusters, notes",
         "runs[]": "run, mode, encoder, metrics",
         "runs[].metrics": MEASURES,
-        "comparisons[]": "run, against, metrics, words",
+        "comparisons[]": "run, against, metrics, groups, words",
         "comparisons[].metrics": MEASURES,
-        "comparisons[].metrics.*": "delta, low, high, p, p_holm, better, worse, same",
+        "comparisons[].metrics.*": DIFFERENCE,
+        "comparisons[].groups": "colour, pattern, (none)",
+        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
+    },
+    "eval difficulty": {
+        "": "set, runs, measure, queries, notes",
+        "queries[]": "id, groups, instruction, mean, missed, separates, agreed, doubts",
     },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval repeat": {
@@ -188,6 +224,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     backup = folder / "backup.parquet"
     found["cir export"] = ask("cir", "export", INDEX, backup)
     found["cir import"] = ask("cir", "import", backup, "--name", "imported")
+    found["cir index --re-encode"] = ask("cir", "index", INDEX, "--re-encode")
     found["cir drop"] = ask("cir", "drop", INDEX)
 
     asked = ("--set", folder / "set", "--gallery", pictures)
@@ -208,6 +245,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
+    found["eval difficulty"] = ask("eval", "difficulty", plain["run"], stored.run)
     again = shutil.copytree(folder / "set", folder / "set again")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
@@ -216,11 +254,27 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
     for name in spoilt:
         (pictures / name).unlink()
+    found |= documents_of_sets(commands, stored, Path(second["run"]))
     rows = [f"{path},a {path.stem},{path.parent.name},{path.stem}" for path in listed]
     table = folder / "products.csv"
     table.write_text("\n".join(["file,name,articleType,baseColour", *rows]), encoding="utf-8")
     found["eval card"] = ask("eval", "card", *asked, "--table", table)
     return found
+
+
+def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str, Any]:
+    """Those of commands that look at a labelled set, or at what others found for it."""
+    labelled, again, ask = stored.folder / "set", stored.folder / "reworded", commands.document
+    asked = ("--set", labelled, "--gallery", stored.pictures)
+    kinds = ("--kind", "typo", "--kind", "polite")
+    return {
+        "eval shortcuts": ask("eval", "shortcuts", stored.run),
+        "eval import": ask("eval", "import", run / "composed.trec", *asked, "--system", "other"),
+        "eval check": ask("eval", "check", *asked),
+        "eval agreement": ask("eval", "agreement", labelled, labelled),
+        "eval reword": ask("eval", "reword", "--set", labelled, "--out", again, *kinds),
+        "eval run, wordings": ask("eval", "run", "--set", again, "--gallery", stored.pictures),
+    }
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -31,11 +31,20 @@ _SEED = 7401
 
 def draw(design: Design) -> Image.Image:
     """The picture of a design, 384 x 480 pixels; the same design always gives the same picture."""
-    random = np.random.default_rng([_SEED, design.id])
+    random = _chance(design)
     cloth = _cloth(design, random)
     canvas = Canvas(random)
     _MAKERS[design.garment](canvas, design, cloth)
     return canvas.finish()
+
+
+def cloth_of(design: Design) -> Cloth:
+    """What the design is made of, before a garment gives it a weave and a sheen."""
+    return _cloth(design, _chance(design))
+
+
+def _chance(design: Design) -> np.random.Generator:
+    return np.random.default_rng([_SEED, design.id])
 
 
 def _cloth(design: Design, random: np.random.Generator) -> Cloth:

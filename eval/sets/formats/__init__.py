@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ class Rankings:
 
 
 def read_lists(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
-    """The usual submission file: an object that gives each query its list of images.
+    """The usual submission file: an object that gives each query its images.
+
+    They are a list, best first, or an object of their scores, as MTEB, BEIR and ranx write:
+    ordered as trec_eval does, equal scores by id, the larger first.
 
     Args:
         path: the file, for messages.
@@ -68,17 +72,34 @@ def read_lists(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
         labelled: the set that was asked.
 
     Raises:
-        UsageError: it holds something else, or a query has no list of images.
+        UsageError: it holds something else, a query has neither, or a score is no number.
     """
     if not isinstance(content, dict):
         raise UsageError(
             f"{path} holds a list of {len(content)} rankings, not an object that gives each query "
             f"of {labelled.name} its own."
         )
-    others = [key for key, value in content.items() if not isinstance(value, list)]
+    others = [key for key, value in content.items() if not isinstance(value, list | dict)]
     if others:
-        raise UsageError(f"{path}: the query {min(others)!r} has no list of images.")
-    return Rankings({key: list(images(content, key, f"{path}, query")) for key in content})
+        raise UsageError(
+            f"{path}: the query {min(others)!r} has no list of images, nor an object of their "
+            "scores."
+        )
+    return Rankings(
+        {
+            key: _by_score(value, f"{path}, query {key!r}")
+            if isinstance(value, dict)
+            else list(images(content, key, f"{path}, query"))
+            for key, value in content.items()
+        }
+    )
+
+
+def _by_score(scores: Mapping[str, Any], place: str) -> list[str]:
+    for image, score in scores.items():
+        if isinstance(score, bool) or not isinstance(score, int | float) or not isfinite(score):
+            raise UsageError(f"{place}: the score of {image!r} is not a finite number.")
+    return sorted(scores, key=lambda image: (scores[image], image), reverse=True)
 
 
 def _same_id(name: str, labelled: LabelledSet) -> str:

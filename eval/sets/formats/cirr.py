@@ -3,7 +3,8 @@
 A record is `{"pairid", "reference", "target_hard", "caption", "img_set": {"members": [six]}}`; the
 split file maps each image of the gallery to its file. Measured are R@1, 5, 10, 50 on `target_hard`
 with the reference taken out of the ranking, and R_subset@1, 2, 3 of a search among the members
-without the reference. The records of the test split name no target.
+without the reference; papers rank systems by (R@5 + R_subset@1) / 2. The records of the test split
+name no target. Queries of one image set share its images, so they are one cluster.
 
 For the test server (https://cirr.cecs.anu.edu.au) there are two files, `{"version": "rc2",
 "metric": "recall" | "recall_subset", pairid: [names]}`: the first 50 and, of the members alone,
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
-from eval.measures import MEASURES, RecallSubset
+from eval.measures import MEASURES, Average, Recall, RecallSubset
 from eval.sets.formats import Format, Ranked, Rankings, Template, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
@@ -35,6 +36,9 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 
 FAMILY = "cirr"
 DEFAULT_SPLIT = "val"
+HEADLINE = Average((Recall(5), RecallSubset(1)))
+"""What papers rank systems by, "Avg" in their tables."""
+
 _VERSION, _METRIC, _SUBSET_METRIC = "version", "metric", "recall_subset"
 _HANDED_IN, _OF_SUBSET = 50, 3
 
@@ -91,6 +95,7 @@ def _query(record: Mapping[str, Any], place: str, judged: bool) -> LabelledQuery
         targets=targets,
         places=dict.fromkeys([reference, *targets, *members], place),
         candidates=tuple(name for name in members if name != reference),
+        cluster=str(image_set.get("id", " ".join(sorted(members)))),
     )
 
 
@@ -119,7 +124,11 @@ FORMAT = Format(
     title="CIRR",
     names=(FAMILY,),
     published="2021-08",
-    protocol=Protocol(measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3))), image_id=stem),
+    protocol=Protocol(
+        measures=(*MEASURES, *(RecallSubset(k) for k in (1, 2, 3)), HEADLINE),
+        image_id=stem,
+        shared="image set",
+    ),
     load=lambda name, root, split, options: load_cirr(root, split),
     # https://github.com/miccunifi/SEARLE, src/validate.py; $ is its own pseudo-word
     templates={"searle": Template("a photo of $ that {caption}")},

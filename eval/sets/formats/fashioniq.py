@@ -1,8 +1,8 @@
 """FashionIQ: `cap.<category>.<split>.json` and `split.<category>.<split>.json`.
 
 A record is `{"target", "candidate", "captions": [first, second]}`; the split file lists the images
-of the gallery. Measured are R@10 and R@50 within each category, then their mean over the three;
-the reference (`candidate`) stays in the ranking.
+of the gallery. Measured are R@10 and R@50 within each category and their mean, then all of these
+over the three categories; the reference (`candidate`) stays in the ranking.
 Wu et al., CVPR 2021; https://github.com/XiaoxiaoGuo/fashion-iq
 
 Records have no ids: a query is `<category>-<position>`, counted from 0 in file order. A file of
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cir.errors import UsageError
+from eval.measures import MEASURES, Average, Recall
 from eval.sets.formats import Format, Option, Rankings, Template, read_lists
 from eval.sets.formats.annotations import (
     Annotations,
@@ -32,6 +33,9 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 CATEGORIES = ("dress", "shirt", "toptee")
 FAMILY = "fashioniq"
 DEFAULT_SPLIT = "val"
+HEADLINE = Average((Recall(10), Recall(50)))
+"""What papers rank systems by, its mean over the three categories."""
+
 _AROUND = ".?, "
 
 
@@ -161,7 +165,7 @@ FORMAT = Format(
     title="FashionIQ",
     names=tuple(f"{FAMILY}-{category}" for category in CATEGORIES),
     published="2019-05",
-    protocol=Protocol(keep_reference=True, image_id=stem),
+    protocol=Protocol(measures=(*MEASURES, HEADLINE), keep_reference=True, image_id=stem),
     load=_load,
     options=(
         Option("small_gallery", "search references and targets, not the whole split"),

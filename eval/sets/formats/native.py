@@ -1,10 +1,11 @@
 """The native format, BEIR's layout: `queries.jsonl` beside `qrels/<split>.tsv`.
 
 `queries.jsonl` holds one object a line: `_id`, `image` (the reference image, a path relative to
-the gallery folder), `text` (the instruction) and, if wanted, `group`; further keys are left
-alone. A qrels file is tab-separated with the header `query-id corpus-id score`; a score above 0
-marks a target, 0 an image judged not to be one. As in BEIR's own reader, a field that holds a
-tab, a line break or a leading quote is written in double quotes, with inner quotes doubled.
+the gallery folder), `text` (the instruction) and, if wanted, `group`, and `wording_of`, the `_id`
+of the query of which this is another wording; further keys are left alone. A qrels file is
+tab-separated with the header `query-id corpus-id score`; a score above 0 marks a target, 0 an
+image judged not to be one. As in BEIR's own reader, a field that holds a tab, a line break or a
+leading quote is written in double quotes, with inner quotes doubled.
 
 As BEIR has it, all splits share one `queries.jsonl`; the qrels file says which queries are run.
 Layout: https://github.com/beir-cellar/beir/wiki/Load-your-custom-dataset
@@ -14,7 +15,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,50 @@ def load_native(folder: Path, split: str | None = None) -> LabelledSet:
     )
     if not queries:
         raise UsageError(f"{qrels_file} judges no query: add a line for each target.")
+    _check_wordings(queries)
     digest = hashlib.sha256(f"{queries_text}\0{qrels_text}".encode()).hexdigest()
     name = folder.resolve().name or "set"
     return LabelledSet(name, qrels_file.stem, queries, digest, FORMAT)
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """The objects of a set's `queries.jsonl`, with the keys that `load_native` leaves alone.
+
+    Raises:
+        UsageError: as `load_native`.
+    """
+    path = folder / "queries.jsonl"
+    return [dict(record) for record, _ in _read_queries(path, _read_text(path)).values()]
+
+
+def write_native(
+    folder: Path,
+    records: Iterable[Mapping[str, Any]],
+    judged: Iterable[tuple[str, str, int]],
+    split: str = DEFAULT_SPLIT,
+) -> None:
+    """Write a set that `load_native` reads, into a folder that is not there yet.
+
+    Args:
+        folder: of the set.
+        records: the objects of `queries.jsonl`.
+        judged: query id, image and score of each judgement.
+        split: name of the qrels file.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    (folder / "qrels").mkdir(parents=True)
+    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    (folder / "queries.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "qrels" / f"{split}.tsv").write_text(tsv([HEADER, *judged]), encoding="utf-8")
+
+
+def tsv(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as lines of a qrels file."""
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _qrels_file(folder: Path, split: str | None) -> Path:
@@ -159,7 +201,26 @@ def _query(
         targets=targets,
         group="" if record.get("group") is None else _text(record, "group", place, empty=True),
         places={path: judged[path][1] for path in targets} | {reference: place},
+        negatives=tuple(path for path, (score, _) in judged.items() if score == 0),
+        wording_of=_text(record, "wording_of", place) if record.get("wording_of") else "",
     )
+
+
+def _check_wordings(queries: Sequence[LabelledQuery]) -> None:
+    """A wording is of a query of the same reference image, which is no wording itself."""
+    known = {query.id: query for query in queries}
+    for query in queries:
+        first = known.get(query.wording_of)
+        if not query.wording_of:
+            continue
+        place = query.places[query.reference]
+        if first is None or first.wording_of:
+            what = "is itself a wording" if first else "is no query of this split"
+            raise UsageError(f"{place}: {query.wording_of!r}, in 'wording_of', {what}.")
+        if first.reference != query.reference:
+            raise UsageError(
+                f"{place}: a wording of {query.wording_of!r}, which has another reference image."
+            )
 
 
 def _read_qrels(path: Path, text: str) -> _Judgements:

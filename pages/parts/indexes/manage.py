@@ -11,6 +11,7 @@ from cir.search.titles import title_column
 from cir.store import IndexInfo
 from pages.parts.indexes.forms import show_add, show_update
 from pages.parts.indexes.list import source_of, state_of
+from pages.parts.indexes.move import show_move
 from pages.parts.shell.navigation import DANGER
 from pages.parts.shell.session import INDEX_KEY, people_errors, plain, store
 
@@ -39,6 +40,7 @@ def show_manage(infos: Sequence[IndexInfo], jobs: IndexJobs) -> None:
             show_update(info, jobs, disabled=busy)
         if info.columns:
             _offer_title(info, disabled=busy)
+        show_move(info, jobs, disabled=busy)
         if st.button("Drop …", icon=":material/delete:", disabled=busy, key=f"{DANGER} drop"):
             st.session_state[DROPPING_KEY] = info.name
     # In the session, not in the click: the dialog outlives a rerun that another job causes.

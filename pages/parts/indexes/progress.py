@@ -7,16 +7,19 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cir.cells import safe_cell
+from cir.errors import WayOut
 from cir.jobs.background import Job
-from cir.jobs.indexes import Indexed, IndexJobs, Rebuilt
+from cir.jobs.indexes import Indexed, IndexJobs, Moved, Rebuilt
 from cir.progress import INDEXING, Progress
 from cir.words import duration
+from pages.parts.shell.move import offer_anew
 from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import choose_index, people_errors, plain
 from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
 FAILURES_SHOWN = 50
+THUMBNAILS_NAMED = 10
 
 
 def show_jobs(jobs: IndexJobs) -> None:
@@ -56,7 +59,7 @@ def _at_work(name: str, job: Job) -> None:
             key=f"cancel {name}",
             on_click=job.cancel,
             icon=":material/stop_circle:",
-            help="What is done so far stays; an update continues from there.",
+            help="What is done so far stays; it can be continued from there.",
         )
 
 
@@ -89,14 +92,22 @@ def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
 def _continue(name: str, job: Job, jobs: IndexJobs) -> None:
     """A way on: to search what is done, or to go on with what is not."""
     if job.state == "done":
-        if isinstance(job.result, Indexed | Rebuilt):
+        if isinstance(job.result, Indexed | Moved | Rebuilt):
             _search_button(name)
         return
     info = next((each for each in jobs.store.list() if each.name == name), None)
-    if info is None or info.state == "ready" or info.source is None:
+    if info is None:
+        return
+    if job.cause is not None and WayOut.ENCODE_ANEW in job.cause.ways_out:
+        offer_anew(info, jobs)
+        return
+    if job.again is None and (info.state == "ready" or info.source is None):
         return
     if st.button("Continue", key=f"continue {name}", type="primary", icon=":material/play_arrow:"):
-        jobs.update(info)
+        if job.again is None:
+            jobs.update(info)
+        else:
+            job.again()
         st.rerun()
 
 
@@ -111,6 +122,8 @@ def _search_button(name: str) -> None:
 def _summary(name: str, job: Job) -> str:
     if isinstance(job.result, Rebuilt):
         return f"Rebuilt “{name}”. Its searches: {job.result.exactness}."
+    if isinstance(job.result, Moved):
+        return _moved(job.result)
     if not isinstance(job.result, Indexed):
         return f"Dropped “{name}”."
     report, received = job.result.report, job.result.received
@@ -133,6 +146,19 @@ def _summary(name: str, job: Job) -> str:
         text += f" {received.known:,} files were there twice and were kept once."
     if received is not None and received.left_out:
         text += f" {received.left_out:,} files in the zip are no images and were left out."
+    return text
+
+
+def _moved(done: Moved) -> str:
+    report = done.report
+    text = f"“{report.index}” is an index of {report.encoder} now: {report.images:,} images"
+    text += f", {len(report.failed):,} failed" if report.failed else ""
+    text += f", in {duration(report.seconds)}."
+    if report.from_thumbnails:
+        named = ", ".join(report.from_thumbnails[:THUMBNAILS_NAMED])
+        more = len(report.from_thumbnails) - THUMBNAILS_NAMED
+        text += " Encoded from thumbnails, as the files are not at hand or have changed: "
+        text += f"{named} and {more:,} more." if more > 0 else f"{named}."
     return text
 
 

@@ -8,6 +8,9 @@ import streamlit as st
 from eval.reporting.curve_svg import COLOURS, DASHES, TICKS
 
 _BAR = 13
+_SHARE_BAR = 26
+# Blue to grey for what does without picture or without text; the others stand out from these.
+_SHARES = ("#0072B2", "#56B4E9", "#8A9491", "#E69F00", "#009E73", "#CC79A7")
 # Labels on a light and on a dark ground: Streamlit's own are too pale for WCAG AA on the light one.
 _INK = {"light": "#4b5452", "dark": "#bcc4c1"}
 
@@ -76,6 +79,43 @@ def bars_chart(groups: Mapping[str, Mapping[str, float]], measure: str) -> alt.C
             ],
         )
         .properties(height=alt.Step(_BAR, **{"for": "offset"}))
+    )
+    return _inked(chart)
+
+
+def shares_chart(groups: Mapping[str, Mapping[str, int]]) -> alt.Chart:
+    """A bar for each group, cut into shares by its counts; every group has the same names."""
+    names = list(next(iter(groups.values()), {}))
+    rows = [
+        {"group": group, "name": name, "count": count, "place": names.index(name)}
+        for group, counts in groups.items()
+        for name, count in counts.items()
+    ]
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("group:N", title=None, sort=list(groups), axis=alt.Axis(labelLimit=140)),
+            x=alt.X(
+                "count:Q",
+                title="share of the queries",
+                stack="normalize",
+                axis=alt.Axis(format="%"),
+            ),
+            order=alt.Order("place:Q"),
+            color=alt.Color(
+                "name:N",
+                sort=names,
+                legend=_legend(names, "square"),
+                scale=alt.Scale(domain=names, range=list(_SHARES)),
+            ),
+            tooltip=[
+                alt.Tooltip("group:N"),
+                alt.Tooltip("name:N", title="Solved by"),
+                alt.Tooltip("count:Q", title="Queries"),
+            ],
+        )
+        .properties(height=alt.Step(_SHARE_BAR))
     )
     return _inked(chart)
 

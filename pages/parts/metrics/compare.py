@@ -18,7 +18,7 @@ from eval.runs.reading import Run, rank_table
 from pages.parts.metrics.charts import curves_chart
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import WORDS
-from pages.parts.metrics.run import NAMES, figure, run_key
+from pages.parts.metrics.run import GROUP_WORDS, NAMES, certain_cells, figure, run_key
 from pages.parts.shell.session import people_errors, plain
 
 
@@ -54,10 +54,13 @@ def show_comparison(runs: Sequence[Run]) -> bool:
         with st.expander("Every measure", icon=":material/table_rows:"):
             _tables(compared)
             st.caption(
-                "Points: the difference, in hundredths. 95 % interval: where it lies if other "
-                "queries like these were asked. p: how often chance alone makes a difference this "
-                "large."
+                f"Points: the difference, in hundredths. 95 % interval{_over(compared)}: where it "
+                f"lies if other {plain(compared.shared) + 's' if compared.over else 'queries'} "
+                "like these were asked. p: how often chance alone makes a difference this large."
             )
+        if any(compared.groups):
+            with st.expander(f"{heading(compared.measure)} by group", icon=":material/category:"):
+                _group_tables(compared)
     return True
 
 
@@ -77,10 +80,10 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
         st.info(plain(f"There are no statistics: {error.worded(WORDS)}"), icon=":material/info:")
         return None
     measure = _pick_measure(compared, f"metrics_conclude {run_key(ordered)}")
-    if measure not in compared.measures:
+    if measure != compared.measure:
         with people_errors(WORDS):
             compared = _compared(ordered, run_key(ordered), measure)
-    for words in compared.words(measure if measure in compared.measures else None):
+    for words in (*compared.words(), *compared.group_words()):
         st.markdown(plain(words))
     st.caption(plain(" ".join(compared.notes)))
     download("Comparison (CSV)", compared.csv(), f"{name}-comparison.csv", "text/csv")
@@ -105,6 +108,32 @@ def _tables(compared: Comparison) -> None:
             border="horizontal",
             alt="Differences between two runs, a row for each measure",
         )
+
+
+def _group_tables(compared: Comparison) -> None:
+    for other, groups in zip(compared.contenders[1:], compared.groups, strict=True):
+        st.markdown(f"**{plain(other.label)}** minus {plain(compared.contenders[0].label)}")
+        st.table(
+            [
+                {
+                    "Group": plain(name),
+                    "Queries": it.queries,
+                    "First": f"{it.first:.3f}",
+                    "This": f"{it.this:.3f}",
+                }
+                | certain_cells(it)
+                for name, it in groups.items()
+            ],
+            hide_index=True,
+            border="horizontal",
+            alt="Differences between two runs, a row for each group",
+        )
+    over = f" Intervals are {plain(compared.over)}." if compared.over else ""
+    st.caption(f"{GROUP_WORDS}{over}")
+
+
+def _over(compared: Comparison) -> str:
+    return f" {plain(compared.over)}" if compared.over else ""
 
 
 def _pick_measure(compared: Comparison, key: str) -> str:

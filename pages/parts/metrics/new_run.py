@@ -13,7 +13,15 @@ from cir.jobs.background import JOBS
 from cir.store import IndexInfo
 from eval.evaluation.running import Request
 from eval.measures import parse_measure
-from eval.sets.catalogue import NATIVE_NAME, Place, images_of, registered_sets
+from eval.sets.catalogue import (
+    HARD_SAMPLE,
+    NATIVE_NAME,
+    SAMPLE,
+    SAMPLES,
+    Place,
+    images_of,
+    registered_sets,
+)
 from eval.sets.formats import Option, format_named
 from eval.sets.own import MAX_BYTES, export_set, kept_sets
 from pages.parts.metrics.delete import SET_KEY, offer_delete
@@ -31,11 +39,12 @@ from pages.parts.shell.session import (
     why_locked,
 )
 
-_SAMPLE, _FOLDER, _UPLOAD, _INDEX = "sample", "folder", "upload", "index"
+_SAMPLE, _FOLDER, _UPLOAD, _INDEX = SAMPLE, "folder", "upload", "index"
 _OWN = "own"  # the folder that a registered set names
 _REGISTERED = "registered/"  # no name of a kept set holds a slash
 _SETS = {
     _SAMPLE: "Sample catalogue",
+    HARD_SAMPLE: "Sample catalogue, hard queries",
     _FOLDER: "A folder on the server",
     _UPLOAD: "An upload",
 }
@@ -116,7 +125,8 @@ def _start(
     from eval.evaluation.background import Plan, evaluate_in_job
 
     place = chosen.place or Place(chosen.name, NATIVE_NAME, chosen.folder)
-    plan = Plan(request, place, split, reading, chosen.kind == _SAMPLE, chosen.upload)
+    sample = chosen.kind if chosen.kind in SAMPLES else None
+    plan = Plan(request, place, split, reading, sample, chosen.upload)
     now = session_settings()
     watch(
         JOBS.start(KEY, f"Evaluating: {chosen.name}", lambda job: evaluate_in_job(job, plan, now))
@@ -176,7 +186,7 @@ def _pick_set() -> _Set:
             files[0].name if files else "upload",
             upload=tuple((file.name, file.getvalue()) for file in files),
         )
-    return _Set(_SAMPLE, _SETS[_SAMPLE])
+    return _Set(kind, _SETS[kind])
 
 
 def _pick_place(chosen: _Set) -> tuple[str, str | None, str, str | None]:
@@ -205,7 +215,7 @@ def _pick_place(chosen: _Set) -> tuple[str, str | None, str, str | None]:
 
 def _is_offered(place: str, chosen: _Set, indexes: list[IndexInfo]) -> bool:
     if place == _SAMPLE:
-        return chosen.kind == _SAMPLE
+        return chosen.kind in SAMPLES
     if place == _OWN:
         return chosen.place is not None and chosen.place.images is not None
     return place != _INDEX or bool(indexes)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
 from cir.images import is_thumbnail
+from eval.comparison.difficulty import QueryDifficulty
 from eval.comparison.paired import Contender, count_of
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.runs.queries import (
@@ -21,8 +22,11 @@ from eval.runs.queries import (
 )
 from eval.runs.ranks import MODE_NAMES, RankTable
 from eval.runs.reading import Run, rank_table
+from eval.runs.shortcuts import SOLVERS, Solver, solvers
 from eval.sets.labelled import LabelledQuery
+from pages.parts.metrics.difficulty import difficulty_cells, pick_difficulty, show_doubts
 from pages.parts.metrics.downloads import download
+from pages.parts.metrics.shortcuts import cutoff
 from pages.parts.search.asked import REFERENCE
 from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
@@ -62,6 +66,8 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         order = _pick_order(against)
         group = _pick_group(table)
     with right:
+        solver = _pick_solver(table)
+        seen = pick_difficulty(run)
         text = st.text_input(
             "With these words",
             max_chars=200,
@@ -76,12 +82,19 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         order=order,
         group=None if group == _ALL else group,
         text=text.strip(),
+        solver=solver,
+        k=cutoff(),
     )
+    if seen is not None:
+        places = {query: place for place, query in enumerate(seen)}
+        rows = sorted((row for row in rows if row.id in seen), key=lambda row: places[row.id])
     if not rows:
         st.info("No query meets the filters.", icon=":material/filter_alt:")
         return
-    chosen = _pick_query(rows, shown, against)
+    chosen = _pick_query(rows, shown, against, seen or {})
     download("These queries (CSV)", queries_csv(rows), f"{run.name}-queries.csv", "text/csv")
+    if seen is not None:
+        show_doubts(seen[chosen.id])
     if chosen.id in asked:
         _show_query(asked[chosen.id], chosen, shown, against, pictures)
 
@@ -129,16 +142,34 @@ def _pick_group(table: RankTable) -> str:
     return st.selectbox("Group", [_ALL, *table.group_names])
 
 
+def _pick_solver(table: RankTable) -> Solver | None:
+    """What must solve the queries that are listed; no choice without ablations."""
+    if not solvers(table):
+        return None
+    return st.selectbox(
+        "Solved by",
+        [None, *SOLVERS],
+        format_func=lambda each: _ALL if each is None else SOLVERS[each],
+        help="The least that finds a target within the first images, see Shortcuts.",
+        key="metrics_solver",
+    )
+
+
 def _ranks(one: Contender) -> Mapping[str, int | None]:
     table = rank_table(one.run)
     return {} if table is None else ranks_by_id(table, one.mode)
 
 
-def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender | None) -> QueryRow:
+def _pick_query(
+    rows: Sequence[QueryRow],
+    shown: Contender,
+    against: Contender | None,
+    seen: Mapping[str, QueryDifficulty],
+) -> QueryRow:
     """The list; the first query is chosen until somebody chooses another."""
     ids = "\0".join([shown.label, str(against and against.label), *(row.id for row in rows)])
     event = st.dataframe(
-        [_cells(row, against) for row in rows],
+        [_cells(row, against) | (difficulty_cells(seen[row.id]) if seen else {}) for row in rows],
         hide_index=True,
         height=280,
         on_select="rerun",
@@ -152,6 +183,12 @@ def _pick_query(rows: Sequence[QueryRow], shown: Contender, against: Contender |
     st.caption(
         f"{count_of(len(rows))}. Rank: that of the first target, empty where the ranking has none. "
         "Tick one to see it."
+        + (
+            " All runs: the mean over the runs of the set. Separates: from -1 to 1, how far strong "
+            "runs find a target and weak ones do not."
+            if seen
+            else ""
+        )
     )
     picked = event.selection.rows
     return rows[picked[0] if picked and picked[0] < len(rows) else 0]
@@ -162,7 +199,8 @@ def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | int | No
     if against is not None:
         cells |= {"Rank there": row.before, "Ranks won": row.change}
     about = {"Instruction": row.instruction, "Group": ", ".join(row.groups), "Query": row.id}
-    return cells | about
+    solved = {"Solved by": SOLVERS[row.solved_by]} if row.solved_by else {}
+    return cells | about | solved
 
 
 def _show_query(

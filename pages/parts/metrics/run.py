@@ -7,9 +7,16 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.comparison.paired import LEVEL, Difference, count_of, points, usual_measure
+from eval.comparison.paired import (
+    LEVEL,
+    Comparison,
+    GroupDifference,
+    count_of,
+    points,
+    usual_measure,
+)
 from eval.measures import FAMILIES, MEASURES, explained, heading, parse_measure
-from eval.reporting.page import gain_difference, made_with
+from eval.reporting.page import gain_comparison, made_with
 from eval.runs.ranks import (
     COMPOSED,
     MODE_NAMES,
@@ -17,6 +24,7 @@ from eval.runs.ranks import (
     by_group,
     composition_gain,
     telling_measure,
+    wording_words,
 )
 from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
@@ -24,6 +32,7 @@ from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
 from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.queries import show_queries
+from pages.parts.metrics.shortcuts import show_shortcuts
 from pages.parts.shell.session import people_errors, plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
@@ -34,6 +43,22 @@ _WAYS = (
     "of the sentence, added."
 )
 _MOST_GROUPS = 30  # that a chart shows
+
+
+GROUP_WORDS = (
+    "p: how often chance alone makes a difference this large in any of the groups (Holm); bold "
+    "where that is unlikely."
+)
+
+
+def certain_cells(it: GroupDifference) -> dict[str, str]:
+    """A group's difference, its interval and its p, as cells of a table."""
+    mark = "**" if it.p_holm < LEVEL else ""
+    return {
+        "Points": f"{mark}{points(it.delta)}{mark}",
+        "95 % interval": f"{points(it.low)} to {points(it.high)}",
+        "p": f"{mark}{it.p_holm:.2g}{mark}",
+    }
 
 
 def figure(values: Figures, measure: str) -> str:
@@ -68,6 +93,7 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
     offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
     _groups(run, table, typed)
     if table is not None:
+        show_shortcuts(run, table)
         show_queries(run, table, others)
     _provenance(run)
     if run.folder is not None:
@@ -186,9 +212,9 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
     )
     if measure != usual:
         compared += f". {heading(usual)} is full for both and tells nothing"
-    difference = _gain_difference(run, run_key([run]), measure) if interval else None
-    if difference is not None:
-        compared += f". {_certainty(difference)}"
+    found = _gain_comparison(run, run_key([run]), measure) if interval else None
+    if found is not None:
+        compared += f". {_certainty(found, measure)}"
     if gain.points > 0:
         st.success(
             f"**Composing gains {gain.points:.1f} points.** {compared}.",
@@ -200,16 +226,18 @@ def _gain(run: Run, modes: Mapping[str, Figures], *, interval: bool) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def _gain_difference(_run: Run, key: str, measure: str) -> Difference | None:
-    return gain_difference(_run, measure)
+def _gain_comparison(_run: Run, key: str, measure: str) -> Comparison | None:
+    return gain_comparison(_run, measure)
 
 
-def _certainty(it: Difference) -> str:
+def _certainty(found: Comparison, measure: str) -> str:
     """How far a difference can be chance."""
+    it = found.differences[0][measure]
     if not it.better and not it.worse:
         return "No query tells them apart"
     facts = (
-        f"95 % interval {points(it.low)} to {points(it.high)} points; "
+        f"95 % interval {points(it.low)} to {points(it.high)} points{found.over and ', '}"
+        f"{found.over}; "
         f"{count_of(it.better)} got better, {it.worse} worse"
     )
     return facts if it.p < LEVEL else f"{facts}: this may be chance"
@@ -228,6 +256,8 @@ def _notes(run: Run) -> None:
         )
     if isinstance(failed, list) and failed:
         st.caption(f"Images of the gallery that could not be read: {len(failed)}.")
+    for words in wording_words(run.part("wordings")):
+        st.caption(plain(words))
     if run.part("settings").get("keep_reference"):
         st.caption("The reference image stayed in the ranking; it often takes the first rank.")
 
@@ -265,17 +295,27 @@ def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
         group: {MODE_NAMES[mode]: figures[measure] for mode, figures in modes.items()}
         for group, modes in groups.items()
     }
+    found = _gain_comparison(run, run_key([run]), measure)
+    gains = found.groups[0] if found else {}
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.table(
             [
-                {"Group": plain(group)} | {name: f"{value:.3f}" for name, value in row.items()}
+                {"Group": plain(group)}
+                | {name: f"{value:.3f}" for name, value in row.items()}
+                | (certain_cells(gains[group]) if group in gains else {})
                 for group, row in values.items()
             ],
             hide_index=True,
             border="horizontal",
             alt=f"{measure} by group, a column for each way to ask",
         )
+        if found and gains:
+            best = MODE_NAMES[found.contenders[0].mode].lower()
+            st.caption(
+                f"Points: the composed query minus the {best}. {GROUP_WORDS} "
+                f"{plain(' '.join(found.group_words()))}"
+            )
     with right:
         first = dict(list(values.items())[:_MOST_GROUPS])
         st.altair_chart(

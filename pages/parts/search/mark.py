@@ -9,6 +9,7 @@ import streamlit as st
 from cir.store import Hit, MilvusIndex
 from eval.sets.own import MAX_BYTES, Added, NewQuery, add_query, export_set, import_set, kept_sets
 from pages.parts.search.asked import Asked
+from pages.parts.search.edit_set import edit_queries
 from pages.parts.shell.navigation import METRICS_FILE
 from pages.parts.shell.server import megabytes
 from pages.parts.shell.session import may_change, people_errors, plain, session_settings
@@ -47,19 +48,20 @@ def marking_form(index: MilvusIndex, asked: Asked) -> str | None:
         "\0".join([index.info.name, reference, asked.instruction.strip()]).encode(errors="replace")
     ).hexdigest()[:12]
     targets = tuple(marked(index, key))
-    _form(NewQuery(index.info.name, reference, asked.instruction.strip(), targets))
+    others = tuple(marked(index, key, ticked=False))
+    _form(NewQuery(index.info.name, reference, asked.instruction.strip(), targets), others)
     return key
 
 
-def marked(index: MilvusIndex, key: str) -> list[str]:
-    """Paths of the targets that are ticked for the query, however far down they stand."""
+def marked(index: MilvusIndex, key: str, *, ticked: bool = True) -> list[str]:
+    """Paths of the results that are ticked for the query, or not, however far down they stand."""
     begin = _mark(key, "")
-    ticked = [
+    found = [
         name.removeprefix(begin)
         for name, value in st.session_state.items()
-        if isinstance(name, str) and name.startswith(begin) and value is True
+        if isinstance(name, str) and name.startswith(begin) and value is ticked
     ]
-    return [record.path for record in index.get(ticked)]
+    return [record.path for record in index.get(found)]
 
 
 def mark(key: str, hit: Hit, rank: int) -> None:
@@ -71,9 +73,11 @@ def _mark(key: str, id_: str) -> str:
     return f"target {key} {id_}"
 
 
-def _form(query: NewQuery) -> None:
+def _form(query: NewQuery, others: tuple[str, ...]) -> None:
+    """The form of a query; `others` are the results that were shown and are not ticked."""
     now = session_settings()
-    kept = list(kept_sets(now.data_dir))
+    sets = kept_sets(now.data_dir)
+    kept = list(sets)
     with st.container(border=True):
         left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom", gap="small")
         with left:
@@ -96,16 +100,32 @@ def _form(query: NewQuery) -> None:
         count = len(query.targets)
         marked = "1 target marked." if count == 1 else f"{count} targets marked."
         st.caption(marked if count else "Tick the right answers below.")
+        judge = st.toggle(
+            "The other results that are shown are no right answers",
+            value=True,
+            help="They are kept with the score 0, so that a run tells how often such images come "
+            "first, and how much of what it finds was looked at. Take the tick away where you "
+            "have not looked at all of them.",
+            key="mark_others",
+        )
         if pressed:
             with people_errors():
                 new = NewQuery(
-                    query.index, query.reference, query.instruction, query.targets, group
+                    query.index,
+                    query.reference,
+                    query.instruction,
+                    query.targets,
+                    group,
+                    others if judge else (),
                 )
                 st.session_state[_ADDED] = (query, add_query(name or "", new, now))
                 st.rerun()  # the list of sets has changed
         _tell(query)
-        with st.popover("Import or export", icon=":material/folder_zip:"), people_errors():
-            _import_export(kept)
+        with st.container(horizontal=True):
+            with st.popover("Change queries", icon=":material/edit:"), people_errors():
+                edit_queries(sets, now)
+            with st.popover("Import or export", icon=":material/folder_zip:"), people_errors():
+                _import_export(kept)
 
 
 def _tell(query: NewQuery) -> None:
@@ -115,11 +135,13 @@ def _tell(query: NewQuery) -> None:
         return
     if added.new_query:
         what = f"Added to {added.name}"
-    elif added.new_targets:
+    elif added.new_targets or added.new_negatives:
         what = f"The query was in {added.name} already; new targets: {added.new_targets}"
     else:
         what = f"{added.name} holds this query and its targets already"
-    st.success(f"{plain(what)}. Queries in it: {added.queries}.", icon=":material/check_circle:")
+    out = f" Judged as no right answers: {added.new_negatives}." if added.new_negatives else ""
+    said = f"{plain(what)}. Queries in it: {added.queries}.{out}"
+    st.success(said, icon=":material/check_circle:")
     st.page_link(METRICS_FILE, label="Run it on the Metrics page", icon=":material/monitoring:")
 
 

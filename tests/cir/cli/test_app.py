@@ -311,3 +311,24 @@ def test_every_option_has_help(parameter: Any) -> None:
 def test_every_command_has_help(command: str) -> None:
     group: Any = typer.main.get_command(app)
     assert group.commands[command].help.strip().endswith(".")
+
+
+def test_an_index_moves_to_another_encoder_and_back(cir: CommandLine, tmp_path: Path) -> None:
+    folder = draw_album(tmp_path / "album", kinds=1)
+    cir.document("index", folder, "--name", "moved")
+    before = cir.document("search", "moved", "--text", "red")
+    (folder / "red.png").unlink()
+    other = ("--encoder", "tests.own_encoder:MeanColour")
+    done = cir.document("index", "moved", "--re-encode", *other)
+    assert list(done) == [
+        *("index", "encoder", "images", "encoded", "from_thumbnails", "failed", "seconds"),
+    ]
+    assert (done["index"], done["encoder"], done["images"]) == ("moved", "mean-colour", 6)
+    assert done["from_thumbnails"] == ["red.png"]
+    found = cir.document("search", "moved", "--text", "red", "--limit", "1", *other)
+    assert [hit["path"] for hit in found["hits"]] == ["red.png"]
+    told = cir.run("index", "moved", "--re-encode", "--encoder", "compact")
+    assert told.returncode == 0 and "6 images, 6 encoded now, 0 failed" in told.stdout
+    assert "from their thumbnails" in told.stdout and "'red.png'" in told.stdout
+    again = cir.document("search", "moved", "--text", "red")
+    assert {hit["path"] for hit in again["hits"]} == {hit["path"] for hit in before["hits"]}

@@ -76,6 +76,9 @@ input()
         (("drop", "none"), 2, 'There is no index "none"'),
         (("index", "/no/such/folder", "--name", "y"), 2, "no folder /no/such/folder"),
         (("index", __file__, "--name", "y"), 2, "is a file, not a folder"),
+        (("index", "/tmp"), 2, "--name NAME"),
+        (("index", "none", "--re-encode"), 2, 'There is no index "none"'),
+        (("index", "x", "--re-encode", "--prune"), 2, "neither --name, --metadata nor --prune"),
         (("indexes", "--uri", "ftp://somewhere"), 2, "CIR_MILVUS_URI"),
         (("indexes", "--uri", NOWHERE), 1, "cannot be reached"),
     ],
@@ -126,6 +129,13 @@ def test_an_index_of_another_encoder_names_both(cir: CommandLine, tmp_path: Path
     ):
         error = cir.document(*arguments, exit_code=2)["error"]
         assert other.fingerprint[:8] in error and CompactEncoder().fingerprint[:8] in error
+        assert "python -m cir index NAME --re-encode" in error
+    (listed,) = [x for x in cir.document("indexes")["indexes"] if x["name"] == "other"]
+    assert (listed["state"], listed["count"]) == ("ready", 6)
+    done = cir.document("index", "other", "--re-encode")
+    assert (done["encoded"], done["from_thumbnails"], done["failed"]) == (6, [], [])
+    assert len(cir.document("search", "other", "--text", "red")["hits"]) == 6
+    cir.document("drop", "other")
 
 
 def test_an_unknown_encoder_is_wrong_use(cir: CommandLine, album: Path) -> None:

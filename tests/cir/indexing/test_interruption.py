@@ -102,6 +102,43 @@ def test_a_killed_ingest_continues_to_the_same_index(
     store.close()
 
 
+@pytest.mark.parametrize(
+    "moment", ["Rows upsert 2 after", "Encoder encode_images 5 after", "Registry remove 1 before"]
+)
+def test_a_killed_move_to_other_weights_goes_on_and_loses_nothing(
+    moment: str, undisturbed: Album, command_line: CommandLine
+) -> None:
+    arguments = ("index", undisturbed.folder, "--name", "killed")
+    command_line.document(*arguments)
+    file = command_line.data_dir / "recompose.db"
+    store = MilvusStore(str(file), data_dir=command_line.data_dir)
+    store.open("killed").update(fingerprint="made by other weights")
+    store.close()
+    steps = SMALL_CHUNKS + "import cir.indexing.reencode as move; move.UPSERT_ROWS = 4\n"
+    process = command_line.start(
+        *moment.split(), "index", "killed", "--re-encode", code=steps + DYING + "app()"
+    )
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == -signal.SIGKILL, errors
+
+    album = Album(store, undisturbed.encoder, undisturbed.folder, "killed")
+    assert album.index.count() == 18
+    if moment.startswith("Registry"):  # the new one has taken its place, the old one is left over
+        assert album.index.info.fingerprint == album.encoder.fingerprint
+        album.index.rebuild()
+    else:
+        assert album.index.info.fingerprint == "made by other weights"
+        store.close()
+        done = command_line.document("index", "killed", "--re-encode")
+        assert 0 < done["encoded"] < 18 and done["images"] == 18
+    require_same_content(album.index, undisturbed.index)
+    assert counts(album.ingest()) == (0, 0, 18, 0, 0)
+    store.create("next", encoder="e", fingerprint="f", dim=4)
+    with store._connection.session() as client:
+        assert len(client.list_collections()) == 3, "nothing is left over"
+    store.close()
+
+
 def test_ctrl_c_says_that_repeating_continues_and_the_index_shows_as_incomplete(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

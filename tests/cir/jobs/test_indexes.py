@@ -11,10 +11,11 @@ from PIL.Image import Image
 
 from cir.encoders.compact.encoder import CompactEncoder
 from cir.encoders.protocol import Embeddings, Encoder
-from cir.errors import AccessError, ReadOnlyError, UsageError
+from cir.errors import AccessError, ReadOnlyError, UsageError, WayOut
+from cir.indexing import reencode as reencode_module
 from cir.indexing.uploads import Upload
 from cir.jobs.background import Job, Jobs
-from cir.jobs.indexes import Indexed, IndexJobs
+from cir.jobs.indexes import Indexed, IndexJobs, Moved
 from cir.settings import Settings
 from cir.store import IndexInfo, MilvusStore
 from tests.cir.album import CountingEncoder
@@ -119,6 +120,41 @@ def test_a_cancelled_upload_keeps_its_files_and_goes_on(
     finally_held = info(jobs, name)
     assert finally_held is not None
     assert (finally_held.state, jobs.count(finally_held)) == ("ready", 2)
+
+
+def test_an_index_moves_and_goes_on_where_it_was_stopped(
+    jobs: IndexJobs, name: str, compact: CompactEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(jobs.build_from_uploads(name, [RED, BLUE], "compact", TABLE))
+    held = info(jobs, name)
+    assert held is not None
+    jobs.store.open(name).update(fingerprint="made by other weights")
+    failed = jobs.update(held)
+    failed.wait(SECONDS)
+    assert failed.cause is not None and failed.cause.ways_out == (WayOut.ENCODE_ANEW,)
+
+    slow = SlowEncoder(compact)
+    slow.batch = 1
+    monkeypatch.setattr(reencode_module, "UPSERT_ROWS", 1)
+    job = replace(jobs, load=lambda choice: slow).move(held, "compact")
+    assert slow.begun.wait(SECONDS) and jobs.is_running(name)
+    assert jobs.store.open(name).count() == 2
+    job.cancel()
+    slow.go.set()
+    job.wait(SECONDS)
+    assert (job.state, slow.encoded) == ("cancelled", 1)
+    assert jobs.store.moving_to(held) == "compact" and job.again is not None
+    done = job.again()
+    done.wait(SECONDS)
+    assert isinstance(done.result, Moved), done.error
+    assert (done.result.report.images, done.result.report.encoded) == (2, 1)
+    moved = info(jobs, name)
+    assert moved is not None and moved.fingerprint == compact.fingerprint
+    assert jobs.store.moving_to(moved) is None
+    assert finished(jobs.update(moved)).report.unchanged == 2
+    with pytest.raises(UsageError, match="is not ready"):
+        jobs.move(moved, "bge-vl-base")
+    jobs.drop(moved).wait(SECONDS)
 
 
 @pytest.mark.parametrize("batches", [1, 3])

@@ -57,7 +57,7 @@ def test_instructions_vary() -> None:
 
 
 def test_the_written_set_is_read_back(tmp_path: Path) -> None:
-    write_labelled(tmp_path)
+    write_labelled(tmp_path, QUERIES)
     read = load_native(tmp_path)
     assert read.split == "test"
     assert len(read.queries) == len(QUERIES)
@@ -70,6 +70,6 @@ def test_the_written_set_is_read_back(tmp_path: Path) -> None:
 
 def test_it_is_written_alike_every_time(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_labelled(tmp_path / name)
+        write_labelled(tmp_path / name, QUERIES)
     for file in ("queries.jsonl", "qrels/test.tsv"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()

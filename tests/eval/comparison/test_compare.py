@@ -13,12 +13,15 @@ from typer.testing import CliRunner
 
 from cir.errors import UsageError
 from eval.cli.app import app
+from eval.comparison.gate import falls
 from eval.comparison.paired import Contender, compare, contender
 from eval.runs.ranks import RankTable
 from eval.runs.reading import open_run
+from eval.runs.writing import RunWriter
 from eval.sets.formats.fashioniq import load_fashioniq
 from eval.stats import EXACT_UP_TO, bootstrap_intervals, holm, sign_flip_p
 from tests.eval.layouts import write_fashioniq
+from tests.eval.uploads import document
 
 Ranks = Sequence[int | None]
 
@@ -289,9 +292,9 @@ def test_each_difference_of_conditions_is_named(
     other = put_run(
         tmp_path / "b", {"composed": [1, 2]}, **usual | changes | {"settings": settings}
     )
-    assert compare(contenders(first, other)).notes[0] == f"The runs differ also in: {words}."
+    assert f"The runs differ also in: {words}." in compare(contenders(first, other)).notes
     same = put_run(tmp_path / "c", {"composed": [1, 2]}, **usual)
-    assert "differ also" not in compare(contenders(first, same)).notes[0]
+    assert "differ also" not in str(compare(contenders(first, same)).notes)
 
 
 def test_one_order_of_captions_is_compared_with_both(tmp_path: Path) -> None:
@@ -346,3 +349,27 @@ def test_the_command_refuses_in_one_sentence(
     result = CliRunner().invoke(app, ["compare", "a", "b", "--json"])
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"].startswith("There is no run 'b'")
+
+
+def test_fewer_hard_negatives_are_better(tmp_path: Path) -> None:
+    def put(name: str, value: float) -> Path:
+        folder = tmp_path / name
+        with RunWriter(folder, ["composed"]) as writer:
+            for number in range(12):
+                writer.add_query(f"q{number}", ["g"])
+                writer.add_ranking(f"q{number}", "composed", [], 1)
+            writer.add_values("composed", {"negatives@10": [value] * 12})
+            writer.finish(json.loads(document(queries=12)))
+        return folder
+
+    compared = compare(contenders(put("first", 0.3), put("other", 0.1)), measure="negatives@10")
+    (it,) = [each["negatives@10"] for each in compared.differences]
+    assert it.delta == pytest.approx(-0.2) and (it.better, it.worse) == (12, 0)
+    assert "other is ahead of first in negatives@10 by 20.0 points" in compared.words()[0]
+    assert "ahead of first in g (-20.0)" in compared.words()[0] + " ".join(compared.group_words())
+    assert falls(compared) == []
+    turned = compare(contenders(tmp_path / "other", tmp_path / "first"), measure="negatives@10")
+    assert (
+        "first is worse than other in negatives@10: 0.3000 after 0.1000, 20.0 points more"
+        in (falls(turned)[0])
+    )

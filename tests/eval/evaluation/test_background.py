@@ -17,7 +17,7 @@ from eval.evaluation.background import LOADING, Plan, evaluate_in_job
 from eval.evaluation.ranking import QUERIES as ASKING
 from eval.evaluation.running import GALLERY, Request
 from eval.runs.reading import list_runs
-from eval.sets.catalogue import NATIVE_NAME, Place
+from eval.sets.catalogue import NATIVE_NAME, SAMPLE, Place
 from tests.quick_server import quick_server
 
 QUERIES = [{"_id": "q", "image": "red.png", "text": "in blue"}]
@@ -119,7 +119,7 @@ def test_the_queries_wait_for_a_server_that_goes_away(
 def test_a_read_only_recompose_writes_nothing(plan: Plan, settings: Settings) -> None:
     frozen = replace(settings, read_only=True)
     upload = replace(plan, upload=[("queries.jsonl", b""), ("test.tsv", b"")])
-    for each in (plan, replace(plan, sample=True), upload):
+    for each in (plan, replace(plan, sample=SAMPLE), upload):
         job = finished(partial(_evaluate, each, frozen))
         assert job.state == "failed"
         assert "read-only" in job.error
@@ -149,7 +149,7 @@ def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
         return shutil.copytree(gallery, place / "images")
 
     monkeypatch.setattr("cir.sample.building.write_catalogue", drawn)
-    plan = Plan(Request(), sample=True)
+    plan = Plan(Request(), sample=SAMPLE)
     job = finished(lambda job: evaluate_in_job(job, plan, settings))
     assert (job.state, job.error) == ("done", "")
     assert job.result["set"] == "sample"
@@ -158,7 +158,7 @@ def test_the_sample_is_drawn_into_the_data_folder_and_run_under_its_name(
 def test_a_place_for_the_sample_that_is_taken_is_one_sentence(settings: Settings) -> None:
     (settings.data_dir / "sample").mkdir()
     (settings.data_dir / "sample" / "mine.txt").write_text("mine")
-    plan = Plan(Request(), sample=True)
+    plan = Plan(Request(), sample=SAMPLE)
     job = finished(lambda job: evaluate_in_job(job, plan, settings))
     assert job.state == "failed"
     assert "sample" in job.error

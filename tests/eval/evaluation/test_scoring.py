@@ -12,12 +12,14 @@ from typer.testing import CliRunner, Result
 
 from cir.errors import UsageError
 from eval.cli.app import app
-from eval.evaluation.scoring import score_file
+from eval.evaluation.scoring import measures_of, score_file, score_rankings
+from eval.measures import parse_measure
 from eval.runs.rankings import read_rankings, read_trec
 from eval.runs.writing import trec_lines
 from eval.sets.formats.circo import load_circo
 from eval.sets.formats.cirr import load_cirr
 from eval.sets.formats.fashioniq import load_fashioniq
+from eval.sets.formats.native import load_native
 from tests.eval.layouts import (
     CIRR_IMAGES,
     DRESSES,
@@ -148,7 +150,8 @@ def test_cirr_takes_both_submission_files(tmp_path: Path, score: Score) -> None:
     alone = document_of(score(*arguments, subset))["metrics"]
     assert alone == {"recall_subset@1": 0.5, "recall_subset@2": 1.0, "recall_subset@3": 1.0}
     both = document_of(score(*arguments, main, "--subset-run", subset))["metrics"]
-    assert both == figures | alone
+    headline = {"recall@5+recall_subset@1": (0.5 + 0.5) / 2}
+    assert both == figures | alone | headline
 
 
 @pytest.mark.parametrize(
@@ -357,3 +360,18 @@ def test_a_fashioniq_challenge_file_in_another_order_is_refused(tmp_path: Path) 
     write_json(tmp_path / "x.json", [{"candidate": "B003", "ranking": ["B001"]}] * 3)
     with pytest.raises(UsageError, match="record 1: 'candidate' is 'B003'"):
         read_rankings(tmp_path / "x.json", labelled)
+
+
+def test_of_images_judged_0_there_are_measures_of_their_own(write_set: WriteSet) -> None:
+    queries = [{"_id": "q", "image": "r.jpg", "text": "t"}]
+    plain = load_native(write_set(queries, [("q", "t.jpg", 1)], name="plain"))
+    assert not {"negatives@10", "judged@10"} & set(map(str, measures_of(plain)))
+    with pytest.raises(UsageError, match="score 0 in qrels"):
+        measures_of(plain, [parse_measure("negatives@5")])
+    labelled = load_native(write_set(queries, [("q", "t.jpg", 1), ("q", "n.jpg", 0)]))
+    assert labelled.queries[0].negatives == ("n.jpg",)
+    found = score_rankings(
+        labelled, {"q": ["r.jpg", "n.jpg", "t.jpg", "x.jpg"]}, measures=measures_of(labelled)
+    )
+    assert (found.metrics["negatives@10"], found.metrics["judged@10"]) == (0.1, 0.2)
+    assert found.metrics["mrr"] == 0.5

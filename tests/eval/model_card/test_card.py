@@ -27,7 +27,8 @@ from eval.model_card.attributes import (
     same_type_rate,
 )
 from eval.model_card.report import DEEPEST, Asking, figures_by_group, worst_queries
-from eval.model_card.robustness import paraphrase, robustness, with_synonyms
+from eval.model_card.rewording import paraphrase, with_synonyms
+from eval.model_card.robustness import robustness
 from eval.model_card.sheet import contact_sheet
 from eval.model_card.yardstick import YardstickEncoder, colour_rows
 from eval.runs.queries import ranked_paths

@@ -2,19 +2,27 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from cir.sample.catalogue import is_complete, write_catalogue
+from cir.sample.designs import Design
+from cir.sample.hard import hard_queries
+from cir.sample.labelled import sample_queries
 from eval.cli.app import app
+from eval.sets.catalogue import SAMPLES
 from tests.eval.layouts import CIRR_IMAGES, draw_all, write_cirr, write_fashioniq
 
 Invoke = Callable[..., Result]
 WriteSet = Callable[..., Path]
-PUBLISHED = ["fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "cirr", "circo"]
+PUBLISHED = [
+    *("fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "cirr", "circo"),
+    *("mbeir-cirr", "mbeir-fashioniq"),
+]
 
 
 @pytest.fixture
@@ -32,8 +40,10 @@ def states(invoke: Invoke, *arguments: object) -> dict[str, dict[str, Any]]:
 
 def test_published_sets_are_listed_before_anybody_has_them(invoke: Invoke) -> None:
     listed = states(invoke)
-    assert list(listed) == ["sample", *PUBLISHED]
-    assert all("not registered" in listed[name]["lacks"][0] for name in PUBLISHED)
+    assert list(listed) == [*SAMPLES, *PUBLISHED]
+    samples = [listed.pop(name) for name in SAMPLES]
+    assert all("not drawn yet" in state["lacks"][0] for state in samples)
+    assert all("not registered" in state["lacks"][0] for state in listed.values())
     assert "cirr: not registered" in invoke("sets").stdout
 
 
@@ -120,7 +130,7 @@ def test_what_cannot_be_registered_is_said_and_nothing_kept(
     monkeypatch.setenv("CIR_READ_ONLY", "true")
     assert "read-only" in invoke("register", "cirr", "--root", root).stderr
     monkeypatch.delenv("CIR_READ_ONLY")
-    assert list(states(invoke)) == ["sample", *PUBLISHED]
+    assert list(states(invoke)) == [*SAMPLES, *PUBLISHED]
 
 
 def test_a_damaged_list_is_one_sentence(invoke: Invoke, tmp_path: Path) -> None:
@@ -137,3 +147,27 @@ def test_options_of_one_format_are_refused_for_others(invoke: Invoke, tmp_path: 
     images = draw_all(tmp_path / "images", ["x.png"])
     arguments = ("run", "--set", "cirr", "--root", root, "--gallery", images)
     assert "only FashionIQ" in invoke(*arguments, "--both-orders").stderr
+
+
+def test_the_samples_sets_are_drawn_run_and_listed_by_name(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blank(designs: Sequence[Design], folder: Path, _: object) -> None:
+        for design in designs:
+            (folder / design.file).write_bytes(b"")
+
+    monkeypatch.setattr(write_catalogue, "__kwdefaults__", {"draw": blank})
+    for name, queries in zip(SAMPLES, (sample_queries(), hard_queries()), strict=True):
+        ranked = tmp_path / f"{name}.trec"
+        ranked.write_text(
+            "".join(f"{each.id} Q0 {each.targets[0].file} 1 1.0 x\n" for each in queries)
+        )
+        result = invoke("score", "--set", name, "--run", ranked, "--json")
+        assert result.exit_code == 0, result.stderr
+        figures = json.loads(result.stdout)
+        assert (figures["set"], figures["queries"]) == (name, len(queries))
+        assert figures["metrics"]["recall@1"] == 1
+        assert figures["groups"].keys() == {each.group for each in queries}
+        listed = states(invoke)[name]
+        assert (listed["queries"], listed["lacks"]) == (len(queries), [])
+    assert is_complete(tmp_path / "data" / "sample")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,18 @@ import pytest
 from cir.errors import ReadOnlyError, RecomposeError, UsageError
 from cir.settings import Settings
 from eval.sets.formats.native import load_native
-from eval.sets.own import Added, NewQuery, add_query, export_set, import_set, kept_sets, sets_dir
+from eval.sets.labelled import LabelledQuery
+from eval.sets.own import (
+    Added,
+    NewQuery,
+    add_query,
+    change_query,
+    export_set,
+    import_set,
+    kept_sets,
+    remove_query,
+    sets_dir,
+)
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 
 QUERY = NewQuery("shop", "red.png", "in blue", ("blue.png",), "colour")
@@ -168,3 +180,68 @@ def test_a_set_made_here_can_be_run(evaluate: Evaluate, gallery: Path, settings:
     document = document_of(evaluate("--set", folder, "--gallery", gallery, "--json"))
     assert document["queries"] == 1
     assert list(document["groups"]) == ["colour"]
+
+
+def only(settings: Settings) -> LabelledQuery:
+    (query,) = load_native(kept_sets(settings.data_dir)["own"]).queries
+    return query
+
+
+def test_what_was_looked_at_and_not_marked_is_judged_0(settings: Settings) -> None:
+    looked = replace(QUERY, negatives=("green.png", "navy.png", "blue.png", "red.png"))
+    assert add_query("own", looked, settings) == Added("own", 1, True, 1, 2)
+    assert only(settings).negatives == ("green.png", "navy.png")
+    # Marked later, an image becomes a target; a target that is not marked again stays one.
+    later = replace(QUERY, targets=("navy.png",), negatives=("blue.png", "teal.png"))
+    assert add_query("own", later, settings) == Added("own", 1, False, 1, 1)
+    assert set(only(settings).targets) == {"blue.png", "navy.png"}
+    assert only(settings).negatives == ("green.png", "teal.png")
+    assert add_query("own", later, settings) == Added("own", 1, False, 0, 0)
+
+
+def test_a_query_is_changed(settings: Settings) -> None:
+    add_query("own", replace(QUERY, negatives=("green.png",)), settings)
+    change_query("own", "q1", settings, instruction=" in navy ", group="")
+    assert (only(settings).instruction, only(settings).group) == ("in navy", "")
+    change_query("own", "q1", settings, judged={"green.png": True, "blue.png": False})
+    assert (dict(only(settings).targets), only(settings).negatives) == (
+        {"green.png": 1}, ("blue.png",)
+    )  # fmt: skip
+    assert only(settings).instruction == "in navy"
+    assert json.loads(files(settings)["own/queries.jsonl"])["index"] == "shop"
+
+
+def test_a_query_is_removed_from_every_split(settings: Settings, write_set: WriteSet) -> None:
+    folder = write_set(QUERIES, QRELS)
+    write_set(QUERIES, QRELS[:2], split="second")
+    content = [
+        (path.name, path.read_bytes())
+        for path in (folder / "queries.jsonl", *(folder / "qrels").iterdir())
+    ]
+    name = import_set(content, settings)
+    remove_query(name, "q1", settings)
+    kept = kept_sets(settings.data_dir)[name]
+    assert [query.id for query in load_native(kept).queries] == ["q2", "q3"]
+    assert [query.id for query in load_native(kept, "second").queries] == ["q2"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda s: remove_query("own", "q1", s), "the only query of own: delete the set"),
+        (lambda s: remove_query("own", "q9", s), "no query 'q9'"),
+        (lambda s: remove_query("other", "q1", s), "no labelled set 'other'"),
+        (lambda s: change_query("own", "q1", s, instruction=" "), "has no instruction"),
+        (lambda s: change_query("own", "q1", s, judged={"blue.png": False}), "has no target"),
+    ],
+)
+def test_what_cannot_be_edited_changes_nothing(
+    settings: Settings, edit: Callable[[Settings], None], words: str
+) -> None:
+    add_query("own", QUERY, settings)
+    before = files(settings)
+    with pytest.raises(UsageError, match=words):
+        edit(settings)
+    with pytest.raises(ReadOnlyError):
+        remove_query("own", "q1", replace(settings, read_only=True))
+    assert files(settings) == before

@@ -277,3 +277,58 @@ def test_without_the_admin_password_the_page_is_locked(
     app.session_state[UNLOCKED_KEY] = True  # what the right password does; see the browser test
     app.run()
     assert by_label(app.button, "Build the index")
+
+
+def made_by_other_weights(name: str) -> None:
+    store = index_store(load_settings())
+    store.open(name).update(fingerprint="made by other weights")
+    store.close()
+
+
+def test_an_index_of_other_weights_is_encoded_anew_from_the_search_page(index: str) -> None:
+    made_by_other_weights(index)
+    app = open_page().switch_page("pages/search.py")
+    app.query_params["instruction"] = "red"
+    app.run()
+    (told,) = [each.value for each in app.warning]
+    assert "other weights of the encoder compact" in told and "Encode it anew" in told
+    app = finish(click(app, "Encode anew"))
+    app = finish(app.switch_page("pages/indexes.py").run())
+    assert "6 images, in" in app.success[0].value
+    app = app.switch_page("pages/search.py")
+    app.query_params["instruction"] = "red"
+    app.run()
+    assert not app.warning and not app.error
+
+
+def test_an_update_that_meets_other_weights_offers_to_encode_anew(index: str) -> None:
+    made_by_other_weights(index)
+    app = finish(click(open_page(), "Update"))
+    assert "other weights of the encoder compact" in app.error[0].value
+    assert names(app) == [index] and by_label(app.button, "Drop …")
+    offered = [each for each in app.button if each.label == "Encode anew"]
+    assert len(offered) == 2, "beside the error, and among what can be changed"
+    offered[0].click()
+    app = finish(app.run())
+    assert "is an index of compact now" in app.success[0].value
+    assert index_store(load_settings()).open(index).info.fingerprint != "made by other weights"
+
+
+def test_who_may_not_change_is_told_alone(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_by_other_weights(index)
+    monkeypatch.setenv("CIR_READ_ONLY", "true")
+    start_anew()
+    app = open_page().switch_page("pages/search.py")
+    app.query_params["instruction"] = "red"
+    app.run()
+    assert "Who manages this Recompose can encode it anew" in app.warning[0].value
+    assert "Encode anew" not in [button.label for button in app.button]
+
+
+def test_an_index_is_moved_by_a_choice_of_encoder(index: str) -> None:
+    app = open_page()
+    chosen = by_label(app.selectbox, "Encoder to move to")
+    assert "compact, as it is now" in chosen.options
+    chosen.set_value("compact").run()
+    app = finish(click(app, "Encode anew"))
+    assert "6 images, in" in app.success[0].value

@@ -1,6 +1,7 @@
 """The single queries of a run, comparisons and downloads on the metrics page, without a browser."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def made(data_dir: Path, tmp_path: Path, pictures: Path) -> Path:
     return labelled
 
 
-def pick(app: AppTest, label: str, option: str | None) -> None:
+def pick(app: AppTest, label: str, option: str | int | None) -> None:
     next(each for each in app.selectbox if each.label == label).set_value(option).run()
     assert not app.exception
 
@@ -128,7 +129,7 @@ def test_two_runs_are_compared_in_words(data_dir: Path) -> None:
         put_run(data_dir, name, document(queries=40, date=f"{date}T00:00:00+00:00"), table)
     app = open_page()
     choose(app, [0, 1])
-    said = words(app)
+    said = words(app).replace("\u2060", "")
     assert "new is ahead of old in recall@10 by 75.0 points" in said
     assert "30 queries got better, 0 worse, 10 stayed" in said
     assert "unlikely by chance" in said
@@ -156,3 +157,53 @@ def test_a_public_host_shows_queries_by_their_thumbnails(
     app = open_page()
     assert any(alt.startswith("Reference image: ") for alt in images(app))
     assert button(app, "Delete this run …") is None
+
+
+def test_shortcuts_are_told_and_queries_filtered_by_what_solves_them(data_dir: Path) -> None:
+    table = (
+        "id,group,composed,image,text,sum\n"
+        "a,colour,1,1,30,1\n"  # the picture alone, up to rank 1
+        "b,type,2,30,,40\n"  # only composing, from rank 2
+    )
+    put_run(data_dir, "run", document(), table)
+    app = open_page()
+    assert "1 of 2 queries (50.0%) are solved by the image or the text alone at rank 10" in words(
+        app
+    )
+    assert sorted(listed(app)) == ["a", "b"]
+    assert app.dataframe[1].value["Solved by"].tolist() == ["Composing only", "Image only"]
+    pick(app, "Solved by", "composed")
+    assert listed(app) == ["b"]
+    pick(app, "Solved within the first", 1)
+    assert not [each for each in app.dataframe if "Query" in each.value]
+    assert "No query meets the filters." in words(app)
+    pick(app, "Solved by", "image")
+    assert listed(app) == ["a"]
+
+
+def test_without_ablations_nothing_is_said_of_shortcuts(data_dir: Path) -> None:
+    put_run(data_dir, "run", document())
+    app = open_page()
+    assert "Shortcuts" not in [each.value for each in app.header]
+    assert "Solved by" not in [each.label for each in app.selectbox]
+
+
+def test_queries_are_listed_as_all_runs_of_the_set_see_them(data_dir: Path, made: Path) -> None:
+    (run,) = (data_dir / "runs").iterdir()
+    table = run / "queries.csv"
+    header, first, second = table.read_text().splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index("composed")] = "20"
+    table.write_text("\n".join([header, ",".join(cells), second]) + "\n")
+    shutil.copytree(run, data_dir / "runs" / "again")
+    app = open_page()
+    assert sorted(listed(app)) == ["q1", "q2"]
+    pick(app, "Over all runs of the set", "hard")
+    assert listed(app) == ["q1"]
+    assert app.dataframe[1].value["All runs"].tolist() == [0]
+    said = words(app).replace("\u2060", "")
+    assert "2 runs, recall@10." in said
+    assert "It takes 4 systems to say" in said
+    assert "Reference image: red.png" in images(app)
+    pick(app, "Over all runs of the set", "separating")
+    assert "No query meets the filters." in words(app)

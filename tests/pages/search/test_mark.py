@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from cir.settings import load_settings
 from cir.store import image_id
 from eval.sets.formats.native import load_native
+from eval.sets.labelled import LabelledQuery
 from eval.sets.own import kept_sets
 from tests.pages.metrics.test_page import words
 from tests.pages.test_pages import SECONDS, index
@@ -43,10 +44,11 @@ def test_marked_targets_become_a_query_that_the_metrics_page_offers(index: str) 
     assert "1 target marked" in words(app)
     app.text_input(key="mark_group").set_value("colour").run()
     press(app, "Add the query")
-    assert "Added to my-set. Queries in it: 1" in words(app)
+    # What was shown and not ticked was looked at, too.
+    assert "Added to my-set. Queries in it: 1. Judged as no right answers: 1." in words(app)
     (query,) = load_native(kept_sets(load_settings().data_dir)["my-set"]).queries
     assert (query.reference, query.instruction, query.group) == ("red.png", "in blue", "colour")
-    assert len(query.targets) == 1
+    assert (len(query.targets), len(query.negatives)) == (1, 1)
     press(app, "Add the query")
     assert "holds this query and its targets already" in words(app)
     app.checkbox[1].check().run()
@@ -85,3 +87,27 @@ def test_marks_belong_to_their_query(index: str) -> None:
     app.checkbox[0].check().run()
     app.chat_input[0].set_value("in green").run()
     assert not any(each.value for each in app.checkbox)
+
+
+def test_what_was_not_looked_at_is_not_judged_and_queries_are_changed(index: str) -> None:
+    app = search()
+    mark(app)
+    app.checkbox[0].check().run()
+    app.toggle(key="mark_others").set_value(False).run()
+    press(app, "Add the query")
+
+    def query() -> LabelledQuery:
+        (only,) = load_native(kept_sets(load_settings().data_dir)["my-set"]).queries
+        return only
+
+    assert query().negatives == ()
+    app.text_input(key="edit_text my-set q1").set_value("in navy").run()
+    app.text_input(key="edit_group my-set q1").set_value("colour").run()
+    press(app, "Save")
+    assert "Changed q1 of my-set." in words(app)
+    assert (query().instruction, query().group) == ("in navy", "colour")
+    app.multiselect(key="edit_targets my-set q1").set_value([]).run()
+    press(app, "Save")
+    assert "has no target" in app.error[0].value and len(query().targets) == 1
+    press(app, "Remove the query")
+    assert "is the only query of my-set: delete the set" in words(app)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,4 +177,22 @@ def test_missing_files_and_empty_ones_are_said(write_set: WriteSet, tmp_path: Pa
         load_native(folder)
     (folder / "qrels" / "test.tsv").unlink()
     with pytest.raises(UsageError, match=r"test\.tsv is missing"):
+        load_native(folder)
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"wording_of": "q9"}, "line 2: 'q9', in 'wording_of', is no query of this split"),
+        ({"wording_of": "q2"}, "line 2: 'q2', in 'wording_of', is itself a wording"),
+        ({"wording_of": 3}, "line 2: 'wording_of' is 3, not a text"),
+        ({"wording_of": "q1", "image": "else.jpg"}, "line 2: a wording of 'q1', which has another"),
+    ],
+)
+def test_a_wording_is_of_a_query_of_the_same_reference(
+    write_set: WriteSet, second: dict[str, Any], message: str
+) -> None:
+    queries = [QUERY, {**QUERY, "_id": "q2", **second}]
+    folder = write_set(queries, [("q1", "b.jpg", 1), ("q2", "b.jpg", 1)])
+    with pytest.raises(UsageError, match=message):
         load_native(folder)
