@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cir.encoders.protocol import Encoder
 from cir.errors import UsageError
@@ -15,7 +16,7 @@ from cir.progress import OnProgress
 from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
 from eval.comparison import paired
-from eval.evaluation import importing, running, scoring
+from eval.evaluation import importing, repeating, running, scoring
 from eval.measures import Measure, parse_measure
 from eval.reporting import page
 from eval.runs import rankings as run_files
@@ -268,6 +269,40 @@ def open_run(run: AnyPath, *, settings: Settings | None = None) -> Run:
         UsageError: there is no such run, or it is damaged.
     """
     return reading.open_run(Path(run), (settings or load_settings()).runs_dir)
+
+
+def repeat(
+    run: Run | AnyPath,
+    *,
+    encoder: str | Encoder | None = None,
+    out: AnyPath | None = None,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:
+    """Do a run again as it was done, and tell whether it comes out the same.
+
+    Args:
+        run: a run on disk, its folder or its name.
+        encoder: where it is one of your own; None takes the run's by its name.
+        out, settings, on_progress: as in `run`.
+
+    Returns:
+        `same`, whether all figures and rankings are; `figures`, `rankings` and `conditions`, what
+        differs and by how much; `run` and `repeats`, the folders.
+
+    Raises:
+        UsageError: the run does not say how it was made, or its set has changed.
+        RecomposeError: the run failed.
+    """
+    settings = settings or load_settings()
+    before = run if isinstance(run, Run) else open_run(run, settings=settings)
+    return repeating.repeat(
+        before,
+        settings,
+        encoder=encoder,
+        out=None if out is None else Path(out),
+        on_progress=on_progress,
+    )
 
 
 def list_runs(*, settings: Settings | None = None) -> list[Run]:

@@ -1,7 +1,7 @@
 """`python -m eval`: labelled sets from the command line.
 
-Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed, 4 worse than another
-run.
+Exit codes: 0 done, 1 it failed, 2 wrong use, 3 a demanded minimum was missed or a repeated run
+came out otherwise, 4 worse than another run.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import typer
 
 from cir.cli.console import (
     ENCODER,
+    MISSED_MINIMUM,
     AsJson,
     Commands,
     Device,
@@ -42,7 +43,7 @@ from eval.cli.sets import (
     check_demands,
     with_format_options,
 )
-from eval.cli.summary import new_console, print_tables
+from eval.cli.summary import new_console, print_tables, repetition_lines
 from eval.cli.words import command
 from eval.sets.templates import template_names
 
@@ -143,6 +144,50 @@ def run_command(
     else:
         print_tables(document, new_console())
     check_demands(shortfalls(document["metrics"], minimums), worse)
+
+
+@app.command("repeat")
+def repeat_command(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or its name.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder, where it is one of your own; else the run's.", rich_help_panel=ENCODER
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new run, new or empty; else a new one.")
+    ] = None,
+    weights: Weights = None,
+    tokenizer: Tokenizer = None,
+    device: Device = None,
+    uri: Uri = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do a run again, and say whether figures and rankings are the same; exit with 3 where not."""
+    from eval.evaluation.repeating import repeat
+    from eval.runs.reading import open_run
+
+    with command(as_json):
+        settings = load_settings(uri=uri, token=read_token(token), device=device)
+        before = open_run(run, settings.runs_dir)
+        with progress_bar() as on_progress:
+            document = repeat(
+                before,
+                settings,
+                encoder=encoder,
+                weights=weights,
+                tokenizer=tokenizer,
+                out=out,
+                on_progress=on_progress,
+            )
+    if as_json:
+        print_document(document)
+    else:
+        typer.echo("\n".join(repetition_lines(document)))
+    if not document["same"]:
+        raise typer.Exit(MISSED_MINIMUM)
 
 
 @app.command("delete")

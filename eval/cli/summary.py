@@ -132,3 +132,20 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
     seconds = document["seconds"]
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     return [*notes, f"Seconds: {parts}.", f"Run: {document['run']}"]
+
+
+def repetition_lines(document: Mapping[str, Any]) -> list[str]:
+    """What came of repeating a run, a sentence each."""
+    figures, rankings = document["figures"], document["rankings"]
+    lines = ["Figures: the same." if not figures else f"Figures: {len(figures)} differ."]
+    lines += [f"  {place}: {old} before, {new} now" for place, (old, new) in figures.items()]
+    for name, each in rankings.items():
+        to_the_byte = ", to the byte" if each["bytes"] else "; scores differ"
+        lines.append(
+            f"Rankings, {name}: {each['queries']} queries differ, the first {each['first']!r}."
+            if each["queries"]
+            else f"Rankings, {name}: the same{to_the_byte}."
+        )
+    for key, (old, new) in document["conditions"].items():
+        lines.append(f"Made with another {key}: {old} before, {new} now.")
+    return [*lines, f"Run: {document['run']}"]

@@ -24,6 +24,7 @@ import json
 import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 from urllib.parse import quote, unquote
 
+import cir
 from cir.cells import safe_cell
 from cir.errors import RecomposeError, UsageError
 
@@ -95,6 +97,25 @@ def package_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def our_version() -> dict[str, str | None]:
+    """`version` of Recompose, and the `commit` of the checkout; None where that is not known.
+
+    A commit whose files have been changed since ends with "-dirty".
+    """
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*words: str) -> str:
+        asked = ["git", "-C", str(root), *words]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)
+        return done.stdout.strip()
+
+    commit = None
+    if (root / ".git").exists():
+        with suppress(OSError, subprocess.SubprocessError):
+            commit = git("rev-parse", "HEAD") + ("-dirty" if git("status", "-s", "-uno") else "")
+    return {"version": cir.__version__, "commit": commit}
 
 
 class RunWriter:

@@ -136,6 +136,13 @@ KEYS: dict[str, dict[str, str]] = {
         "queries[]": "id, groups, instruction, mean, missed, separates, agreed, doubts",
     },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
+    "eval repeat": {
+        "": "run, repeats, same, figures, rankings, conditions",
+        "figures": "",
+        "conditions": "",
+        "rankings": "composed.trec",
+        "rankings.*": "queries, first, bytes",
+    },
     "eval report": {"": "report, notes"},
     "eval delete": {"": "deleted"},
     "eval card": {
@@ -242,6 +249,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     again = shutil.copytree(folder / "set", folder / "set again")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
+    found["eval repeat"] = ask("eval", "repeat", plain["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
     found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
     for name in spoilt:
