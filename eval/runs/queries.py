@@ -10,11 +10,12 @@ from cir.errors import UsageError
 from eval.runs.ranks import COMPOSED, RankTable
 from eval.runs.reading import Run, query_table
 from eval.runs.shortcuts import USUAL_K, Solver, solvers
-from eval.runs.writing import groups_cell, plain_id, trec_id
+from eval.runs.writing import groups_cell
 from eval.sets.catalogue import NATIVE_NAME, load_set
 from eval.sets.formats import find_format
 from eval.sets.labelled import NO_GROUP, LabelledQuery, LabelledSet, located
 from eval.sets.templates import worded
+from eval.sets.trec import plain_id, trec_id
 
 if TYPE_CHECKING:
     from pandas import DataFrame

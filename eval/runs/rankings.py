@@ -16,10 +16,11 @@ from cir.errors import RecomposeError, UsageError
 from eval.errors import BenchWayOut
 from eval.runs.ranks import COMPOSED
 from eval.runs.reading import DOCUMENT, TABLE, Run, query_table
-from eval.runs.writing import ENCODED_MARK, SUBSET, plain_id
+from eval.runs.writing import ENCODED_MARK, SUBSET
 from eval.sets.formats import Format, Rankings, find_format, formats, read_lists
 from eval.sets.formats.annotations import first_doubled, parse_json
 from eval.sets.labelled import LabelledQuery, LabelledSet
+from eval.sets.trec import plain_id
 
 _FIELDS = 6
 _RANK_DIGITS = 9

@@ -6,8 +6,8 @@ under its final name is whole. Its content:
 - `composed.trec`, and one such file for each further mode: `query-id Q0 path rank score tag`, a
   line for each ranked image. Scores fall strictly, so that tools that order by score and break
   ties their own way (trec_eval: by id) keep the ranking. White space and `%` in ids and paths
-  are percent-encoded, and the tag of such a line ends with `ENCODED_MARK`; `trec_id` and
-  `plain_id` convert. Ids of files that others wrote are taken as they stand.
+  are percent-encoded, and the tag of such a line ends with `ENCODED_MARK`; `eval.sets.trec`
+  converts. Ids of files that others wrote are taken as they stand.
 - `composed.subset.trec` and so on, where queries have candidates of their own: a search among
   these alone.
 - `queries.csv`: id, groups (parted by `|`), for each mode the rank of the first target that
@@ -33,11 +33,11 @@ from pathlib import Path
 from platform import python_version
 from types import TracebackType
 from typing import Any, Self, TextIO
-from urllib.parse import quote, unquote
 
 import cir
 from cir.cells import safe_cell
 from cir.errors import RecomposeError, UsageError
+from eval.sets.trec import trec_id
 
 SUBSET = "subset"
 """Part of the name of a run file that ranks candidates alone."""
@@ -47,29 +47,11 @@ ENCODED_MARK = "+percent-encoded"
 CLUSTER = "cluster"
 """Column of the table of queries that names each query's cluster."""
 
-_ENCODED = re.compile(r"[\s%\x00-\x1f\udc80-\udcff]")
 _SCORE_DIGITS = 6
 _PACKAGES = (
     *("numpy", "pillow", "pymilvus", "milvus-lite", "onnxruntime", "tokenizers"),
     *("torch", "timm", "transformers"),
 )
-
-
-def trec_id(text: str) -> str:
-    """An id or a path as a TREC file holds it: white space and `%` percent-encoded as UTF-8.
-
-    So are bytes of a file name that are not UTF-8 (`os.fsdecode` gives them as U+DC80 to U+DCFF).
-    """
-
-    def encoded(match: re.Match[str]) -> str:
-        return quote(match[0], safe="", errors="surrogateescape")
-
-    return _ENCODED.sub(encoded, text) if _ENCODED.search(text) else text
-
-
-def plain_id(text: str) -> str:
-    """The id or path that `trec_id` made this of."""
-    return unquote(text, errors="surrogateescape")
 
 
 def groups_cell(groups: Sequence[str]) -> str:

@@ -21,8 +21,16 @@ from cir.access import refuse_change
 from cir.errors import RecomposeError, UsageError
 from cir.indexing.archives import read_zip, shallowest
 from cir.settings import Settings
-from eval.sets.formats.native import DEFAULT_SPLIT, HEADER, load_native, read_records, tsv
+from eval.sets.formats.native import (
+    DEFAULT_SPLIT,
+    HEADER,
+    headed_qrels,
+    load_native,
+    read_records,
+    tsv,
+)
 from eval.sets.labelled import LabelledQuery, LabelledSet
+from eval.sets.trec import trec_id
 
 QUERIES = "queries.jsonl"
 MAX_BYTES = 32 * 2**20
@@ -92,6 +100,7 @@ def keep_set(files: Sequence[tuple[str, bytes]], data_dir: Path) -> Path:
     try:
         _write(content, partial)
         check_set(partial)
+        _head_qrels(partial)
         return _put_in_place(partial, place, name)
     except OSError as error:
         raise UsageError(
@@ -242,23 +251,47 @@ def import_set(files: Sequence[tuple[str, bytes]], settings: Settings) -> str:
 
 
 def export_set(name: str, data_dir: Path) -> bytes:
-    """A zip of a kept set, which `import_set` and every reader of BEIR's layout take.
+    """A zip of a kept set, which `import_set` and BEIR's own loader take.
+
+    Beside the set's own files it holds `corpus.jsonl`, the images that the set names (the gallery
+    is not known here), and for each split `qrels/<split>.trec` in TREC's four columns, with ids
+    and paths as `trec_id` gives them: as in a run's TREC files.
 
     Raises:
-        UsageError: there is no such set.
+        UsageError: there is no such set, or it is damaged.
         RecomposeError: it cannot be read.
     """
     folder = kept_sets(data_dir).get(name)
     if folder is None:
         raise UsageError(f"There is no labelled set {name!r}.")
-    buffer = io.BytesIO()
     try:
-        with _WRITING, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in [folder / QUERIES, *sorted((folder / "qrels").glob("*.tsv"))]:
-                archive.write(path, f"{name}/{path.relative_to(folder).as_posix()}")
+        with _WRITING:
+            content = _exported(folder)
     except OSError as error:
         raise RecomposeError(f"{name} cannot be read ({error.strerror or error}).") from error
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in content.items():
+            archive.writestr(f"{name}/{path}", text)
     return buffer.getvalue()
+
+
+def _exported(folder: Path) -> dict[str, str]:
+    queries = (folder / QUERIES).read_text(encoding="utf-8-sig")
+    # BEIR's loader takes no blank line.
+    content = {QUERIES: "".join(f"{line}\n" for line in queries.split("\n") if line.strip())}
+    images = [str(record["image"]) for record in read_records(folder)]
+    for path in sorted((folder / "qrels").glob("*.tsv")):
+        text = headed_qrels(path)
+        _, *rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+        images += [image for _, image, _ in rows]
+        content[f"qrels/{path.name}"] = text
+        content[f"qrels/{path.stem}.trec"] = "".join(
+            f"{trec_id(query_id)} 0 {trec_id(image)} {score}\n" for query_id, image, score in rows
+        )
+    corpus = ({"_id": image, "title": "", "text": ""} for image in dict.fromkeys(images))
+    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in corpus)
+    return content | {"corpus.jsonl": "".join(lines)}
 
 
 def _check(query: NewQuery) -> None:
@@ -286,6 +319,7 @@ def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
         labelled = load_native(folder)
         split = labelled.split
         shutil.copytree(folder, partial)
+        _head_qrels(partial)
     held, query_id = _held(partial / QUERIES, query, labelled, folder.name)
     known = set(held.targets) if held else set()
     fresh = [path for path in dict.fromkeys(query.targets) if path not in known]
@@ -392,6 +426,7 @@ def _edit(
             if query_id not in {query.id for query in labelled.queries}:
                 raise UsageError(f"{name} has no query {query_id!r}: it may have been removed.")
             shutil.copytree(folder, partial)
+            _head_qrels(partial)
             change(partial, labelled.split)
             _check_written(partial, name)
             qrels = [f"qrels/{path.name}" for path in sorted((partial / "qrels").glob("*.tsv"))]
@@ -446,6 +481,12 @@ def _lines(path: Path) -> list[str]:
 def _write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def _head_qrels(folder: Path) -> None:
+    """Give each qrels file the header, below which queries are added and taken out."""
+    for path in (folder / "qrels").glob("*.tsv"):
+        path.write_text(headed_qrels(path), encoding="utf-8", newline="")
 
 
 def _keep_rows(path: Path, kept: Callable[[Sequence[str]], bool]) -> None:

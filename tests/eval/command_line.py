@@ -8,7 +8,7 @@ from typing import Any
 from typer.testing import Result
 
 from eval.measures import MEASURES
-from eval.runs.writing import plain_id
+from eval.sets.trec import plain_id
 
 NAMES = [str(measure) for measure in MEASURES]
 MODES = ["composed", "image", "text", "sum"]

@@ -5,7 +5,9 @@ the gallery folder), `text` (the instruction) and, if wanted, `group`, and `word
 of the query of which this is another wording; further keys are left alone. A qrels file is
 tab-separated with the header `query-id corpus-id score`; a score above 0 marks a target, 0 an
 image judged not to be one. As in BEIR's own reader, a field that holds a tab, a line break or a
-leading quote is written in double quotes, with inner quotes doubled.
+leading quote is written in double quotes, with inner quotes doubled. Without the header, three
+columns of which the third is a number are read, too, and TREC's four (`query-id 0 path score`,
+parted by tabs or blanks, ids as they stand).
 
 As BEIR has it, all splits share one `queries.jsonl`; the qrels file says which queries are run.
 Layout: https://github.com/beir-cellar/beir/wiki/Load-your-custom-dataset
@@ -15,7 +17,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from eval.sets.labelled import LabelledQuery, LabelledSet, Protocol
 DEFAULT_SPLIT = "test"
 HEADER = ["query-id", "corpus-id", "score"]
 _NAMED = 5
+_TREC_COLUMNS = 4
 _HIGHEST = 2**31 - 1
 """The highest grade: other tools hold it in 32 bits."""
 
@@ -108,6 +111,21 @@ def tsv(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def headed_qrels(path: Path) -> str:
+    """The text of a qrels file with BEIR's header, of which BEIR's own reader skips any first line.
+
+    A file that has the header and no blank line comes back as it stands.
+
+    Raises:
+        UsageError: as `load_native`.
+    """
+    text = _read_text(path)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+    if rows[:1] == [HEADER] and all(rows):
+        return text
+    return tsv([HEADER, *(fields for _, fields in _rows(path, text))])
 
 
 def _qrels_file(folder: Path, split: str | None) -> Path:
@@ -234,29 +252,48 @@ def _read_qrels(path: Path, text: str) -> _Judgements:
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Place and fields of each line below the header."""
+    """Place and fields of each judgement; the first line tells which layout the file has."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
-    header: list[str] | None = None
+    fields: Callable[[list[str]], list[str]] | None = None
     try:
         for row in reader:
             place = f"{path}, line {reader.line_num}"
             if not row:
                 continue
-            if header is None:
-                header = [field.strip() for field in row]
-                if header != HEADER:
-                    raise UsageError(
-                        f"{place}: the first line must be {', '.join(HEADER)}, tab-separated."
-                    )
-                continue
-            if len(row) != len(HEADER) or not all(row):
-                raise UsageError(f"{place}: not three tab-separated fields {', '.join(HEADER)}.")
-            yield place, (row[0], row[1], row[2])
+            if fields is None:
+                if [field.strip() for field in row] == HEADER:
+                    fields = list
+                    continue
+                fields = _layout(row, place)
+            found = fields(row)
+            if len(found) != len(HEADER) or not all(found):
+                what = "query, 0, image and score, as in line 1"
+                if fields is list:
+                    what = f"three tab-separated fields {', '.join(HEADER)}"
+                raise UsageError(f"{place}: not {what}.")
+            yield place, (found[0], found[1], found[2])
     except csv.Error as error:
         raise UsageError(
             f"{path}, line {reader.line_num}: {error}. A field that begins with a double quote "
             "stands in double quotes, with the inner ones doubled."
         ) from error
+
+
+def _layout(first: list[str], place: str) -> Callable[[list[str]], list[str]]:
+    """What makes query, image and score of a row, where the file has no header."""
+    for fields in (list, _trec_fields):
+        found = fields(first)
+        if len(found) == len(HEADER) and found[-1].strip().lstrip("-").isdecimal():
+            return fields
+    raise UsageError(
+        f"{place}: the first line must be {', '.join(HEADER)}, tab-separated, or a judgement: "
+        "query, image and a number, or TREC's query, 0, image and a number."
+    )
+
+
+def _trec_fields(row: list[str]) -> list[str]:
+    parts = row if len(row) == _TREC_COLUMNS else " ".join(row).split()
+    return [parts[0], *parts[2:]] if len(parts) == _TREC_COLUMNS else []
 
 
 def _score(text: str, place: str) -> int:

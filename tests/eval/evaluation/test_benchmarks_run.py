@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from eval.cli.app import app
 from eval.measures import DEPTH
 from eval.runs.reading import list_runs, open_run, rank_table
-from eval.runs.writing import plain_id
 from eval.sets.formats.circo import FORMAT
+from eval.sets.trec import plain_id
 from tests.eval.layouts import (
     CIRR_IMAGES,
     DRESSES,

@@ -16,10 +16,9 @@ from eval.runs.writing import (
     groups_of,
     new_name,
     package_versions,
-    plain_id,
-    trec_id,
     trec_lines,
 )
+from eval.sets.trec import plain_id, trec_id
 
 
 @pytest.mark.parametrize(

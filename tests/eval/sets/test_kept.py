@@ -61,7 +61,7 @@ def test_names_that_climb_out_are_not_followed(tmp_path: Path) -> None:
         ([("queries.jsonl", QUERIES)], "no labelled set"),
         ([("set.zip", b"x")], "not a zip"),
         ([("queries.jsonl", b"{"), ("test.tsv", QRELS)], r"^queries\.jsonl, line 1: not JSON"),
-        ([("queries.jsonl", QUERIES), ("test.tsv", b"q\tb.png\t1\n")], r"^qrels/test\.tsv, line 1"),
+        ([("queries.jsonl", QUERIES), ("test.tsv", b"q\tb.png\n")], r"^qrels/test\.tsv, line 1"),
     ],
 )
 def test_what_is_no_labelled_set_leaves_nothing(

@@ -129,10 +129,28 @@ def test_a_key_that_stands_twice_is_refused(write_set: WriteSet) -> None:
         load_native(folder)
 
 
-def test_a_missing_header_is_said(write_set: WriteSet) -> None:
+@pytest.mark.parametrize("rows", ["q1\tb.jpg\t1\nq1\tc.jpg\t0\n", "q1 0 b.jpg 1\nq1 0 c.jpg 0\n"])
+def test_qrels_without_a_header_and_those_of_trec_are_read(write_set: WriteSet, rows: str) -> None:
     folder = write_set([QUERY], [])
-    (folder / "qrels" / "test.tsv").write_text("q1\tb.jpg\t1\n")
-    with pytest.raises(UsageError, match="line 1: the first line must be query-id"):
+    for text in (rows, rows.replace(" ", "\t")):
+        (folder / "qrels" / "test.tsv").write_text(text)
+        (query,) = load_native(folder).queries
+        assert (dict(query.targets), query.negatives) == ({"b.jpg": 1}, ("c.jpg",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("query\timage\tgrade\nq1\tb.jpg\t1\n", "line 1: the first line must be query-id"),
+        ("q1\tb.jpg\n", "line 1: the first line must be query-id"),
+        ("q1 0 b c.jpg 1\n", "line 1: the first line must be query-id"),
+        ("q1 0 b.jpg 1\nq1 0 c d.jpg 1\n", "line 2: not query, 0, image and score"),
+    ],
+)
+def test_another_first_line_is_said(write_set: WriteSet, text: str, message: str) -> None:
+    folder = write_set([QUERY], [])
+    (folder / "qrels" / "test.tsv").write_text(text)
+    with pytest.raises(UsageError, match=message):
         load_native(folder)
 
 
