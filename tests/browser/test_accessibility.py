@@ -26,6 +26,10 @@ GROUNDS: dict[Literal["light", "dark"], str] = {
 }
 # Colours that change by and by are none that anybody reads.
 STILL = "*, ::before, ::after { transition: none !important; }"
+# A part that opens moves what is below it until it is open; spinners have no end.
+AT_REST = """() => document.getAnimations().every(
+    each => each.playState !== "running" || each.effect.getTiming().iterations === Infinity
+)"""
 GRAVE = {"serious", "critical"}
 RESULTS = '.st-key-results img[alt^="Result "]'
 # What WCAG asks for at levels A and AA.
@@ -241,6 +245,7 @@ def require_accessible(tab: Page, app: str, state: State) -> None:
     state(tab, app)
     settle(tab)
     tab.add_style_tag(content=STILL)
+    tab.wait_for_function(AT_REST)
     found = []
     for width, size in WIDTHS.items():
         tab.set_viewport_size(size)
