@@ -224,6 +224,9 @@ class _Reencoding:
                 pictures.append(each.picture)
         vectors = self.encoder.encode_images(pictures) if pictures else ()
         for each, vector in zip(read, vectors, strict=True):
+            if self.failed.pop(each.record.id, None):  # it was changed, and can be read now
+                path = each.record.path
+                self.report.failed = [one for one in self.report.failed if one.path != path]
             self.rows.append(Row(each.record, vector, each.jpeg))
             if each.is_thumbnail:
                 self.report.from_thumbnails.append(each.record.path)
@@ -242,8 +245,6 @@ class _Reencoding:
         Returns:
             Whether there was any.
         """
-        if copy.count() + len(self.failed) == now.count():
-            return False
         removed = False
         for records in batched(copy.iterate(), PLAN_FILES):
             ids = [each.id for each in records]

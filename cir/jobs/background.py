@@ -35,8 +35,8 @@ class Job:
         failures: path and reason of each file that failed, as they come.
         result: what the work returned.
         error: why it failed, a sentence.
-        again: starts the work again, which then goes on from where it stopped; None where a page
-            must know how.
+        moving_to: encoder to which an index moves, "" for other work: who goes on with it asks for
+            that anew.
         cause: the error behind it, which faces may word; None where nobody foresaw it.
         started, ended: seconds since the epoch.
     """
@@ -49,7 +49,7 @@ class Job:
     result: Any = None
     error: str = ""
     cause: RecomposeError | None = None
-    again: "Callable[[], Job] | None" = field(default=None, repr=False)
+    moving_to: str = ""
     started: float = field(default_factory=time.time)
     ended: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)

@@ -274,7 +274,7 @@ class IndexJobs:
             raise UsageError(f"The encoder {encoder} is not ready on this machine. Choose another.")
 
         def work(job: Job) -> Moved:
-            job.again = partial(self.move, info, encoder)
+            job.moving_to = encoder
             job.tell(Progress("Loading the encoder"))
             loaded = self.load(choice)
             report = reencode(

@@ -317,10 +317,17 @@ class MilvusIndex:
 
         Raises:
             UnknownIndexError: the index has been dropped meanwhile.
-            UsageError: this process is doing so already.
+            UsageError: this process is doing so already, or the index is one of which an import
+                has not come to its end.
             StoreError: Milvus failed, or the index was changed meanwhile. It stays as it was.
         """
         refuse_change(self._read_only)
+        registry = Registry(self._connection)
+        if registry.reread(self._info).import_of:
+            raise UsageError(
+                f'The import of the index "{self._info.name}" has not come to its end. Import the '
+                "same file again first."
+            )
         facts: dict[str, Any] = {**made_by, "recall": None, "usual": None}
 
         def make(info: IndexInfo) -> Iterator[None]:
@@ -331,7 +338,13 @@ class MilvusIndex:
             if not copy._images.exists():
                 make_images(self._connection, info)
             is_known = False
-            while (yield from bring_level(now, copy)) or not is_known:
+            while True:
+                before = registry.reread(self._info).updated
+                did = yield from bring_level(now, copy)
+                if is_known and not did:
+                    if registry.reread(self._info).updated == before:
+                        break
+                    continue  # an ingest came to its end behind this pass
                 facts.update(facts_of(copy))
                 if not info.exact:
                     facts["recall"] = measure_recall(copy._images, info.dim, copy.search_vectors)
@@ -340,7 +353,7 @@ class MilvusIndex:
                 facts["words"] = copy._images.holds_words()
             facts["count"] = copy.count()
 
-        self._info = Registry(self._connection).replace(self._info, facts, make, continues=True)
+        self._info = registry.replace(self._info, facts, make, continues=True)
         self._images = ImageCollection(self._connection, self._info, strong=self._strong)
 
     def measure_recall(self) -> Recall | None:

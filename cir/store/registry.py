@@ -166,7 +166,10 @@ class Registry:
             old = next((each for each in entries if each.info.collection == held.collection), None)
             if old is None or old.phase != "live":
                 raise _dropped(held)
-            if not _same(old.info, held, _KEPT_FACTS) or not (continues or old.info == held):
+            # An ingest that goes on with one that was cut short leaves it "building": it tells the
+            # time alone.
+            facts = (*_KEPT_FACTS, "updated") if held.state == "building" else _KEPT_FACTS
+            if not _same(old.info, held, facts) or not (continues or old.info == held):
                 raise changed_meanwhile(held)
             new = dataclasses.replace(
                 old.info,
@@ -229,7 +232,7 @@ class Registry:
             for entry in self._entries():
                 if entry.phase == "dropping" and entry.info.collection == info.replaces:
                     self.remove(entry.info)
-        self._write(info, "dropping")
+        self._write(dataclasses.replace(info, replaces=""), "dropping")
         consistency = self._connection.consistency
         with self._connection.session() as client, consistency.writing(REGISTRY):
             client.drop_collection(info.collection, timeout=WORK_SECONDS)
@@ -271,7 +274,8 @@ class Registry:
             )
         entries = [_entry(row["id"], row["body"]) for row in rows]
         # A process may have died when an index had its new collection and the old one was there.
-        replaced = {entry.info.replaces for entry in entries if entry.phase != "creating"}
+        # One that is being made, or was given up before it was whole, replaces nothing.
+        replaced = {entry.info.replaces for entry in entries if entry.phase == "live"}
         return [
             dataclasses.replace(entry, phase="dropping")
             if entry.info.collection in replaced

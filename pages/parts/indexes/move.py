@@ -13,8 +13,9 @@ def show_move(info: IndexInfo, jobs: IndexJobs, *, disabled: bool) -> None:
     begun = None if disabled else jobs.store.moving_to(info)
     if begun is not None:
         st.caption(
-            f"Encoding it anew by {plain(begun)} has not come to its end; what is encoded is kept, "
-            "and moving it there goes on from there."
+            f"Encoding it anew by {plain(begun)} is under way elsewhere, or was stopped. What is "
+            "encoded is kept: moving it there goes on from there, and moving it to another encoder "
+            "discards it."
         )
     ready = [name for name in encoder_specs() if readiness(choose(settings(), name)) == "ready"]
     others = [name for name in ready if name != info.encoder]

@@ -101,13 +101,13 @@ def _continue(name: str, job: Job, jobs: IndexJobs) -> None:
     if job.cause is not None and WayOut.ENCODE_ANEW in job.cause.ways_out:
         offer_anew(info, jobs)
         return
-    if job.again is None and (info.state == "ready" or info.source is None):
+    if not job.moving_to and (info.state == "ready" or info.source is None):
         return
     if st.button("Continue", key=f"continue {name}", type="primary", icon=":material/play_arrow:"):
-        if job.again is None:
-            jobs.update(info)
+        if job.moving_to:
+            jobs.move(info, job.moving_to)
         else:
-            job.again()
+            jobs.update(info)
         st.rerun()
 
 

@@ -18,7 +18,7 @@ from cir.indexing.folder import FailedImage, ingest
 from cir.indexing.reencode import ReencodeReport, reencode
 from cir.search import Query, SearchOptions, search
 from cir.settings import Settings
-from cir.store import MilvusIndex, MilvusStore, registry
+from cir.store import IndexInfo, MilvusIndex, MilvusStore, registry
 from cir.store.fulltext import AVAILABLE
 from tests.cir.store.samples import DIM, row
 from tests.drawn import draw_album, save, solid, striped
@@ -255,6 +255,78 @@ def test_what_was_half_moved_goes_with_its_index(
     assert len(collections(store)) == len(held) + 1
     store.drop(index.info.name)
     assert collections(store) == held - {index.info.collection}
+
+
+def test_a_kill_while_a_stopped_move_is_discarded_leaves_the_index(
+    index: MilvusIndex,
+    local_store: MilvusStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    store, name, write = local_store, index.info.name, registry.Registry._write
+    with pytest.raises(KeyboardInterrupt):
+        reencode(index, Other(), settings, local=True, on_progress=stop)
+
+    def killed(self: registry.Registry, info: IndexInfo, phase: str) -> None:
+        write(self, info, phase)
+        if phase == "dropping":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry.Registry, "_write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move(index, Wide(), settings)
+    assert store.open(name, strong=True).count() == 18
+    other = uuid.uuid4().hex
+    store.create(other, encoder="other", fingerprint="f", dim=DIM)
+    store.drop(other)
+    assert store.open(name, strong=True).count() == 18
+    assert move(store.open(name), Wide(), settings).images == 18
+
+
+def test_an_index_whose_import_was_cut_short_does_not_move(
+    index: MilvusIndex, settings: Settings
+) -> None:
+    index.update(state="building", import_of="an export")
+    with pytest.raises(UsageError, match="Import the same file again first"):
+        move(index, Other(), settings)
+    index.update(state="ready", import_of="")
+    assert move(index, Other(), settings).images == 18
+
+
+def test_an_ingest_that_goes_on_with_one_that_was_cut_short_is_seen(
+    index: MilvusIndex, local_store: MilvusStore, settings: Settings
+) -> None:
+    index.update(state="building")
+
+    class Meanwhile(Other):
+        def encode_images(self, images: Sequence[Image]) -> Embeddings:
+            local_store.open(index.info.name, strong=True).update(state="building")
+            return super().encode_images(images)
+
+    with pytest.raises(StoreError, match="was changed while"):
+        move(index, Meanwhile(), settings)
+    assert index.info.fingerprint == MeanColour.fingerprint
+    assert move(index, Other(), settings).encoded == 0
+
+
+def test_an_image_that_can_be_read_later_is_no_longer_failed(
+    index: MilvusIndex, folder: Path, settings: Settings, local_store: MilvusStore
+) -> None:
+    (folder / "red.png").unlink()
+    red = next(each for each in index.iterate() if each.path == "red.png")
+    (thumbnail,) = local_store._folder.rglob(f"{red.content_hash}.jpg")  # type: ignore[union-attr]
+    thumbnail.unlink()
+
+    def mend(failed: FailedImage) -> None:
+        save(solid("red", (50, 60)), folder / failed.path)
+        ingest(local_store, folder, index.info.name, MeanColour())
+
+    report = move(index, Other(), settings, mend)
+    assert (report.images, report.failed, index.count()) == (18, [], 18)
 
 
 def test_changes_between_two_calls_are_not_lost(

@@ -143,8 +143,8 @@ def test_an_index_moves_and_goes_on_where_it_was_stopped(
     slow.go.set()
     job.wait(SECONDS)
     assert (job.state, slow.encoded) == ("cancelled", 1)
-    assert jobs.store.moving_to(held) == "compact" and job.again is not None
-    done = job.again()
+    assert jobs.store.moving_to(held) == job.moving_to == "compact"
+    done = jobs.move(held, job.moving_to)
     done.wait(SECONDS)
     assert isinstance(done.result, Moved), done.error
     assert (done.result.report.images, done.result.report.encoded) == (2, 1)
