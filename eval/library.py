@@ -173,6 +173,7 @@ def score(
         )
     if isinstance(rankings, Mapping):
         given = run_files.checked_rankings(rankings, labelled, allow_missing=allow_missing)
+        scoring.check_whole(labelled, given, "The mapping")
         return scoring.score_rankings(
             labelled, given, keep_reference=keep_reference, measures=wanted
         )

@@ -83,7 +83,7 @@ def print_figures(
         for position, (label, queries, values) in enumerate([*lines, *groups]):
             if position == len(lines):
                 table.add_section()
-            cells = [f"{values[name]:.4f}" for name in part]
+            cells = [f"{values[name]:.4f}" if name in values else "" for name in part]
             table.add_row(Text(label), "" if queries is None else str(queries), *cells)
         console.print(table)
 

@@ -522,7 +522,7 @@ def _cluster_numbers(table: RankTable) -> tuple[Clusters | None, int]:
     found = [
         numbers.setdefault(name or row, len(numbers)) for row, name in enumerate(table.clusters)
     ]
-    return (np.array(found) if len(numbers) > 1 else None), len(numbers)
+    return np.array(found), len(numbers)
 
 
 def _by_group(
@@ -546,8 +546,6 @@ def _by_group(
         rows = [n for n, each in enumerate(table.groups) if name in (each or (NO_GROUP,))]
         stacked = [each[rows, None] for each in values]
         within = None if clusters is None else clusters[rows]
-        if within is not None and len(set(within.tolist())) == 1:
-            within = None  # one cluster tells nothing of others: its queries are what there is
         differences = _differences([measure], stacked, seed, within)
         for place, (of_one, this) in enumerate(zip(differences, stacked[1:], strict=True)):
             found[place][name] = GroupDifference(
@@ -595,6 +593,8 @@ def _differences(
     ends = bootstrap_intervals(columns, seed=seed, level=1 - LEVEL, clusters=clusters)
     low, high = ends.reshape(2, *shape)
     p = sign_flip_p(columns, seed=seed, clusters=clusters).reshape(shape)
+    if clusters is not None and len(np.unique(clusters)) == 1:
+        low, high, p = -np.ones(shape), np.ones(shape), np.ones(shape)  # one draw tells of no other
     raised = np.column_stack([holm(column) for column in p.T])
     found = []
     for row, other in enumerate(others):

@@ -15,7 +15,14 @@ from eval.errors import BenchWayOut
 from eval.evaluation.embeddings import SUFFIX, read_embeddings
 from eval.evaluation.gallery import check_folder
 from eval.evaluation.ranking import Stopwatch
-from eval.evaluation.scoring import absent_counts, figures, judged, measures_of, ranks_candidates
+from eval.evaluation.scoring import (
+    absent_counts,
+    check_whole,
+    figures,
+    judged,
+    measures_of,
+    ranks_candidates,
+)
 from eval.measures import Ids, Measure, Values, depth_of, first_target_rank, mean, score
 from eval.runs.rankings import checked_rankings, read_rankings
 from eval.runs.ranks import COMPOSED
@@ -96,7 +103,13 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     absent, notes = Absent({}, {}, ()), [*labelled.notes, *found.notes]
     if paths is not None:
         labelled, found = _located(labelled, found, paths, request)
-        absent = absent_from(labelled, paths.__contains__, paths.__contains__, keep_reference=keep)
+        absent = absent_from(
+            labelled,
+            paths.__contains__,
+            paths.__contains__,
+            keep_reference=keep,
+            images=len(paths),
+        )
         if not request.allow_missing:
             check_present(absent, f"the gallery {request.gallery}")
     modes: list[str] = [mode for mode in MODES if mode in found.whole]
@@ -227,6 +240,8 @@ def _rankings(
         checked = checked_rankings(
             given, labelled, of_candidates=of_candidates, allow_missing=allow_missing
         )
+        if not of_candidates:
+            check_whole(labelled, checked, "The mapping")
         return Rankings(checked, of_candidates=of_candidates)
     read = read_rankings(given, labelled, of_candidates=of_candidates, allow_missing=allow_missing)
     if read.of_candidates and not of_candidates:
@@ -234,6 +249,8 @@ def _rankings(
             f"{given} ranks the candidates of each query alone: name it beside a ranking of the "
             "whole gallery."
         )
+    if not of_candidates:
+        check_whole(labelled, read.by_query, str(given))
     return read
 
 
@@ -249,6 +266,13 @@ def _embedded(labelled: LabelledSet, path: Path, limit: int, *, allow_missing: b
                 f"{path}: 'gallery_ids' lacks the image {lacking!r} of {labelled.name}.",
                 BenchWayOut.ALLOW_MISSING,
             )
+    size = labelled.protocol.gallery_size
+    if size is not None and len(embedded.images) != size and not allow_missing:
+        raise UsageError(
+            f"{path}: 'gallery_ids' names {len(embedded.images)} images, and {labelled.name} is "
+            f"searched in {size}.",
+            BenchWayOut.ALLOW_MISSING,
+        )
     wanted = {query.id: {*query.candidates} - {query.reference} for query in labelled.queries}
     whole: dict[str, dict[str, list[str]]] = {}
     among: dict[str, dict[str, list[str]]] = {}

@@ -84,7 +84,7 @@ def score_file(
     if ranked.of_candidates:
         main, subset = None, ranked.by_query
     else:
-        _check_whole(labelled, ranked.by_query, run)
+        check_whole(labelled, ranked.by_query, str(run))
     if subset_run is not None:
         if main is None:
             raise UsageError(f"{run} and {subset_run} both rank the candidates alone.")
@@ -316,13 +316,17 @@ def _check_measures(labelled: LabelledSet, measures: Sequence[Measure]) -> None:
             )
 
 
-def _check_whole(labelled: LabelledSet, rankings: Mapping[str, Ids], run: Path) -> None:
+def check_whole(labelled: LabelledSet, rankings: Mapping[str, Ids], run: str) -> None:
     """Refuse rankings of the candidates alone as those of the gallery: recall would be too high."""
     gallery = labelled.gallery or {}
     few = {query.id: {*query.candidates, query.reference} for query in labelled.queries}
-    if labelled.has_candidates and all(
-        len(few[query]) < len(gallery) and few[query].issuperset(ranked)
-        for query, ranked in rankings.items()
+    if (
+        labelled.has_candidates
+        and rankings
+        and all(
+            len(few[query]) < len(gallery) and few[query].issuperset(ranked)
+            for query, ranked in rankings.items()
+        )
     ):
         raise UsageError(
             f"{run} ranks nothing but the candidates of each query: it is no search of the "

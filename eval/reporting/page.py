@@ -223,7 +223,10 @@ def _groups(table: RankTable | None, measure: str) -> dict[str, Any] | None:
     rows = {}
     for name in table.group_names:
         part = table.of_group(name)
-        rows[name] = (len(part.groups), {m: f[measure] for m, f in part.figures([measure]).items()})
+        rows[name] = (
+            len(part.groups),
+            {m: f.get(measure) for m, f in part.figures([measure]).items()},
+        )
     return {"measure": measure, "rows": rows, "modes": list(table.ranks)}
 
 

@@ -97,9 +97,16 @@ def read_lists(path: Path, content: Any, labelled: LabelledSet) -> Rankings:
 
 def _by_score(scores: Mapping[str, Any], place: str) -> list[str]:
     for image, score in scores.items():
-        if isinstance(score, bool) or not isinstance(score, int | float) or not isfinite(score):
+        if isinstance(score, bool) or not isinstance(score, int | float) or not _is_finite(score):
             raise UsageError(f"{place}: the score of {image!r} is not a finite number.")
     return sorted(scores, key=lambda image: (scores[image], image), reverse=True)
+
+
+def _is_finite(score: float) -> bool:
+    try:
+        return isfinite(score)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 def _same_id(name: str, labelled: LabelledSet) -> str:

@@ -96,6 +96,20 @@ def test_queries_of_one_reference_are_drawn_together(tmp_path: Path, labelled: L
     assert found.document()["clusters"] == {"count": 15, "shared": "reference image"}
 
 
+def test_one_reference_tells_nothing_of_others(tmp_path: Path, write_set: WriteSet) -> None:
+    """As many queries as one likes: a group that is about one picture is one draw."""
+    queries = [
+        {"_id": f"q{n}", "image": f"r{n // 12}.png", "text": "in red", "group": f"g{n // 12}"}
+        for n in range(QUERIES)
+    ]
+    folder = write_set(queries, [(f"q{n}", f"t{n}.png", 1) for n in range(QUERIES)])
+    better = [1 if number < 12 else 20 for number in range(QUERIES)]
+    runs = (("first", FIRST), ("this", better))
+    found = compare([put_run(tmp_path / n, load_set("native", folder), r) for n, r in runs])
+    it = found.groups[0]["g0"]
+    assert (it.delta, it.low, it.high, it.p) == (1.0, -1.0, 1.0, 1.0)
+
+
 def test_without_shared_references_nothing_changes(tmp_path: Path, write_set: WriteSet) -> None:
     queries = [{"_id": f"q{n}", "image": f"r{n}.png", "text": "red"} for n in range(QUERIES)]
     folder = write_set(queries, [(f"q{n}", f"t{n}.png", 1) for n in range(QUERIES)])

@@ -18,7 +18,7 @@ from eval.cli.app import app
 from eval.evaluation.importing import Request, import_run
 from eval.runs.shortcuts import audit
 from tests.eval.command_line import MODES, QUERIES, WriteSet, document_of, rankings
-from tests.eval.layouts import CIRR_IMAGES, cirr_records, draw_all, write_cirr
+from tests.eval.layouts import CIRR_IMAGES, cirr_records, draw_all, write_circo, write_cirr
 
 QRELS = [("q1", "blue.png", 1), ("q2", "yellow.png", 1), ("q3", "purple.png", 1)]
 # As another system would rank them: the first right, the second at rank 2, the third not.
@@ -243,6 +243,31 @@ def test_of_cirr_candidates_are_ranked_too_and_images_are_paths(
     ranks = [list(each.candidates).index(next(iter(each.targets))) for each in labelled.queries]
     share = sum(rank < 2 for rank in ranks) / len(cirr_records())
     assert again["metrics"]["recall_subset@2"] == pytest.approx(share)
+
+
+def test_candidates_alone_are_no_ranking_of_the_gallery(tmp_path: Path, settings: Settings) -> None:
+    labelled = bench.load_set("cirr", root=write_cirr(tmp_path / "cirr"))
+    among = {query.id: list(query.candidates) for query in labelled.queries}
+    with pytest.raises(UsageError, match="nothing but the candidates"):
+        bench.import_run(labelled, among, system="other", settings=settings)
+    with pytest.raises(UsageError, match="nothing but the candidates"):
+        bench.score(labelled, among)
+
+
+def test_a_gallery_that_is_not_circo_s_is_refused_or_told_of(
+    tmp_path: Path, settings: Settings
+) -> None:
+    labelled = bench.load_set("circo", root=write_circo(tmp_path / "circo"))
+    images = draw_all(tmp_path / "images", [f"{n:012}.png" for n in range(10, 30)])
+    found = {query.id: [str(n) for n in range(12, 20)] for query in labelled.queries}
+    with pytest.raises(UsageError, match="is not the benchmark's"):
+        bench.import_run(labelled, found, system="x", gallery=images, settings=settings)
+
+
+def test_a_score_beyond_all_numbers_is_refused(importing: Import, tmp_path: Path) -> None:
+    file = write(tmp_path / "scores.json", {"q1": {"blue.png": 10**400}})
+    result = importing(file, "--allow-missing")
+    assert result.exit_code == 2 and "is not a finite number" in result.stderr
 
 
 def test_what_cannot_be_imported(folder: Path, settings: Settings) -> None:
