@@ -41,7 +41,8 @@ def repeat(
 
     Returns:
         `run`, the folder of the new one, and `repeats`, of the old; `same`, whether every figure
-        and every ranking is; `figures`, of those that differ the place, and before and after;
+        and every ranking is; `figures`, of those that differ the place, and before and after (a
+        figure that versions of one time alone tell is none that differs);
         `rankings`, of each file the number of `queries` that are ordered otherwise, the `first` of
         them and whether the file is the same to the `bytes`; `conditions`, what the two were made
         with that differs.
@@ -53,6 +54,8 @@ def repeat(
     """
     if before.folder is None:
         raise UsageError(f"{before.name} came without its rankings: repeat a run's folder.")
+    if "imported" in before.document:
+        raise UsageError(f"{before.name} holds what another system found: it runs elsewhere.")
     kept, gallery = before.part("settings"), before.part("gallery")
     form, root = find_format(kept.get("format")), kept.get("set")
     if form is None or not isinstance(root, str):
@@ -93,10 +96,10 @@ def repeat(
 def compared(before: Run, after: Run) -> dict[str, Any]:
     """What differs between a run and its repetition, see `repeat`."""
     figures = {
-        place: [old.get(place), new.get(place)]
+        place: [old[place], new[place]]
         for old, new in [(_figures(before), _figures(after))]
-        for place in {**old, **new}
-        if old.get(place) != new.get(place)
+        for place in old
+        if place in new and old[place] != new[place]
     }
     folders = [each.folder or Path() for each in (before, after)]
     names = sorted({path.name for folder in folders for path in folder.glob("*.trec")})

@@ -260,7 +260,7 @@ def _check_named(
     named = {
         image for query in labelled.queries for image in (query.reference, *query.targets) if image
     }
-    if all(named.isdisjoint(ids) for ids in found.values()):
+    if named and all(named.isdisjoint(ids) for ids in found.values()):
         first = next((image for ranked in given.values() for image in ranked), None)
         raise UsageError(
             f"{place}: no image that is ranked, for example {first!r}, is a reference or a target "

@@ -52,12 +52,19 @@ def worded(labelled: LabelledSet, name: str | None) -> LabelledSet:
         raise UsageError(f"{labelled.name} is worded already, as {labelled.template!r}.")
     template = find_template(name, labelled)
     try:
-        fields = {field for _, field, _, _ in Formatter().parse(template.text) if field is not None}
+        parts = [part for part in Formatter().parse(template.text) if part[1] is not None]
     except ValueError as error:
         raise UsageError(
             f"The template {name!r} is no text with fields in braces ({error})."
         ) from error
+    fields = {str(field) for _, field, _, _ in parts}
+    if "{{" in template.text or "}}" in template.text or any(part[2] or part[3] for part in parts):
+        raise UsageError(
+            f"The template {name!r} holds more than fields: write their names alone in braces."
+        )
     queries = tuple(_worded(query, template, fields) for query in labelled.queries)
+    if fields and not fields & {"caption", "relative_caption"}:
+        raise UsageError(f"The template {name!r} leaves out what is asked: {{caption}}.")
     return replace(labelled, queries=queries, template=name)
 
 

@@ -54,6 +54,16 @@ def test_what_differs_is_said(evaluate: Evaluate, labelled: Path, gallery: Path)
     assert "Made with another versions" in said
 
 
+def test_a_figure_that_only_one_version_tells_does_not_differ(
+    evaluate: Evaluate, labelled: Path, gallery: Path
+) -> None:
+    run = Path(document_of(evaluate("--set", labelled, "--gallery", gallery, "--json"))["run"])
+    kept = json.loads((run / "run.json").read_text())
+    del kept["metrics"]["mrr"]
+    (run / "run.json").write_text(json.dumps(kept))
+    assert bench.repeat(run)["same"]
+
+
 def test_what_cannot_be_repeated_is_said(evaluate: Evaluate, labelled: Path, gallery: Path) -> None:
     run = Path(document_of(evaluate("--set", labelled, "--gallery", gallery, "--json"))["run"])
     queries = labelled / "queries.jsonl"
@@ -61,6 +71,9 @@ def test_what_cannot_be_repeated_is_said(evaluate: Evaluate, labelled: Path, gal
     with pytest.raises(UsageError, match="has changed since the run"):
         bench.repeat(run)
     kept = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(kept | {"imported": "found.trec"}))
+    with pytest.raises(UsageError, match="what another system found"):
+        bench.repeat(run)
     (run / "run.json").write_text(json.dumps(kept | {"settings": {}}))
     with pytest.raises(UsageError, match="does not say where its labelled set is"):
         bench.repeat(run)

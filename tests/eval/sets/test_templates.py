@@ -54,6 +54,11 @@ def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
         bench.load_set("circo", root=root, template="in {colour}")
     with pytest.raises(UsageError, match="is no text with fields"):
         bench.load_set("circo", root=root, template="in {colour")
+    for text in ("{caption!r}", "{caption:>30}", "{{caption}} {caption}"):
+        with pytest.raises(UsageError, match="holds more than fields"):
+            bench.load_set("circo", root=root, template=text)
+    with pytest.raises(UsageError, match=r"leaves out what is asked: \{caption\}"):
+        bench.load_set("circo", root=root, template="only {shared_concept}")
     records = circo_records()
     del records[1]["shared_concept"]
     write_circo(tmp_path, records)
