@@ -49,7 +49,7 @@ def repeat(
 
     Raises:
         UsageError: the run does not say how it was made, its set has changed or is not there, or
-            its encoder is not known here by its name.
+            its encoder is not known here by its name; or another system found what it holds.
         RecomposeError: as `eval.evaluation.running.run`.
     """
     if before.folder is None:
@@ -65,7 +65,7 @@ def repeat(
     reading = {option.name: bool(kept.get(option.name)) for option in form.options}
     place = Place(before.set, str(kept["format"]), Path(root), given_name=before.set)
     labelled = load_place(place, kept.get("split"), reading, kept.get("template"))
-    if labelled.fingerprint != before.document.get("set_fingerprint"):
+    if not labelled.is_of(before.document):
         raise UsageError(f"The labelled set {before.set} has changed since the run.")
     if encoder is None and before.encoder not in encoder_specs():
         raise UsageError(

@@ -77,7 +77,7 @@ def _asked_set(run: Run) -> LabelledSet:
     labelled = load_set(name, Path(root), settings.get("split"), options)
     template = settings.get("template")
     labelled = worded(labelled, template if isinstance(template, str) else None)
-    if labelled.fingerprint != run.document.get("set_fingerprint"):
+    if not labelled.is_of(run.document):
         raise UsageError(f"The labelled set {run.set} has changed since the run.")
     return labelled
 

@@ -26,6 +26,7 @@ _FIELDS = 6
 _RANK_DIGITS = 9
 _HEAD = 4096  # bytes that tell JSON from TREC
 _MARK = ENCODED_MARK.encode()
+_LEAST_TELLING = 3  # queries of which it tells something that all find nothing
 
 Lines = Callable[[str, Callable[[str], bool]], list[int]]
 """Numbers of the lines that rank images of a query, those alone of which a function says so."""
@@ -256,7 +257,14 @@ def _check_named(
     found: Mapping[str, Sequence[str]],
     place: str,
 ) -> None:
-    """Refuse rankings of images that have nothing to do with the set."""
+    """Refuse rankings of images that have nothing to do with the set.
+
+    Where the images that are searched are known, nothing else is ranked; and a few queries of a set
+    of one's own may find nothing.
+    """
+    few = labelled.protocol.image_id is None and len(found) < _LEAST_TELLING
+    if labelled.gallery is not None or few:
+        return
     named = {
         image for query in labelled.queries for image in (query.reference, *query.targets) if image
     }

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cir.errors import UsageError
 from eval.errors import BenchWayOut
@@ -133,6 +133,7 @@ class LabelledSet:
         source: its files, from which the pages read its queries again; None for a set made in
             memory, so also for one whose queries are not those of the files.
         template: name or text of the template of its instructions; "" for the plain ones.
+        former_fingerprint: the digest that earlier versions gave these files, where it was another.
     """
 
     name: str
@@ -144,6 +145,14 @@ class LabelledSet:
     notes: tuple[str, ...] = ()
     source: Source | None = None
     template: str = ""
+    former_fingerprint: str = ""
+
+    def is_of(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run's document tells of these very files."""
+        return run.get("set_fingerprint") in {
+            self.fingerprint,
+            self.former_fingerprint or self.fingerprint,
+        }
 
     @property
     def protocol(self) -> Protocol:

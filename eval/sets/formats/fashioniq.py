@@ -83,6 +83,7 @@ def load_fashioniq(
         queries=queries,
         # One order and both orders ask the same queries: their runs compare.
         fingerprint=fingerprint([captions, listed], small_gallery, False),
+        former_fingerprint=fingerprint([captions, listed], small_gallery, both_orders),
         format=FORMAT,
         gallery=gallery,
         notes=tuple(notes),

@@ -375,3 +375,11 @@ def test_of_images_judged_0_there_are_measures_of_their_own(write_set: WriteSet)
     )
     assert (found.metrics["negatives@10"], found.metrics["judged@10"]) == (0.1, 0.2)
     assert found.metrics["mrr"] == 0.5
+
+
+def test_a_query_of_one_s_own_may_find_nothing(write_set: WriteSet, tmp_path: Path) -> None:
+    labelled = load_native(
+        write_set([{"_id": "q", "image": "r.jpg", "text": "t"}], [("q", "t.jpg", 1)])
+    )
+    file = write_run(tmp_path / "run", {"q": ["elsewhere.png"]})
+    assert score_file(labelled, file).document["metrics"]["recall@10"] == 0.0

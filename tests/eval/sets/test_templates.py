@@ -8,6 +8,7 @@ import pytest
 import eval as bench
 from cir.errors import UsageError
 from eval.runs.queries import asked_queries
+from eval.sets.formats.fashioniq import load_fashioniq
 from tests.eval.layouts import (
     CIRR_IMAGES,
     circo_records,
@@ -79,3 +80,11 @@ def test_a_run_keeps_its_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert again == {"a photo of $ that make it another colour"}
     plain = bench.run(bench.load_set("cirr", root=root), gallery=images)
     assert plain.part("settings")["template"] is None
+
+
+def test_a_run_of_both_orders_that_an_earlier_version_made_is_known(tmp_path: Path) -> None:
+    root = write_fashioniq(tmp_path)
+    one, both = (load_fashioniq(root, "dress", both_orders=each) for each in (False, True))
+    assert one.fingerprint == both.fingerprint != both.former_fingerprint
+    assert both.is_of({"set_fingerprint": both.former_fingerprint})
+    assert not one.is_of({"set_fingerprint": both.former_fingerprint})
