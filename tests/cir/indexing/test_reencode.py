@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -298,9 +299,14 @@ def test_an_index_whose_import_was_cut_short_does_not_move(
 
 
 def test_an_ingest_that_goes_on_with_one_that_was_cut_short_is_seen(
-    index: MilvusIndex, local_store: MilvusStore, settings: Settings
+    index: MilvusIndex,
+    local_store: MilvusStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     index.update(state="building")
+    later = (datetime.now(UTC) + timedelta(seconds=60)).isoformat(timespec="seconds")
+    monkeypatch.setattr(registry, "_now", lambda: later)  # times are told by the second
 
     class Meanwhile(Other):
         def encode_images(self, images: Sequence[Image]) -> Embeddings:
