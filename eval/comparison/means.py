@@ -108,7 +108,11 @@ def compare_means(
     low, high = interval_of(np.asarray(means), 1 - LEVEL)
     weighed = np.concatenate([change / (sets * len(change)) for change in changes])
     p = sign_flip_p(weighed, seed=seed, clusters=_numbered(found))
-    better, worse = (weighed > 0).sum(axis=0), (weighed < 0).sum(axis=0)
+    if any(each.clusters is not None and each.count == 1 for each in found):
+        # A set of one draw tells of no other.
+        low, high, p = -np.ones(len(names)), np.ones(len(names)), np.ones(len(names))
+    up = np.array([-1.0 if parse_measure(name).lower_is_better else 1.0 for name in names])
+    better, worse = (weighed * up > 0).sum(axis=0), (weighed * up < 0).sum(axis=0)
     delta = weighed.sum(axis=0)
     differences = {
         name: Difference(
