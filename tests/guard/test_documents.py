@@ -49,8 +49,8 @@ KEYS: dict[str, dict[str, str]] = {
     "cir sample": INGEST,
     "cir search": {
         "": "index, encoder, query, close, hits",
-        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
-        "words, threshold, group_by, fold, distinct",
+        "query": "image, more, text, limit, where, balance, composition, less, less_image, "
+        "crop, turn, words, threshold, group_by, fold, distinct",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },
@@ -70,8 +70,9 @@ KEYS: dict[str, dict[str, str]] = {
     "cir encoders": {
         "": "encoders",
         "encoders[]": "name, title, recommended_for, dim, parameters, download_bytes, licence, "
-        "source, hub, state",
+        "source, hub, folders, memory_bytes, state",
         "encoders[].hub": "repository, file, tokenizer, more",
+        "encoders[].folders[]": "repository, files, last, revision, code",
     },
     "cir drop": {"": "dropped"},
     "eval run": RUN | FAILED | FIGURES | REFERENCE,
