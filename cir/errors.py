@@ -13,6 +13,7 @@ class WayOut(StrEnum):
     """
 
     FULL_INSTALLATION = "Install them (recompose[full]), or use the encoder compact."
+    GENERAL_INSTALLATION = "Install them (recompose[general]), or use the encoder compact."
     NAME_TOKENIZER = "Put back what was there, or say where the tokenizer is now."
     NAME_WEIGHTS = "Put back what was there, or say where the weights are now."
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."

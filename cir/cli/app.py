@@ -122,7 +122,7 @@ def index_command(
         choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
         if re_encode:
             index = store.open(folder, strong=True)
-            if encoder in {None, index.info.encoder}:
+            if encoder is None or choice.name == index.info.encoder:
                 choice = choice_of_index(index.info, choice)
             engine = new_encoder(choice, download=download)
             with progress_bar() as on_progress:
@@ -216,7 +216,7 @@ def search_command(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder of your own that made the index, as module:attribute.",
+            help="Encoder that made the index, where it may run code: module:attribute, st:FOLDER.",
             show_default=False,
             rich_help_panel=ENCODER,
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cir.encoders.protocol import Encoder, precision_note
-from cir.encoders.registry import choose, encoder_specs, readiness
+from cir.encoders.registry import choose, encoder_specs, open_names, readiness
 from cir.search import Query, SearchOptions, is_cut, usual_score
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo, UsualScores
@@ -45,6 +45,9 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
 def reencode_document(report: "ReencodeReport") -> dict[str, Any]:
     """The `--json` document of `index --re-encode`."""
     return asdict(report) | {"seconds": round(report.seconds, 3)}
+
+
+NAME_WIDTH = 19  # characters: the longest name of an encoder without a prefix
 
 
 def index_document(info: IndexInfo) -> dict[str, Any]:
@@ -196,14 +199,16 @@ def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
             each["name"],
             each["recommended_for"],
             _state(each),
+            size(each["memory_bytes"]) if each["memory_bytes"] else "",
             str(each["dim"]),
             f"{each['parameters'] / 1e6:.0f} M",
             each["licence"],
         )
         for each in documents
     ]
-    titles = ("name", "recommended for", "state", "dim", "params", "licence")
-    _print_table(titles, rows, whole=("name",))
+    titles = ("name", "recommended for", "state", "memory", "dim", "params", "licence")
+    rows += [(form, what, "asks the hub", "", "", "", "") for form, what in open_names()]
+    _print_table(titles, rows, least={"name": NAME_WIDTH, "state": len("download of")})
 
 
 def _state(document: Mapping[str, Any]) -> str:
@@ -248,16 +253,25 @@ def warn_behind(info: IndexInfo) -> None:
 
 
 def _print_table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    whole: Sequence[str] = (),
+    least: Mapping[str, int] | None = None,
 ) -> None:
-    """Print a table; the columns `whole` are never broken into lines or cut short."""
+    """Print a table; the columns `whole` are never broken into lines or cut short.
+
+    Those of `least` have at least so many characters, and go on in the next line.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for title in titles:
-        table.add_column(title, no_wrap=title in whole)
+        table.add_column(
+            title, no_wrap=title in whole, min_width=(least or {}).get(title), overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)

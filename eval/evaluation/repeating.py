@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cir.encoders.protocol import Encoder
-from cir.encoders.registry import encoder_specs
+from cir.encoders.registry import is_known
 from cir.errors import UsageError
 from cir.progress import OnProgress
 from cir.search import USUAL, bench_options
@@ -67,7 +67,7 @@ def repeat(
     labelled = load_place(place, kept.get("split"), reading, kept.get("template"))
     if not labelled.is_of(before.document):
         raise UsageError(f"The labelled set {before.set} has changed since the run.")
-    if encoder is None and before.encoder not in encoder_specs():
+    if encoder is None and not is_known(before.encoder):
         raise UsageError(
             f"The encoder {before.encoder!r} is none of Recompose's: name it again, as for the run."
         )

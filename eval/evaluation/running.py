@@ -8,7 +8,7 @@ from typing import Any
 
 from cir.access import link_roots, refuse_change
 from cir.encoders.protocol import Encoder, files_of
-from cir.encoders.registry import choice_of_index, choose, load_encoder
+from cir.encoders.registry import choice_of_index, choose, is_own, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.library import Index
@@ -210,8 +210,10 @@ def _open_gallery(
         tokenizer=request.tokenizer,
         precision=request.precision,
     )
-    if isinstance(encoder, str) and ":" in encoder:
+    if isinstance(encoder, str) and is_own(encoder):
         encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
+    elif isinstance(encoder, str):
+        encoder = choice.name  # in the form in which an index keeps it
     if request.index is not None:
         with watch.measure("gallery"):
             if isinstance(request.index, str):
