@@ -269,7 +269,7 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
         "other images, nor of what another training would give."
     ]
     usual: dict[str, Any] = {each.name: each.default for each in bench_options()}
-    told = _CONDITIONS | {name: f"the search option {name}" for name in usual}
+    told = {name: f"the search option {name}" for name in usual} | _CONDITIONS
     for option in (option for form in formats() for option in form.options):
         usual[option.name] = False
         told[option.name] = f"whether to {option.help}"

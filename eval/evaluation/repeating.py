@@ -9,6 +9,7 @@ from cir.encoders.protocol import Encoder
 from cir.encoders.registry import is_known
 from cir.errors import UsageError
 from cir.progress import OnProgress
+from cir.rerank.registry import names_folder
 from cir.search import USUAL, bench_options
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
@@ -31,6 +32,7 @@ def repeat(
     encoder: str | Encoder | None = None,
     weights: str | None = None,
     tokenizer: str | None = None,
+    rerank: str | None = None,
     out: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
@@ -70,6 +72,12 @@ def repeat(
     if encoder is None and not is_known(before.encoder):
         raise UsageError(
             f"The encoder {before.encoder!r} is none of Recompose's: name it again, as for the run."
+        )
+    second = str(kept.get("rerank") or "")
+    if second and names_folder(second) and second != rerank:
+        raise UsageError(
+            f"The second stage {second!r} is a folder of this machine, which is not taken from a "
+            "run: name it again, as for the run."
         )
     is_index = gallery.get("kind") == "index"
     precision = before.document.get("precision")

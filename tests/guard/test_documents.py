@@ -50,7 +50,8 @@ KEYS: dict[str, dict[str, str]] = {
     "cir search": {
         "": "index, encoder, query, close, hits",
         "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
-        "words, threshold, group_by, fold, distinct",
+        "words, threshold, group_by, fold, distinct, "
+        "rerank, rerank_columns, rerank_weight, rerank_depth",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },
