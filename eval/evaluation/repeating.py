@@ -43,8 +43,9 @@ def repeat(
 
     Returns:
         `run`, the folder of the new one, and `repeats`, of the old; `same`, whether every figure
-        and every ranking is; `figures`, of those that differ the place, and before and after (a
-        figure that versions of one time alone tell is none that differs);
+        and every ranking is; `figures`, of those that differ the place, and before and after;
+        `one_side`, the places of those that the run "before" or "after" alone tells, which versions
+        of one time may: they are none that differ;
         `rankings`, of each file the number of `queries` that are ordered otherwise, the `first` of
         them and whether the file is the same to the `bytes`; `conditions`, what the two were made
         with that differs.
@@ -103,9 +104,9 @@ def repeat(
 
 def compared(before: Run, after: Run) -> dict[str, Any]:
     """What differs between a run and its repetition, see `repeat`."""
+    old, new = _figures(before), _figures(after)
     figures = {
         place: [old[place], new[place]]
-        for old, new in [(_figures(before), _figures(after))]
         for place in old
         if place in new and old[place] != new[place]
     }
@@ -117,6 +118,10 @@ def compared(before: Run, after: Run) -> dict[str, Any]:
         "repeats": str(before.folder),
         "same": not figures and not any(each["queries"] for each in rankings.values()),
         "figures": figures,
+        "one_side": {
+            "before": [place for place in old if place not in new],
+            "after": [place for place in new if place not in old],
+        },
         "rankings": rankings,
         "conditions": {
             key: [before.document.get(key), after.document.get(key)]

@@ -22,7 +22,7 @@ from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
 from eval.evaluation.reranking import Reranking, rerank_notes
 from eval.evaluation.scoring import absent_counts, depth_notes, figures, judged, measures_of
 from eval.measures import DEPTH, Measure, Relevance, Values, depth_of, mean, score
-from eval.runs.writing import RunWriter, new_name, our_version, package_versions
+from eval.runs.writing import RunWriter, new_name, our_version, package_versions, peak_memory
 from eval.sets.catalogue import option_settings
 from eval.sets.labelled import LabelledSet, absent_from, check_present, located
 from eval.sets.templates import PLAIN, find_template
@@ -327,6 +327,7 @@ def _provenance(
         "set_fingerprint": labelled.fingerprint,
         "recompose": our_version(),
         "device": str(getattr(encoder, "device", "cpu")),
+        "peak_memory": peak_memory(),
         "clusters": labelled.protocol.shared if labelled.clusters() else None,
         "versions": package_versions(),
     }
