@@ -75,6 +75,10 @@ class EncoderMismatchError(EncoderError, UsageError):
     """An index was made by another encoder than the one at hand."""
 
 
+class RerankError(RecomposeError):
+    """A second stage cannot be loaded, or does not answer what it was asked."""
+
+
 class StoreError(RecomposeError):
     """Milvus cannot be reached, refuses the request, or holds something unexpected."""
 

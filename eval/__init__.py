@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING
 from cir.late import late_names
 
 if TYPE_CHECKING:
-    from eval.comparison.paired import Comparison
+    from eval.comparison.comparing import Comparison
+    from eval.comparison.difficulty import Difficulty
+    from eval.comparison.means import MeanComparison
     from eval.evaluation.scoring import Scored
     from eval.library import (
         compare,
+        compare_means,
+        difficulty,
         import_run,
         list_runs,
         load_set,
@@ -36,12 +40,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Difficulty",
     "LabelledQuery",
     "LabelledSet",
+    "MeanComparison",
     "Measure",
     "Run",
     "Scored",
     "compare",
+    "compare_means",
+    "difficulty",
     "import_run",
     "list_runs",
     "load_set",
@@ -54,9 +62,11 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Comparison": "eval.comparison.paired",
+    "Comparison": "eval.comparison.comparing",
+    "Difficulty": "eval.comparison.difficulty",
     "LabelledQuery": "eval.sets.labelled",
     "LabelledSet": "eval.sets.labelled",
+    "MeanComparison": "eval.comparison.means",
     "Measure": "eval.measures",
     "Run": "eval.runs.reading",
     "Scored": "eval.evaluation.scoring",

@@ -15,7 +15,8 @@ from cir.library import Index
 from cir.progress import OnProgress
 from cir.search import USUAL, Mode, SearchOptions
 from cir.settings import Settings, load_settings
-from eval.comparison import paired
+from eval.comparison import comparing, means, paired
+from eval.comparison import difficulty as query_difficulty
 from eval.evaluation import importing, repeating, running, scoring
 from eval.measures import Measure, parse_measure
 from eval.reporting import page
@@ -144,7 +145,7 @@ def score(
         rankings: query id -> ranked images, best first, named as in the set or by their paths; a
             TREC run file or a submission file; or a run.
         measures: what to report, such as "recall@20" or "map@5"; None takes the measures of the
-            set's protocol.
+            set's protocol, and of judged images where the set knows some that are no targets.
         keep_reference: whether the reference counts where it was ranked; None takes the set's own
             protocol.
         allow_missing: whether queries that are not ranked, and rankings without any image that the
@@ -240,7 +241,7 @@ def import_run(
 
 def compare(
     runs: Sequence[Run | tuple[Run, Mode]], *, measure: str | None = None, seed: int = 0
-) -> paired.Comparison:
+) -> comparing.Comparison:
     """Compare runs of one labelled set with the first of them, query by query.
 
     Args:
@@ -256,11 +257,49 @@ def compare(
     Raises:
         UsageError: the runs are not of one set searched in the same images, or lack the measure.
     """
-    contenders = [
-        paired.Contender(each) if isinstance(each, Run) else paired.Contender(*each)
-        for each in runs
-    ]
-    return paired.compare(contenders, seed=seed, measure=measure)
+    return comparing.compare([*map(_contender, runs)], seed=seed, measure=measure)
+
+
+def compare_means(
+    first: Sequence[Run], this: Sequence[Run], *, measure: str | None = None, seed: int = 0
+) -> means.MeanComparison:
+    """Compare one system's mean over several sets with another's, in one test over all queries.
+
+    FashionIQ's figure is such a mean, over three categories that count once each.
+
+    Args:
+        first: runs of one system, one a set.
+        this: runs of another on the same sets, in any order.
+        measure: the one to draw conclusions about; None takes what papers rank systems by where
+            the sets have it, else recall@10.
+        seed: of resamples and random signs.
+
+    Returns:
+        Prints as figures, differences and what may be concluded; `differences` holds the numbers.
+
+    Raises:
+        UsageError: a side mixes protocols or lacks a set, or the sides do not fit each other.
+    """
+    return means.compare_means(first, this, measure=measure, seed=seed)
+
+
+def difficulty(
+    runs: Sequence[Run | tuple[Run, Mode]], *, measure: str | None = None
+) -> query_difficulty.Difficulty:
+    """Look at each query of a labelled set over many runs.
+
+    Args:
+        runs: two or more of one set; (run, "sum") is how a run's ablation did.
+        measure: by which a query is found or missed; None takes recall@10 where it was measured.
+
+    Returns:
+        `hard()`, what every system misses; `separating()`, what strong ones find and weak ones
+        miss; `doubtful()`, whose labels are worth a second look; `queries`, all of them.
+
+    Raises:
+        UsageError: the runs do not compare, or do not tell of the measure.
+    """
+    return query_difficulty.difficulty([*map(_contender, runs)], measure=measure)
 
 
 def open_run(run: AnyPath, *, settings: Settings | None = None) -> Run:
@@ -276,6 +315,7 @@ def repeat(
     run: Run | AnyPath,
     *,
     encoder: str | Encoder | None = None,
+    rerank: str | None = None,
     out: AnyPath | None = None,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
@@ -285,6 +325,7 @@ def repeat(
     Args:
         run: a run on disk, its folder or its name.
         encoder: where it is one of your own; None takes the run's by its name.
+        rerank: the run's second stage, where that is a folder: none is taken from a run.
         out, settings, on_progress: as in `run`.
 
     Returns:
@@ -301,6 +342,7 @@ def repeat(
         before,
         settings,
         encoder=encoder,
+        rerank=rerank,
         out=None if out is None else Path(out),
         on_progress=on_progress,
     )
@@ -334,6 +376,10 @@ def write_report(
 
 def _rankings(given: Mapping[str, Sequence[str]] | AnyPath) -> importing.Given:
     return given if isinstance(given, Mapping) else Path(given)
+
+
+def _contender(given: Run | tuple[Run, Mode]) -> paired.Contender:
+    return paired.Contender(given) if isinstance(given, Run) else paired.Contender(*given)
 
 
 def _measures(given: Sequence[str | Measure]) -> list[Measure]:

@@ -122,6 +122,7 @@ class Measure:
         among_candidates: whether it judges a search among the query's candidates alone.
         of_negatives: whether it needs images that were judged to be no target.
         lower_is_better: whether a system is the better the lower it is.
+        on_judgements: whether it tells of what was judged rather than of what is found.
     """
 
     family: ClassVar[str]
@@ -130,6 +131,7 @@ class Measure:
     among_candidates: ClassVar[bool] = False
     of_negatives: ClassVar[bool] = False
     lower_is_better: ClassVar[bool] = False
+    on_judgements: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -319,6 +321,7 @@ class Negatives(AtCutoff):
     help = "the share of the first k images that were judged to be no target; lower is better"
     of_negatives = True
     lower_is_better = True
+    on_judgements = True
 
     def __call__(self, relevance: Relevance) -> Values:
         if relevance.negatives is None:
@@ -336,6 +339,7 @@ class Judged(AtCutoff):
 
     family = "judged"
     help = "the share of the first k images that were judged at all, as targets or not"
+    on_judgements = True
 
     def __call__(self, relevance: Relevance) -> Values:
         known = relevance.grades > 0

@@ -99,6 +99,7 @@ def _row(run: Run) -> dict[str, str | int | float | None]:
         "Queries": run.queries,
         **{str(measure): run.metrics.get(str(measure)) for measure in MEASURES},
         "Date (UTC)": f"{run.date:%Y-%m-%d %H:%M}" if run.date else "",
+        "Note": run.note.partition("\n")[0],
     }
 
 

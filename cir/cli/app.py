@@ -28,6 +28,7 @@ from cir.errors import RecomposeError, UsageError
 from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
+    from cir.rerank.fusing import Outcome
     from cir.settings import Settings
     from cir.store import MilvusStore
 
@@ -248,7 +249,9 @@ def search_command(
         query = query_of(index, references, text, settings)
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
-        hits = search(index, engine, query, options)
+        outcomes: list[Outcome] = []
+        hits = search(index, engine, query, options, settings=settings, on_rerank=outcomes.append)
+        report.warn_reranked(outcomes)
         usual = None
         with suppress(RecomposeError):  # what is found is shown all the same
             usual = usual_scores(index, engine)
@@ -264,7 +267,7 @@ def search_command(
             "text": text,
             **asdict(options),
         }
-        print_document(search_document(index.info, asked, hits, far))
+        print_document(search_document(index.info, asked, hits, far, outcomes))
     else:
         report.print_hits(hits)
 

@@ -9,6 +9,7 @@ import typer
 
 from cir.encoders.protocol import Encoder, precision_note
 from cir.encoders.registry import choose, encoder_specs, open_names, readiness
+from cir.rerank.fusing import Outcome
 from cir.search import Query, SearchOptions, is_cut, usual_score
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo, UsualScores
@@ -154,16 +155,21 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """A line a hit: score, path, metadata."""
     if not hits:
         typer.echo("No image matches.")
-    for hit in hits:
+    for rank, hit in enumerate(hits, start=1):
         fields = ", ".join(f"{key}={value}" for key, value in hit.metadata.items())
         line = f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip()
-        typer.echo(line + _beside(hit))
+        typer.echo(line + _beside(hit, rank))
 
 
-def _beside(hit: Hit) -> str:
-    """What stands behind a hit: how many are folded under it, how many its group has."""
+def _beside(hit: Hit, rank: int) -> str:
+    """What stands behind a hit: how many are folded under it, how many its group has, from where a
+    second stage has moved it, and why."""
     told = [f"{len(hit.folded)} more like it"] if hit.folded else []
     told += [f"{hit.group_size} in the group"] if hit.group_size else []
+    if hit.reranked:
+        moved = hit.reranked.rank != rank
+        told += [f"without the second stage {hit.reranked.rank}"] if moved else []
+        told += [printable(hit.reranked.reason)] if hit.reranked.reason else []
     return f"  ({', '.join(told)})" if told else ""
 
 
@@ -237,10 +243,18 @@ def warn_far(usual: UsualScores, query: Query, hits: Sequence[Hit], options: Sea
     known = usual_score(usual, query, options)
     if known is not None:
         typer.echo(
-            f"Note: nothing here is close to this: the best score is {hits[0].score:.2f}, and "
-            f"usually {known.middle:.2f} in this index for a query of this kind.",
+            "Note: nothing here is close to this: the best score is "
+            f"{max(hit.score for hit in hits):.2f}, and usually {known.middle:.2f} in this index "
+            "for a query of this kind.",
             err=True,
         )
+
+
+def warn_reranked(outcomes: Sequence[Outcome]) -> None:
+    """Say on standard error what a second stage cost, what it could not read, that it failed."""
+    for each in outcomes:
+        for note in each.notes():
+            typer.echo(f"Note: {printable(note)}", err=True)
 
 
 def warn_behind(info: IndexInfo) -> None:

@@ -104,8 +104,9 @@ def run_command(
 ) -> None:
     """Run a labelled set over a folder of images or an index; the run is kept on disk."""
     # Here, so that --help does not wait for them.
+    from eval.comparison.comparing import compare
     from eval.comparison.gate import check_same_set, falls, shortfalls
-    from eval.comparison.paired import Contender, compare, contender
+    from eval.comparison.paired import Contender, contender
     from eval.evaluation.running import Request, run
     from eval.runs.reading import open_run
     from eval.sets.catalogue import images_of, load_place, place_of
@@ -155,6 +156,10 @@ def repeat_command(
             help="Encoder, where it is one of your own; else the run's.", rich_help_panel=ENCODER
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="The run's second stage, where that is a folder of this machine."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the new run, new or empty; else a new one.")
     ] = None,
@@ -179,6 +184,7 @@ def repeat_command(
                 encoder=encoder,
                 weights=weights,
                 tokenizer=tokenizer,
+                rerank=rerank,
                 out=out,
                 on_progress=on_progress,
             )
@@ -204,6 +210,40 @@ def delete_command(
         print_document({"deleted": name})
     else:
         typer.echo(f"Deleted the run {name!r}.")
+
+
+@app.command("rename")
+def rename_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    new: Annotated[str, typer.Argument(help="What it is called from now on.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a run of the data folder another name."""
+    from eval.runs.naming import rename_run
+
+    with command(as_json):
+        renamed = rename_run(name, new, load_settings())
+    if as_json:
+        print_document({"renamed": name, "name": renamed})
+    else:
+        typer.echo(f"Renamed the run {name!r}: {renamed!r}.")
+
+
+@app.command("note")
+def note_command(
+    name: Annotated[str, typer.Argument(help="Name of the run: that of its folder.")],
+    note: Annotated[str, typer.Argument(help="What is noted, in place of what was; '' for none.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a note beside a run: the Metrics page and its report show it."""
+    from eval.runs.naming import annotate_run
+
+    with command(as_json):
+        annotate_run(name, note, load_settings())
+    if as_json:
+        print_document({"run": name, "note": note.strip()})
+    else:
+        typer.echo(f"Noted beside the run {name!r}.")
 
 
 @app.command("card")

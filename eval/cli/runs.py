@@ -15,17 +15,11 @@ from cir.settings import load_settings
 from eval.cli.sets import NotWorse, check_demands
 from eval.cli.summary import new_console, parse_minimum, print_figures
 from eval.cli.words import command
+from eval.comparison.comparing import HEADINGS, Comparison, compare
 from eval.comparison.difficulty import difficulty, named_systems
 from eval.comparison.gate import falls, figures_of, shortfalls
 from eval.comparison.means import compare_means
-from eval.comparison.paired import (
-    GROUP_HEADINGS,
-    HEADINGS,
-    Comparison,
-    Contender,
-    compare,
-    contender,
-)
+from eval.comparison.paired import Contender, contender
 from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import open_run
 from eval.runs.shortcuts import USUAL_K, audit
@@ -138,8 +132,8 @@ def _difficulty(
         list[str],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of runs of one labelled set, or their names; with one alone, all runs of "
-            "its set are looked at.",
+            help="Folders of runs of one labelled set, or their names, as of compare; with one "
+            "alone, all runs of its set that were asked the same way are looked at.",
         ),
     ],
     measure: Annotated[
@@ -258,7 +252,7 @@ def _print_comparison(compared: Comparison, console: Console) -> None:
         _print_rows(compared.title(other), HEADINGS, compared.rows(other), console)
         if groups:
             rows = compared.group_rows(other)
-            _print_rows(compared.group_title(other), GROUP_HEADINGS, rows, console)
+            _print_rows(compared.group_title(other), compared.group_headings, rows, console)
     for line in (compared.legend, *compared.words(), *compared.group_words(), *compared.notes):
         console.print(Text(line), soft_wrap=True)
 

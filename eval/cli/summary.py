@@ -30,6 +30,11 @@ def parse_minimum(text: str) -> tuple[Measure, float]:
         measure = parse_measure(name)
     except UsageError as error:
         raise UsageError(f"--min {text}: {error}") from error
+    if measure.lower_is_better:
+        raise UsageError(
+            f"--min {text}: {measure} is the better the lower it is, so no minimum is asked of it; "
+            "--not-worse-than and compare --measure look at it."
+        )
     try:
         number = float(value)
     except ValueError:
@@ -139,6 +144,9 @@ def repetition_lines(document: Mapping[str, Any]) -> list[str]:
     figures, rankings = document["figures"], document["rankings"]
     lines = ["Figures: the same." if not figures else f"Figures: {len(figures)} differ."]
     lines += [f"  {place}: {old} before, {new} now" for place, (old, new) in figures.items()]
+    for side, places in document["one_side"].items():
+        if places:
+            lines.append(f"Figures that the run {side} alone tells: {', '.join(places)}.")
     for name, each in rankings.items():
         to_the_byte = ", to the byte" if each["bytes"] else "; scores differ"
         lines.append(

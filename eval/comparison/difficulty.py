@@ -20,12 +20,14 @@ from eval.comparison.paired import (
     check_comparable,
     contender,
     paired_values,
+    table_of,
     usual_measure,
 )
 from eval.measures import parse_measure
 from eval.runs.queries import asked_queries, ranked_paths
 from eval.runs.reading import Run, list_runs, rank_table
 from eval.runs.writing import groups_cell
+from eval.sets.formats import find_format
 from eval.sets.labelled import LabelledQuery
 
 SEPARATING_SYSTEMS = 4
@@ -139,9 +141,15 @@ def difficulty(contenders: Sequence[Contender], *, measure: str | None = None) -
         measure: by which a query is found or missed; None takes recall@10 where it was measured.
 
     Raises:
-        UsageError: they cannot be compared, or do not tell of the measure.
+        UsageError: they cannot be compared, do not tell of the measure, or it does not say whether
+            a query is found.
     """
     chosen = None if measure is None else str(parse_measure(measure))
+    if chosen is not None and any(each.on_judgements for each in parse_measure(chosen).parts):
+        raise UsageError(
+            f"{chosen} does not say whether a query is found: name a measure that is the higher "
+            "the more of the targets are found, such as recall@10."
+        )
     given = paired_values(contenders, chosen, None)
     told = chosen or usual_measure(given.names)
     at = given.names.index(told)
@@ -180,25 +188,26 @@ def difficulty(contenders: Sequence[Contender], *, measure: str | None = None) -
     )
 
 
-def systems_of(run: Run, runs: Sequence[Run]) -> list[Contender]:
-    """A run and all others that asked the same labelled set in the same images."""
-    found = [Contender(run)]
-    for other in runs:
-        if other.name == run.name or not other.judged:
+def systems_of(first: Contender, runs: Sequence[Run]) -> list[Contender]:
+    """A run and all others that asked the same labelled set in the same images, the same way."""
+    found = [first]
+    for run in runs:
+        if run.name == first.run.name:
             continue
+        other = Contender(run, first.mode)
         try:
-            check_comparable([found[0], Contender(other)])
-            if rank_table(other) is not None:
-                found.append(Contender(other))
+            check_comparable([first, other])
+            table_of(other)
         except UsageError:
-            continue  # of another set, or damaged
+            continue  # of another set, damaged, or not asked this way
+        found.append(other)
     return found
 
 
 def named_systems(names: Sequence[str], runs_dir: Path) -> list[Contender]:
-    """The systems that somebody names; of one alone, all runs of its set."""
+    """The systems that somebody names; of one alone, all runs of its set, asked the same way."""
     named = [contender(name, runs_dir) for name in names]
-    return named if len(named) > 1 else systems_of(named[0].run, list_runs(runs_dir)[0])
+    return named if len(named) > 1 else systems_of(named[0], list_runs(runs_dir)[0])
 
 
 def _separation(values: NDArray[np.float64]) -> list[float | None]:
@@ -230,18 +239,24 @@ def _in_depth(contenders: Sequence[Contender]) -> set[str]:
 def _agreed(
     contenders: Sequence[Contender], ids: Sequence[str]
 ) -> tuple[dict[str, str], Mapping[str, LabelledQuery]]:
-    """The image, no target, that all rank first, by query; and the labelled queries."""
+    """The image, no target, that all rank first, by query; and the labelled queries.
+
+    Images are compared by the ids of the annotations: an imported run may have no other names.
+    """
+    form = find_format(contenders[0].run.part("settings").get("format"))
+    id_of = form.protocol.id_of if form else str
     first: Counter[tuple[str, str]] = Counter()
+    named: dict[str, str] = {}
     for one in contenders:
         for query, paths in ranked_paths(one.run, one.mode, ids, 1).items():
-            first.update((query, path) for path in paths)
-    asked = asked_queries(contenders[0].run, lambda: {path for _, path in first})
+            first.update((query, id_of(path)) for path in paths)
+            named = {id_of(path): path for path in paths} | named
+    asked = asked_queries(contenders[0].run, lambda: set(named.values()))
     agreed = {
-        query: path
-        for (query, path), count in first.items()
+        query: named[image]
+        for (query, image), count in first.items()
         if count == len(contenders)
         and query in asked
-        and path not in asked[query].targets
-        and path != asked[query].reference
+        and image not in {id_of(path) for path in (*asked[query].targets, asked[query].reference)}
     }
     return agreed, asked

@@ -9,15 +9,8 @@ all queries, and one in twenty in any group; a loss too small for the set to sho
 from collections.abc import Mapping, Sequence
 
 from cir.errors import UsageError
-from eval.comparison.paired import (
-    LEVEL,
-    Comparison,
-    Contender,
-    Difference,
-    advantage,
-    points,
-    table_of,
-)
+from eval.comparison.comparing import Comparison, advantage, interval
+from eval.comparison.paired import LEVEL, Contender, Difference, table_of
 from eval.measures import Measure
 from eval.sets.labelled import LabelledSet
 
@@ -72,7 +65,7 @@ def falls(compared: Comparison) -> list[str]:
             found.append(f"{start} in {name}: {_by(it, before, after, compared.over)}")
         found += [
             f"{start} in {name} of the group {group}: "
-            f"{_by(of_group, of_group.first, of_group.this, compared.over)}"
+            f"{_by(of_group, of_group.first, of_group.this, compared.over_group(of_group))}"
             for group, of_group in compared.groups[place].items()
             if _is_worse(name, of_group)
         ]
@@ -87,5 +80,5 @@ def _by(it: Difference, before: float, after: float, over: str) -> str:
     way = "more" if it.delta > 0 else "less"
     return (
         f"{after:.4f} after {before:.4f}, {100 * abs(it.delta):.1f} points {way} (95 % interval "
-        f"{points(it.low)} to {points(it.high)}{over and ', '}{over}; p = {it.p_holm:.2g})"
+        f"{interval(it)}{over and ', '}{over}; p = {it.p_holm:.2g})"
     )

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cir.errors import UsageError
+from eval.comparison.comparing import cluster_notes, differing_conditions, interval, points, verdict
 from eval.comparison.paired import (
     LEVEL,
     SEED,
     Contender,
     Difference,
     Paired,
-    cluster_notes,
+    is_one_draw,
     paired_values,
-    points,
     usual_measure,
-    verdict,
 )
 from eval.measures import parse_measure
+from eval.runs.averaging import mean_of_runs
 from eval.runs.reading import Run
 from eval.stats import Clusters, bootstrap_means, interval_of, sign_flip_p
 
@@ -64,7 +64,7 @@ class MeanComparison:
         width = max(map(len, self.differences))
         lines = [
             f"{name:{width}}  {self.first[name]:.4f}  {self.this[name]:.4f}  {points(it.delta):>6}"
-            f"  {points(it.low)} to {points(it.high)}  p = {it.p:.2g}"
+            f"  {interval(it)}  p = {it.p:.2g}"
             for name, it in self.differences.items()
         ]
         return "\n".join([*lines, self.words, *self.notes])
@@ -88,10 +88,12 @@ def compare_means(
         seed: of resamples and signs.
 
     Raises:
-        UsageError: the runs are not of the same sets searched in the same images, or have no
-            measure in common.
+        UsageError: a side is no mean, see `eval.runs.averaging.mean_of_runs`; the runs are not of
+            the same sets searched in the same images, or have no measure in common.
     """
     chosen = None if measure is None else str(parse_measure(measure))
+    for side in (first, this):
+        mean_of_runs(side)
     pairs = [_pair(run, this) for run in first]
     if len(this) != len(first) or len({id(other) for _, other in pairs}) < len(pairs):
         raise UsageError("Name one run a set on either side: both means are over the same sets.")
@@ -108,17 +110,17 @@ def compare_means(
     low, high = interval_of(np.asarray(means), 1 - LEVEL)
     weighed = np.concatenate([change / (sets * len(change)) for change in changes])
     p = sign_flip_p(weighed, seed=seed, clusters=_numbered(found))
-    if any(each.clusters is not None and each.count == 1 for each in found):
-        # A set of one draw tells of no other.
-        low, high, p = -np.ones(len(names)), np.ones(len(names)), np.ones(len(names))
+    one_draw = any(is_one_draw(each.clusters) for each in found)
+    if one_draw:
+        p = np.ones(len(names))
     up = np.array([-1.0 if parse_measure(name).lower_is_better else 1.0 for name in names])
     better, worse = (weighed * up > 0).sum(axis=0), (weighed * up < 0).sum(axis=0)
     delta = weighed.sum(axis=0)
     differences = {
         name: Difference(
             delta=float(delta[at]),
-            low=float(low[at]),
-            high=float(high[at]),
+            low=None if one_draw else float(low[at]),
+            high=None if one_draw else float(high[at]),
             p=float(p[at]),
             p_holm=float(p[at]),
             better=int(better[at]),
@@ -144,12 +146,13 @@ def compare_means(
             differences[told],
             f"over {count} {shared}s" if shared else "",
         ),
-        notes=tuple(
-            cluster_notes(
+        notes=(
+            *cluster_notes(
                 count if shared else 0,
                 shared,
                 known=all(each.table.clusters is not None for each in found),
-            )
+            ),
+            *dict.fromkeys(note for pair in pairs for note in differing_conditions(pair)),
         ),
     )
 

@@ -29,6 +29,7 @@ class Plan:
         sample: which of the sample's labelled sets to run, of `eval.sets.catalogue.SAMPLES`; it is
             drawn if need be, and without an index its own pictures are searched.
         upload: name and content of the files of a labelled set to keep and run.
+        template: how instructions are said, see `eval.sets.templates`; None for as they stand.
     """
 
     request: Request
@@ -37,6 +38,7 @@ class Plan:
     reading: Mapping[str, bool] | None = None
     sample: str | None = None
     upload: Sequence[tuple[str, bytes]] = ()
+    template: str | None = None
 
 
 def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
@@ -60,4 +62,5 @@ def evaluate_in_job(job: Job, plan: Plan, settings: Settings) -> dict[str, Any]:
     if place is None:
         raise UsageError("There is no labelled set to run: choose one.")
     job.tell(Progress(LOADING))
-    return run(load_place(place, plan.split, plan.reading), request, settings, job.tell)
+    labelled = load_place(place, plan.split, plan.reading, plan.template)
+    return run(labelled, request, settings, job.tell)

@@ -71,11 +71,15 @@ class Request:
 
 @dataclass(frozen=True)
 class _Found:
-    """Rankings by mode, whole and of the candidates alone; images named as in the set."""
+    """Rankings by mode, whole and of the candidates alone; images named as in the set.
+
+    `images` are all that were searched, where the file says so.
+    """
 
     whole: dict[str, dict[str, list[str]]]
     among: dict[str, dict[str, list[str]]]
     notes: tuple[str, ...] = ()
+    images: frozenset[str] | None = None
 
 
 def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> dict[str, Any]:
@@ -100,18 +104,10 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     measures = measures_of(labelled, request.measures)
     with watch.measure("reading"):
         found = _read(labelled, request, depth_of(measures) + 1)
-    absent, notes = Absent({}, {}, ()), [*labelled.notes, *found.notes]
+    notes = [*labelled.notes, *found.notes]
     if paths is not None:
         labelled, found = _located(labelled, found, paths, request)
-        absent = absent_from(
-            labelled,
-            paths.__contains__,
-            paths.__contains__,
-            keep_reference=keep,
-            images=len(paths),
-        )
-        if not request.allow_missing:
-            check_present(absent, f"the gallery {request.gallery}")
+    absent = _absent(labelled, found, paths, request, keep)
     modes: list[str] = [mode for mode in MODES if mode in found.whole]
     searched = None if paths is None else _searched(labelled, paths)
     depth = _depth(found.whole, searched, depth_of(measures))
@@ -120,9 +116,7 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
         for each in measures
         if all(part.among_candidates or part.depth <= depth for part in each.parts)
     ]
-    if len(told) < len(measures):
-        deeper = ", ".join(str(each) for each in measures if each not in told)
-        notes.append(f"The rankings hold {depth} images a query: {deeper} look deeper, left out.")
+    notes += _depth_notes(found, searched, depth, [each for each in measures if each not in told])
 
     def ranked(mode: str, kept: bool) -> dict[str, list[str]]:
         """What counts: to the depth, as in a run of the bench's own."""
@@ -187,6 +181,32 @@ def import_run(labelled: LabelledSet, request: Request, settings: Settings) -> d
     return document
 
 
+def _absent(
+    labelled: LabelledSet,
+    found: _Found,
+    paths: frozenset[str] | None,
+    request: Request,
+    keep: bool,
+) -> Absent:
+    """What the gallery lacks, the folder's or that of embeddings; nothing where none is known."""
+    images, where = paths, f"the gallery {request.gallery}"
+    if images is None:
+        images, where = found.images, f"'gallery_ids' of {request.rankings}"
+    if images is None:
+        return Absent({}, {}, ())
+    absent = absent_from(
+        labelled,
+        images.__contains__,
+        # A reference without a row of its own was embedded in its queries all the same.
+        images.__contains__ if paths is not None else bool,
+        keep_reference=keep,
+        images=len(images),
+    )
+    if not request.allow_missing:
+        check_present(absent, where)
+    return absent
+
+
 def _gallery_paths(request: Request, settings: Settings) -> frozenset[str] | None:
     if request.gallery is None:
         return None
@@ -230,6 +250,7 @@ def _read(labelled: LabelledSet, request: Request, limit: int) -> _Found:
             labelled, request.subset_rankings, request.allow_missing, of_candidates=True
         )
         among[COMPOSED] = dict(alone.by_query)
+        read["candidates"] = alone
     return _Found(whole, among, tuple(note for each in read.values() for note in each.notes))
 
 
@@ -258,20 +279,11 @@ def _embedded(labelled: LabelledSet, path: Path, limit: int, *, allow_missing: b
     """Rankings of embeddings, as deep as they are looked at."""
     embedded = read_embeddings(path)
     id_of = labelled.protocol.id_of
-    if labelled.gallery is not None:
-        inside = {id_of(image) for image in embedded.images}
-        lacking = next((image for image in labelled.gallery if image not in inside), None)
-        if lacking is not None and not allow_missing:
-            raise UsageError(
-                f"{path}: 'gallery_ids' lacks the image {lacking!r} of {labelled.name}.",
-                BenchWayOut.ALLOW_MISSING,
-            )
     size = labelled.protocol.gallery_size
-    if size is not None and len(embedded.images) != size and not allow_missing:
+    if size is not None and len(embedded.images) > size:
         raise UsageError(
             f"{path}: 'gallery_ids' names {len(embedded.images)} images, and {labelled.name} is "
-            f"searched in {size}.",
-            BenchWayOut.ALLOW_MISSING,
+            f"searched in {size}."
         )
     wanted = {query.id: {*query.candidates} - {query.reference} for query in labelled.queries}
     whole: dict[str, dict[str, list[str]]] = {}
@@ -289,7 +301,7 @@ def _embedded(labelled: LabelledSet, path: Path, limit: int, *, allow_missing: b
             }
             found = {query: embedded.ranked_among(mode, query, own[query]) for query in own}
             among[mode] = {query: [*map(id_of, images)] for query, images in found.items()}
-    return _Found(whole, among)
+    return _Found(whole, among, images=frozenset(map(id_of, embedded.images)))
 
 
 def _located(
@@ -330,6 +342,23 @@ def _depth(rankings: Mapping[str, Mapping[str, Ids]], searched: int | None, want
     held = min(max(map(len, of_mode.values()), default=0) for of_mode in rankings.values())
     whole = searched is not None and held >= searched - 1  # the reference may be out
     return wanted if whole else max(min(held, wanted), 1)
+
+
+def _depth_notes(
+    found: _Found, searched: int | None, depth: int, left_out: Sequence[Measure]
+) -> list[str]:
+    """Says what the ends of the rankings hide: the run is as deep as the longest of them."""
+    notes = []
+    short = [query for query, ranked in found.whole[COMPOSED].items() if len(ranked) < depth]
+    if short and searched is None and found.images is None:
+        notes.append(
+            f"{len(short)} rankings (for example that of {short[0]!r}) hold fewer than the {depth} "
+            "images of the longest: a target below their end counts as never found."
+        )
+    if left_out:
+        deeper = ", ".join(map(str, left_out))
+        notes.append(f"The rankings hold {depth} images a query: {deeper} look deeper, left out.")
+    return notes
 
 
 def _scored(ranked: Sequence[str]) -> list[tuple[str, float]]:

@@ -9,6 +9,7 @@ from cir.encoders.protocol import Encoder
 from cir.encoders.registry import is_known
 from cir.errors import UsageError
 from cir.progress import OnProgress
+from cir.rerank.registry import names_folder
 from cir.search import USUAL, bench_options
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
@@ -31,6 +32,7 @@ def repeat(
     encoder: str | Encoder | None = None,
     weights: str | None = None,
     tokenizer: str | None = None,
+    rerank: str | None = None,
     out: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
@@ -41,8 +43,9 @@ def repeat(
 
     Returns:
         `run`, the folder of the new one, and `repeats`, of the old; `same`, whether every figure
-        and every ranking is; `figures`, of those that differ the place, and before and after (a
-        figure that versions of one time alone tell is none that differs);
+        and every ranking is; `figures`, of those that differ the place, and before and after;
+        `one_side`, the places of those that the run "before" or "after" alone tells, which versions
+        of one time may: they are none that differ;
         `rankings`, of each file the number of `queries` that are ordered otherwise, the `first` of
         them and whether the file is the same to the `bytes`; `conditions`, what the two were made
         with that differs.
@@ -71,6 +74,12 @@ def repeat(
         raise UsageError(
             f"The encoder {before.encoder!r} is none of Recompose's: name it again, as for the run."
         )
+    second = str(kept.get("rerank") or "")
+    if second and names_folder(second) and second != rerank:
+        raise UsageError(
+            f"The second stage {second!r} is a folder of this machine, which is not taken from a "
+            "run: name it again, as for the run."
+        )
     is_index = gallery.get("kind") == "index"
     precision = before.document.get("precision")
     given = {each.name: kept[each.name] for each in bench_options() if each.name in kept}
@@ -95,9 +104,9 @@ def repeat(
 
 def compared(before: Run, after: Run) -> dict[str, Any]:
     """What differs between a run and its repetition, see `repeat`."""
+    old, new = _figures(before), _figures(after)
     figures = {
         place: [old[place], new[place]]
-        for old, new in [(_figures(before), _figures(after))]
         for place in old
         if place in new and old[place] != new[place]
     }
@@ -109,6 +118,10 @@ def compared(before: Run, after: Run) -> dict[str, Any]:
         "repeats": str(before.folder),
         "same": not figures and not any(each["queries"] for each in rankings.values()),
         "figures": figures,
+        "one_side": {
+            "before": [place for place in old if place not in new],
+            "after": [place for place in new if place not in old],
+        },
         "rankings": rankings,
         "conditions": {
             key: [before.document.get(key), after.document.get(key)]

@@ -118,14 +118,14 @@ def score_rankings(
             reported only where `rankings` rank every candidate of each query that they rank.
         keep_reference: whether the reference stays where it was ranked; None takes the set's own
             protocol.
-        measures: what is reported; None takes the set's own protocol.
+        measures: what is reported; None takes those of `measures_of`.
         name: what to call the rankings in notes: the start of a sentence.
 
     Raises:
         UsageError: the set has no targets, or a measure is not for it.
     """
     _check_judged(labelled)
-    wanted = labelled.protocol.measures if measures is None else measures
+    wanted = measures_of(labelled) if measures is None else measures
     _check_measures(labelled, wanted)
     if subsets is None and rankings is not None and ranks_candidates(labelled, rankings):
         subsets = rankings

@@ -15,17 +15,11 @@ from markupsafe import Markup
 from cir.errors import RecomposeError, UsageError
 from cir.images import decode
 from cir.settings import Settings
-from eval.comparison.paired import (
-    LEVEL,
-    Comparison,
-    Contender,
-    compare,
-    count_of,
-    points,
-    usual_measure,
-)
+from eval.comparison.comparing import Comparison, compare, count_of, interval, points
+from eval.comparison.curves import recall_curves
+from eval.comparison.paired import LEVEL, Contender, usual_measure
 from eval.measures import Measure, explained, heading, parse_measure
-from eval.reporting.curve_svg import curves_svg
+from eval.reporting.figures import curves_svg
 from eval.runs.pictures import Pictures, queries_of
 from eval.runs.queries import QueryRow, query_rows, ranked_paths
 from eval.runs.ranks import (
@@ -125,6 +119,7 @@ def report_page(
         run=run,
         count_of=count_of,
         points=points,
+        interval=interval,
         level=LEVEL,
         names=MODE_NAMES,
         parts=_measure_parts(list(run.metrics)),
@@ -132,7 +127,7 @@ def report_page(
         saturated="" if chosen in {measure, usual} else usual,
         heading=heading,
         explained=explained,
-        curves=_curves(table),
+        curves=_curves(run, table),
         groups=_groups(table, chosen),
         shortcuts=audit([run]) if table and solvers(table) else None,
         solvers=SOLVERS,
@@ -156,7 +151,13 @@ def made_with(run: Run) -> dict[str, Any]:
         "gallery": {k: v for k, v in run.part("gallery").items() if k not in {"folder", "name"}},
         **{
             key: run.document.get(key)
-            for key in ("encoder_fingerprint", "precision", "set_fingerprint", "seconds")
+            for key in (
+                "encoder_fingerprint",
+                "precision",
+                "set_fingerprint",
+                "seconds",
+                "peak_memory",
+            )
         },
         "versions": run.document.get("versions"),
     }
@@ -201,6 +202,7 @@ def _gain(run: Run, measure: str) -> dict[str, Any] | None:
         "gain": gain,
         "difference": compared and compared.differences[0][measure],
         "over": compared.over if compared else "",
+        "shared": compared.shared if compared else "",
         "groups": compared.groups[0] if compared else {},
     }
 
@@ -210,10 +212,10 @@ def _measure_parts(names: Sequence[str]) -> list[list[str]]:
     return [list(names[start : start + 7]) for start in range(0, len(names), 7)]
 
 
-def _curves(table: RankTable | None) -> Markup | None:
+def _curves(run: Run, table: RankTable | None) -> Markup | None:
     if table is None:
         return None
-    curves = {MODE_NAMES[mode]: values for mode, values in table.curves().items()}
+    curves = {MODE_NAMES[mode]: curve for mode, curve in recall_curves(run, table).items()}
     return Markup(curves_svg(curves))  # which escapes its text
 
 

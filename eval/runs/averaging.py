@@ -34,10 +34,13 @@ def mean_of_runs(runs: Sequence[Run]) -> dict[str, Any]:
     if len(runs) < 2:
         raise UsageError("A mean needs two runs or more, each on another set.")
     names = [run.set for run in runs]
-    if len(set(names)) < len(names):
-        raise UsageError(
-            f"Two of the runs are on the same set ({', '.join(names)}): name one run a set."
-        )
+    for place, run in enumerate(runs):
+        for other in runs[:place]:
+            if run.set == other.set or run.same_set(other):
+                raise UsageError(
+                    f"{other.name} and {run.name} are on the same set ({', '.join(names)}): name "
+                    "one run a set."
+                )
     encoders = {(run.encoder, run.document.get("encoder_fingerprint")) for run in runs}
     if len(encoders) > 1:
         raise UsageError("The runs were made with different encoders: a mean would mix them.")
@@ -71,7 +74,13 @@ def _check_benchmark(runs: Sequence[Run]) -> None:
             )
     if first is None or len(first.names) == 1:
         return
-    there = {run.part("settings").get("format") for run in runs}
+    there = [run.part("settings").get("format") for run in runs]
+    twice = [run for place, run in enumerate(runs) if there[place] in there[:place]]
+    if twice:
+        raise UsageError(
+            f"Two of the runs are on {twice[0].part('settings').get('format')}, the last of them "
+            f"{twice[0].name}: name one run a set."
+        )
     missing = [name for name in first.names if name not in there]
     if missing:
         raise UsageError(

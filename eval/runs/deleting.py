@@ -24,10 +24,19 @@ def delete_run(name: str, settings: Settings) -> None:
         RecomposeError: the disk refuses.
     """
     refuse_change(settings.read_only)
+    _delete(kept_run(name, settings))
+
+
+def kept_run(name: str, settings: Settings) -> Path:
+    """The folder of a run of the data folder, a damaged one, too.
+
+    Raises:
+        UsageError: there is no such run, or it is a link.
+    """
     folder = _checked(settings.runs_dir, name, settings.data_dir, "run")
     if not (folder / DOCUMENT).is_file():
-        raise UsageError(f"{folder} is no run: it holds no {DOCUMENT}. Nothing was deleted.")
-    _delete(folder)
+        raise UsageError(f"{folder} is no run: it holds no {DOCUMENT}. Nothing was changed.")
+    return folder
 
 
 def delete_set(name: str, settings: Settings) -> None:
@@ -45,8 +54,8 @@ def _checked(parent: Path, name: str, data_dir: Path, what: str) -> Path:
         raise UsageError(f"There is no {what} {name!r}.")
     if folder.is_symlink() or folder.resolve().parent.parent != data_dir.resolve():
         raise UsageError(
-            f"{folder} is reached by a link, and what links lead to is not deleted. "
-            "Remove it by hand."
+            f"{folder} is reached by a link, and what links lead to is not deleted or changed. "
+            "Do it by hand."
         )
     return folder
 

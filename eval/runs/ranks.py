@@ -12,7 +12,6 @@ from eval.errors import BenchWayOut
 from eval.measures import (
     DEPTH,
     MEASURES,
-    Judged,
     Measure,
     Recall,
     Values,
@@ -216,7 +215,7 @@ def composition_gain(modes: Mapping[str, Mapping[str, float]], measure: str) -> 
     these tell is not how well something is found.
     """
     kind = find_measure(measure)
-    if kind is not None and (kind.lower_is_better or isinstance(kind, Judged)):
+    if kind is not None and kind.on_judgements:
         return None
     values = {mode: figures[measure] for mode, figures in modes.items() if measure in figures}
     composed = values.pop(COMPOSED, None)

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
 DOCUMENT = "run.json"
 TABLE = "queries.csv"
+NOTE = "note.txt"
+MAX_NOTE = 2000
+"""Characters of a note that somebody has written beside a run."""
 MAX_BYTES = 32 * 2**20
 """What the two files may hold together; a table of 100,000 queries is a tenth of it."""
 
-_MAX_GROUPS = 1000
+_MAX_GROUPS = 100_000
 _MAX_NAME = 200
 _NAMES = tuple(str(measure) for measure in MEASURES)
 
@@ -54,6 +57,7 @@ class Run:
         folder: where it lies, None for an upload.
         ranks: ranks that came with an upload; `rank_table` gives those of either.
         labelled: the set that was asked, where this process has it at hand.
+        note: what somebody has noted of it, see `eval.runs.naming`; "" for nothing.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Run:
     folder: Path | None = None
     ranks: RankTable | None = field(default=None, repr=False)
     labelled: LabelledSet | None = field(default=None, repr=False)
+    note: str = ""
 
     @property
     def metrics(self) -> Figures:
@@ -171,12 +176,13 @@ def open_upload(name: str, data: bytes) -> Run:
         if len(data) > MAX_BYTES:
             raise UsageError(f"{name} is larger than {MAX_BYTES // 2**20} MB.")
         return _parsed(PurePosixPath(name).stem, data)
-    files = read_zip(name, data, lambda path: path.name in {DOCUMENT, TABLE}, MAX_BYTES)
+    files = read_zip(name, data, lambda path: path.name in {DOCUMENT, TABLE, NOTE}, MAX_BYTES)
     found = shallowest(files, DOCUMENT)
     if found is None:
         raise UsageError(f"{name} holds no {DOCUMENT}: choose a zip of a run's folder.")
     run = _parsed(found.parent.name or PurePosixPath(name).stem, files[found])
-    table = files.get(found.with_name(TABLE))
+    note, table = files.get(found.with_name(NOTE), b""), files.get(found.with_name(TABLE))
+    run = replace(run, note=_noted(note))
     return run if table is None else replace(run, ranks=_table(table, run))
 
 
@@ -208,7 +214,20 @@ def _parsed(name: str, data: bytes, folder: Path | None = None) -> Run:
         groups=_by_name(document.get("groups", {}), "groups"),
         document=document,
         folder=folder,
+        note="" if folder is None else _note(folder),
     )
+
+
+def _note(folder: Path) -> str:
+    try:
+        with (folder / NOTE).open("rb") as file:
+            return _noted(file.read(4 * MAX_NOTE))
+    except OSError:
+        return ""  # most have none
+
+
+def _noted(data: bytes) -> str:
+    return data.decode("utf-8-sig", "replace").strip()[:MAX_NOTE]
 
 
 def _text(document: Mapping[str, Any], key: str) -> str:

@@ -28,7 +28,7 @@ def with_circus_labels(labelled: LabelledSet, root: Path) -> LabelledSet:
         root: folder of its annotations; CIRCUS's folder is looked for in it and one below.
 
     Raises:
-        UsageError: a file of CIRCUS cannot be read, or lacks a column.
+        UsageError: a file of CIRCUS cannot be read or lacks a column, or two rows contradict.
     """
     if labelled.protocol.image_id is None:
         return labelled
@@ -36,11 +36,15 @@ def with_circus_labels(labelled: LabelledSet, root: Path) -> LabelledSet:
     files = sorted({*root.glob(pattern), *root.glob(f"*/{pattern}")})
     if not files:
         return labelled
-    labels = {
-        (labelled.protocol.id_of(image), _words(text)): label
-        for path in files
-        for image, text, label in _rows(path)
-    }
+    labels: dict[tuple[str, str], str] = {}
+    for path in files:
+        for image, text, label in _rows(path):
+            known = labels.setdefault((labelled.protocol.id_of(image), _words(text)), label)
+            if known != label:
+                raise UsageError(
+                    f"{path} labels the query {text!r} about {image!r} as {label!r}, another row "
+                    f"as {known!r}: leave one of them."
+                )
     found = [labels.get((query.reference, _words(query.instruction))) for query in labelled.queries]
     queries = tuple(
         query if label is None else replace(query, aspects=(*query.groups, f"{_PREFIX}{label}"))

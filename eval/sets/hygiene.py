@@ -92,10 +92,13 @@ def _of_queries(
 
 
 def _asked_twice(labelled: LabelledSet) -> dict[str, tuple[str, ...]]:
-    asked: dict[tuple[str, str], list[str]] = defaultdict(list)
+    asked: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for query in labelled.queries:
-        asked[query.reference, " ".join(query.instruction.casefold().split())].append(query.id)
-    return {first: tuple(others) for first, *others in asked.values() if others}
+        words = " ".join(query.instruction.casefold().split())
+        # Wordings of one query, such as that in capitals, are meant to be the same.
+        asked[query.reference, words].setdefault(query.wording_of or query.id, query.id)
+    ids = [[*of_families.values()] for of_families in asked.values()]
+    return {first: tuple(others) for first, *others in ids if others}
 
 
 def _copies(

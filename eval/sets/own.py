@@ -38,6 +38,10 @@ MAX_BYTES = 32 * 2**20
 MAX_SETS = 100
 
 _FOLDER = "labelled_sets"
+_REFERENCE_IS_TARGET = (
+    "The reference image is marked as a target; it is removed from the rankings, so it would never "
+    "be found. Take its mark away."
+)
 
 
 def sets_dir(data_dir: Path) -> Path:
@@ -300,10 +304,7 @@ def _check(query: NewQuery) -> None:
     if not query.targets:
         raise UsageError("No target is marked: tick the results that are right answers.")
     if query.reference in query.targets:
-        raise UsageError(
-            "The reference image is marked as a target; it is removed from the rankings, so it "
-            "would never be found. Take its mark away."
-        )
+        raise UsageError(_REFERENCE_IS_TARGET)
 
 
 def _add(folder: Path, partial: Path, query: NewQuery, data_dir: Path) -> Added:
@@ -381,6 +382,8 @@ def change_query(
         records = read_records(partial)
         for record in records:
             if record["_id"] == query_id:
+                if (judged or {}).get(record["image"]):
+                    raise UsageError(_REFERENCE_IS_TARGET)
                 if instruction is not None:
                     record["text"] = instruction.strip()
                 if group is not None:

@@ -186,6 +186,14 @@ def test_a_comparison_prints_as_a_table(run: bench.Run) -> None:
         bench.compare([run, (run, "sum")], measure="ndcg@7")
 
 
+def test_queries_are_looked_at_over_several_runs(run: bench.Run) -> None:
+    looked = bench.difficulty([run, (run, "text")], measure="recall@1")
+    assert [query.id for query in looked.queries] == ["q1", "q2", "q3"]
+    assert looked.measure == "recall@1"
+    with pytest.raises(UsageError, match="two runs or more"):
+        bench.compare_means([run], [run])
+
+
 def test_sets_are_known_by_name(
     settings: Settings, write_set: WriteSet, gallery: Path, tmp_path: Path
 ) -> None:

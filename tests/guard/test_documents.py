@@ -50,7 +50,8 @@ KEYS: dict[str, dict[str, str]] = {
     "cir search": {
         "": "index, encoder, query, close, hits",
         "query": "image, more, text, limit, where, balance, composition, less, less_image, "
-        "crop, turn, words, threshold, group_by, fold, distinct",
+        "crop, turn, words, threshold, group_by, fold, distinct, "
+        "rerank, rerank_columns, rerank_weight, rerank_depth",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },
@@ -130,7 +131,7 @@ KEYS: dict[str, dict[str, str]] = {
         "comparisons[].metrics": MEASURES,
         "comparisons[].metrics.*": DIFFERENCE,
         "comparisons[].groups": "colour, pattern, (none)",
-        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this",
+        "comparisons[].groups.*": f"{DIFFERENCE}, queries, first, this, clusters",
     },
     "eval difficulty": {
         "": "set, runs, measure, queries, notes",
@@ -138,13 +139,16 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "eval mean": {"": "sets, encoder, modes", "modes": "composed", "modes.*": MEASURES},
     "eval repeat": {
-        "": "run, repeats, same, figures, rankings, conditions",
+        "": "run, repeats, same, figures, one_side, rankings, conditions",
         "figures": "",
+        "one_side": "before, after",
         "conditions": "",
         "rankings": "composed.trec",
         "rankings.*": "queries, first, bytes",
     },
     "eval report": {"": "report, notes"},
+    "eval note": {"": "run, note"},
+    "eval rename": {"": "renamed, name"},
     "eval delete": {"": "deleted"},
     "eval card": {
         "": "set, encoder, parameters, modes, robustness, speed, captions, same_type_rate, "
@@ -248,11 +252,16 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
     found["eval difficulty"] = ask("eval", "difficulty", plain["run"], stored.run)
     again = shutil.copytree(folder / "set", folder / "set again")
+    queries = again / "queries.jsonl"
+    queries.write_text(queries.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval repeat"] = ask("eval", "repeat", plain["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
-    found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
+    name = Path(plain["run"]).name
+    found["eval note"] = ask("eval", "note", name, "the first")
+    found["eval rename"] = ask("eval", "rename", name, "renamed")
+    found["eval delete"] = ask("eval", "delete", "renamed")
     for name in spoilt:
         (pictures / name).unlink()
     found |= documents_of_sets(commands, stored, Path(second["run"]))

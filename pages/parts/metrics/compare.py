@@ -1,24 +1,33 @@
 """Several runs beside each other on the metrics page."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.comparison.paired import (
-    Comparison,
-    Contender,
-    check_comparable,
-    compare,
-    points,
-)
+from eval.comparison.comparing import Comparison, compare, interval, points
+from eval.comparison.curves import Curve, milliseconds, recall_curves, undominated
+from eval.comparison.paired import Contender, check_comparable, usual_measure
 from eval.measures import heading
-from eval.runs.ranks import COMPOSED, recall_curve
+from eval.reporting.figures import costs_png, costs_svg, curves_png, curves_svg
+from eval.reporting.tables import comparison_table
+from eval.runs.ranks import COMPOSED
 from eval.runs.reading import Run, rank_table
-from pages.parts.metrics.charts import curves_chart
-from pages.parts.metrics.downloads import download
+from pages.parts.metrics.charts import costs_chart, curves_chart
+from pages.parts.metrics.downloads import offer_figure, offer_tables
 from pages.parts.metrics.progress import WORDS
-from pages.parts.metrics.run import GROUP_WORDS, NAMES, certain_cells, figure, run_key
+from pages.parts.metrics.run import (
+    CURVE_WORDS,
+    GROUP_WORDS,
+    NAMES,
+    certain_cells,
+    cluster_cells,
+    cost_cells,
+    figure,
+    over_groups,
+    run_key,
+)
 from pages.parts.shell.session import people_errors, plain
 
 
@@ -34,6 +43,7 @@ def show_comparison(runs: Sequence[Run]) -> bool:
         [
             {"Run": plain(run.name), "Encoder": plain(run.encoder)}
             | {heading(name): figure(run.metrics, name) for name in NAMES}
+            | cost_cells(run)
             for run in runs
         ],
         hide_index=True,
@@ -44,12 +54,20 @@ def show_comparison(runs: Sequence[Run]) -> bool:
     with left:
         compared = _statistics(runs)
     with right:
-        curves = _curves(runs)
+        curves = _curves(runs, run_key(runs))
         if curves:
             st.altair_chart(
                 curves_chart(curves),
                 alt="recall at k of the composed query over k, a line for each chosen run",
             )
+            st.caption(CURVE_WORDS)
+            offer_figure(
+                "Curves",
+                "comparison-recall",
+                lambda: curves_svg(curves),
+                lambda: curves_png(curves),
+            )
+    _costs(runs, compared.measure if compared else None)
     if compared is not None:
         with st.expander("Every measure", icon=":material/table_rows:"):
             _tables(compared)
@@ -79,6 +97,12 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
     except UsageError as error:
         st.info(plain(f"There are no statistics: {error.worded(WORDS)}"), icon=":material/info:")
         return None
+    usual = telling(compared)
+    if usual != compared.measure:
+        compared = _compared(ordered, run_key(ordered), usual)
+        st.caption(
+            f"{heading(usual_measure(compared.measures))} is full for all and tells nothing."
+        )
     measure = _pick_measure(compared, f"metrics_conclude {run_key(ordered)}")
     if measure != compared.measure:
         with people_errors(WORDS):
@@ -86,8 +110,49 @@ def _statistics(runs: Sequence[Run]) -> Comparison | None:
     for words in (*compared.words(), *compared.group_words()):
         st.markdown(plain(words))
     st.caption(plain(" ".join(compared.notes)))
-    download("Comparison (CSV)", compared.csv(), f"{name}-comparison.csv", "text/csv")
+    offer_tables(
+        "Comparison", f"{name}-comparison", compared.csv, partial(comparison_table, compared)
+    )
     return compared
+
+
+def telling(compared: Comparison) -> str:
+    """The measure to conclude by: the first of the usual ones that is not full for all runs."""
+    names = dict.fromkeys([compared.measure, *compared.measures])
+    full = [name for name in names if all(each[name] == 1.0 for each in compared.figures)]
+    return next((name for name in names if name not in full), compared.measure)
+
+
+def _costs(runs: Sequence[Run], measure: str | None) -> None:
+    """Quality against time, where two runs at least tell of both."""
+    points = {
+        run.name: (cost, run.metrics[measure])
+        for run in runs
+        if measure is not None and measure in run.metrics and (cost := milliseconds(run))
+    }
+    if measure is None or len(points) < 2:
+        return
+    st.subheader("Quality against time")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.altair_chart(
+            costs_chart(points, heading(measure)),
+            alt=f"{measure} over milliseconds a query, a point for each run; the table above has "
+            "the figures",
+        )
+    with right:
+        named = ", ".join(f"**{plain(name)}**" for name in undominated(points))
+        st.markdown(f"No other run is both faster and better than {named}: filled points.")
+        st.caption(
+            "Time of encoding and search a query, on the machine of each run: it compares where "
+            "these are the same machine, and nothing else ran there."
+        )
+        offer_figure(
+            "Quality against time",
+            "comparison-costs",
+            lambda: costs_svg(points, heading(measure)),
+            lambda: costs_png(points, heading(measure)),
+        )
 
 
 def _tables(compared: Comparison) -> None:
@@ -98,7 +163,7 @@ def _tables(compared: Comparison) -> None:
                 {
                     "Measure": heading(name),
                     "Points": points(it.delta),
-                    "95 % interval": f"{points(it.low)} to {points(it.high)}",
+                    "95 % interval": interval(it),
                     "Better / worse / same": f"{it.better} / {it.worse} / {it.same}",
                     "p": f"{it.p_holm:.2g}",
                 }
@@ -118,6 +183,7 @@ def _group_tables(compared: Comparison) -> None:
                 {
                     "Group": plain(name),
                     "Queries": it.queries,
+                    **cluster_cells(compared, it),
                     "First": f"{it.first:.3f}",
                     "This": f"{it.this:.3f}",
                 }
@@ -128,8 +194,7 @@ def _group_tables(compared: Comparison) -> None:
             border="horizontal",
             alt="Differences between two runs, a row for each group",
         )
-    over = f" Intervals are {plain(compared.over)}." if compared.over else ""
-    st.caption(f"{GROUP_WORDS}{over}")
+    st.caption(f"{GROUP_WORDS}{over_groups(compared)}")
 
 
 def _over(compared: Comparison) -> str:
@@ -160,13 +225,14 @@ def _compared(_runs: Sequence[Run], key: str, measure: str | None = None) -> Com
     return compare([Contender(run) for run in _runs], measure=measure)
 
 
-def _curves(runs: Sequence[Run]) -> dict[str, list[float]]:
+@st.cache_data(show_spinner=False, max_entries=20)
+def _curves(_runs: Sequence[Run], key: str) -> dict[str, Curve]:
     curves = {}
-    for run in runs:
+    for run in _runs:
         try:
             table = rank_table(run)
         except UsageError:
             continue  # its own section says what is wrong with it
         if table is not None:
-            curves[run.name] = recall_curve(table.ranks[COMPOSED])
+            curves[run.name] = recall_curves(run, table)[COMPOSED]
     return curves

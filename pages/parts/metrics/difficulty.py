@@ -6,6 +6,7 @@ import streamlit as st
 
 from cir.errors import UsageError
 from eval.comparison.difficulty import Difficulty, QueryDifficulty, difficulty, systems_of
+from eval.comparison.paired import Contender
 from eval.measures import heading
 from eval.runs.reading import Run, list_runs
 from pages.parts.metrics.progress import WORDS
@@ -66,4 +67,4 @@ def show_doubts(query: QueryDifficulty) -> None:
 
 @st.cache_data(show_spinner="Looking at all runs", max_entries=4)
 def _difficulty(_run: Run, _kept: Sequence[Run], key: str) -> Difficulty:
-    return difficulty(systems_of(_run, _kept))
+    return difficulty(systems_of(Contender(_run), _kept))

@@ -1,7 +1,7 @@
 """The form of a new run: what is asked, where it is searched, and the start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -24,6 +24,7 @@ from eval.sets.catalogue import (
 )
 from eval.sets.formats import Option, format_named
 from eval.sets.own import MAX_BYTES, export_set, kept_sets
+from eval.sets.templates import template_names
 from pages.parts.metrics.delete import SET_KEY, offer_delete
 from pages.parts.metrics.downloads import download
 from pages.parts.metrics.progress import KEY, is_running, watch
@@ -108,7 +109,7 @@ def show_new_run() -> None:
             keep_reference=options.keep_reference or None,
             allow_missing=options.allow_missing,
         )
-        _start(request, chosen, options.split.strip() or None, options.reading)
+        _start(request, chosen, options)
 
 
 def run_sample() -> None:
@@ -119,14 +120,16 @@ def run_sample() -> None:
 def _start(
     request: Request,
     chosen: _Set,
-    split: str | None = None,
-    reading: Mapping[str, bool] | None = None,
+    options: "_Options | None" = None,
 ) -> None:
     from eval.evaluation.background import Plan, evaluate_in_job
 
     place = chosen.place or Place(chosen.name, NATIVE_NAME, chosen.folder)
     sample = chosen.kind if chosen.kind in SAMPLES else None
-    plan = Plan(request, place, split, reading, sample, chosen.upload)
+    plan = Plan(request, place, sample=sample, upload=chosen.upload)
+    if options is not None:
+        split, template = options.split.strip() or None, options.template.strip() or None
+        plan = replace(plan, split=split, reading=options.reading, template=template)
     now = session_settings()
     watch(
         JOBS.start(KEY, f"Evaluating: {chosen.name}", lambda job: evaluate_in_job(job, plan, now))
@@ -226,6 +229,7 @@ class _Options:
     """What is seldom changed, as it was filled in."""
 
     split: str
+    template: str
     measures: str
     keep_reference: bool
     allow_missing: bool
@@ -239,6 +243,14 @@ def _more_options(chosen: _Set) -> _Options:
                 "Split",
                 help="Name of the file in qrels/ without .tsv. Left empty: test, or the only one.",
                 key="metrics_split",
+            ),
+            template=st.text_input(
+                "Template of the instructions",
+                placeholder="{caption}",
+                help="Published figures hold for the words in which an encoder was asked: "
+                f"{', '.join(template_names())} as far as the set has them, or a text with "
+                "{caption} in it. Left empty: as they stand.",
+                key="metrics_template",
             ),
             measures=st.text_input(
                 "Further measures",

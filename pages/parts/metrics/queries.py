@@ -9,8 +9,9 @@ import streamlit as st
 
 from cir.errors import RecomposeError, UsageError
 from cir.images import is_thumbnail
+from eval.comparison.comparing import count_of
 from eval.comparison.difficulty import QueryDifficulty
-from eval.comparison.paired import Contender, count_of
+from eval.comparison.paired import Contender
 from eval.runs.pictures import Pictures, in_gallery, indexed_reference, queries_of
 from eval.runs.queries import (
     Order,

@@ -7,14 +7,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cir.errors import UsageError
-from eval.comparison.paired import (
-    LEVEL,
-    Comparison,
-    GroupDifference,
-    count_of,
-    points,
-    usual_measure,
-)
+from cir.words import size
+from eval.comparison.comparing import Comparison, count_of, interval, points
+from eval.comparison.curves import Curve, milliseconds, peak_memory, recall_curves
+from eval.comparison.paired import LEVEL, GroupDifference, usual_measure
 from eval.measures import FAMILIES, MEASURES, explained, heading, parse_measure
 from eval.reporting.page import gain_comparison, made_with
 from eval.runs.ranks import (
@@ -30,6 +26,7 @@ from eval.runs.reading import Figures, Run, rank_table
 from pages.parts.metrics.charts import bars_chart, curves_chart
 from pages.parts.metrics.delete import offer_delete
 from pages.parts.metrics.downloads import offer_downloads
+from pages.parts.metrics.naming import offer_naming
 from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.queries import show_queries
 from pages.parts.metrics.shortcuts import show_shortcuts
@@ -37,6 +34,7 @@ from pages.parts.shell.session import people_errors, plain
 
 NAMES = tuple(str(measure) for measure in MEASURES)
 MEASURES_HELP = "\n".join(f"- {kind.pattern()}: {kind.help}" for kind in FAMILIES.values())
+NOT_TOLD = "not told"
 _ALL = "All queries"
 _WAYS = (
     "Composed: picture and sentence turned into one embedding. Sum: that of the picture and that "
@@ -45,6 +43,7 @@ _WAYS = (
 _MOST_GROUPS = 30  # that a chart shows
 
 
+CURVE_WORDS = "Pale: the 95 % interval at each k by itself."
 GROUP_WORDS = (
     "p: how often chance alone makes a difference this large in any of the groups (Holm); bold "
     "where that is unlikely."
@@ -56,8 +55,29 @@ def certain_cells(it: GroupDifference) -> dict[str, str]:
     mark = "**" if it.p_holm < LEVEL else ""
     return {
         "Points": f"{mark}{points(it.delta)}{mark}",
-        "95 % interval": f"{points(it.low)} to {points(it.high)}",
+        "95 % interval": interval(it),
         "p": f"{mark}{it.p_holm:.2g}{mark}",
+    }
+
+
+def cluster_cells(compared: Comparison, it: GroupDifference) -> dict[str, int]:
+    """How many images, or sets of them, the queries of a group share, where some share one."""
+    name = f"{compared.shared[:1].upper()}{plain(compared.shared[1:])}s"
+    return {name: it.clusters} if compared.clusters else {}
+
+
+def over_groups(compared: Comparison) -> str:
+    """What the intervals of groups are over, where that is not the queries."""
+    shared = plain(compared.shared)
+    return f" Intervals are over the {shared}s of each group." if compared.clusters else ""
+
+
+def cost_cells(run: Run) -> dict[str, str]:
+    """What a run took, as cells of a table."""
+    spent, held = milliseconds(run), peak_memory(run)
+    return {
+        "Time a query": NOT_TOLD if spent is None else f"{spent:.3g} ms",
+        "Peak memory": NOT_TOLD if held is None else size(held),
     }
 
 
@@ -76,27 +96,32 @@ def show_run(run: Run, others: Sequence[Run] = ()) -> None:
     """Everything about one run; `others` are what its queries can be compared with."""
     st.header(f"{plain(run.set)}, encoder {plain(run.encoder)}")
     st.caption(plain(_made_of(run)))
+    if run.note:
+        st.markdown(plain(run.note))
     table = _ranks(run)
-    modes, curves = run.modes, table.curves() if table else {}
+    modes = run.modes
     group = _pick_group(table)
     part = table
     if table and group != _ALL:
         part = table.of_group(group)
-        modes, curves = part.figures(run.metrics), part.curves()
+        modes = part.figures(run.metrics)
+    curves = {} if part is None else _curves_of(run, part, run_key([run]), group)
+    named = {MODE_NAMES[mode]: curve for mode, curve in curves.items()}
     left, right = st.columns([3, 2], gap="medium")
     with left:
         typed = _figures(modes, part)
         _gain(run, modes, interval=group == _ALL)
         _notes(run)
     with right:
-        _curves(curves)
-    offer_downloads(run, table, {MODE_NAMES[mode]: each for mode, each in curves.items()})
+        _curves(named)
+    offer_downloads(run, table, named)
     _groups(run, table, typed)
     if table is not None:
         show_shortcuts(run, table)
         show_queries(run, table, others)
     _provenance(run)
     if run.folder is not None:
+        offer_naming(run)
         offer_delete("run", run.folder.name, "Delete this run …")
 
 
@@ -108,6 +133,7 @@ def _made_of(run: Run) -> str:
         parts.append(f"{gallery.get('images')} images of {where}")
     if run.date:
         parts.append(f"{run.date:%Y-%m-%d %H:%M} UTC")
+    parts += [f"{name} {cell}" for name, cell in cost_cells(run).items() if cell != NOT_TOLD]
     return " · ".join([*parts, run.name])
 
 
@@ -236,7 +262,7 @@ def _certainty(found: Comparison, measure: str) -> str:
     if not it.better and not it.worse:
         return "No query tells them apart"
     facts = (
-        f"95 % interval {points(it.low)} to {points(it.high)} points{found.over and ', '}"
+        f"95 % interval in points: {interval(it)}{found.over and ', '}"
         f"{found.over}; "
         f"{count_of(it.better)} got better, {it.worse} worse"
     )
@@ -262,14 +288,21 @@ def _notes(run: Run) -> None:
         st.caption("The reference image stayed in the ranking; it often takes the first rank.")
 
 
-def _curves(curves: Mapping[str, list[float]]) -> None:
+@st.cache_data(show_spinner=False, max_entries=20)
+def _curves_of(_run: Run, _table: RankTable, key: str, group: str) -> dict[str, Curve]:
+    return recall_curves(_run, _table)
+
+
+def _curves(curves: Mapping[str, Curve]) -> None:
     if not curves:
         st.caption("This run came without its table of ranks (queries.csv): there are no curves.")
         return
     st.altair_chart(
-        curves_chart({MODE_NAMES[mode]: values for mode, values in curves.items()}),
+        curves_chart(curves),
         alt="recall at k over k from 1 to 50, a line for each way to ask; the table has figures",
     )
+    if any(curve.low for curve in curves.values()):
+        st.caption(CURVE_WORDS)
 
 
 def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
@@ -303,7 +336,11 @@ def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
             [
                 {"Group": plain(group)}
                 | {name: f"{value:.3f}" for name, value in row.items()}
-                | (certain_cells(gains[group]) if group in gains else {})
+                | (
+                    {**cluster_cells(found, gains[group]), **certain_cells(gains[group])}
+                    if found and group in gains
+                    else {}
+                )
                 for group, row in values.items()
             ],
             hide_index=True,
@@ -314,7 +351,7 @@ def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
             best = MODE_NAMES[found.contenders[0].mode].lower()
             st.caption(
                 f"Points: the composed query minus the {best}. "
-                f"{f'Intervals are {plain(found.over)}. ' if found.over else ''}{GROUP_WORDS} "
+                f"{GROUP_WORDS}{over_groups(found)} "
                 f"{plain(' '.join(found.group_words()))}"
             )
     with right:

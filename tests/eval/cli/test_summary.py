@@ -42,7 +42,9 @@ def test_a_minimum_is_a_measure_and_a_number() -> None:
     assert parse_minimum("recall_subset@1=0.3") == (RecallSubset(1), 0.3)
 
 
-@pytest.mark.parametrize("text", ["recall@10", "recal@3=0.5", "mrr=x", "mrr=nan", "mrr=70", "="])
+@pytest.mark.parametrize(
+    "text", ["recall@10", "recal@3=0.5", "mrr=x", "mrr=nan", "mrr=70", "=", "negatives@10=0.1"]
+)
 def test_a_minimum_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--min"):
         parse_minimum(text)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from cir.settings import load_settings
-from eval.comparison.paired import Comparison, Contender, compare
+from eval.comparison.comparing import Comparison, compare
+from eval.comparison.paired import Contender
 from eval.evaluation.scoring import judged
 from eval.measures import MEASURES, mean, score
 from eval.reporting.page import report_page
@@ -90,7 +91,7 @@ def test_queries_of_one_reference_are_drawn_together(tmp_path: Path, labelled: L
     assert [[it.low], [it.high]] == bootstrap_intervals(change, seed=0, clusters=clusters).tolist()
     assert it.p == sign_flip_p(change, seed=0, clusters=clusters)[0]
     assert (found.clusters, found.over) == (15, "over 15 reference images")
-    assert "interval: 95 % over 15 reference images." in str(found)
+    assert "interval: 95 % over 15 reference images, of a group over its own" in str(found)
     assert ", over 15 reference images; " in found.words()[0]
     assert any("With 15 reference images the intervals tend" in note for note in found.notes)
     assert found.document()["clusters"] == {"count": 15, "shared": "reference image"}
@@ -107,7 +108,10 @@ def test_one_reference_tells_nothing_of_others(tmp_path: Path, write_set: WriteS
     runs = (("first", FIRST), ("this", better))
     found = compare([put_run(tmp_path / n, load_set("native", folder), r) for n, r in runs])
     it = found.groups[0]["g0"]
-    assert (it.delta, it.low, it.high, it.p) == (1.0, -1.0, 1.0, 1.0)
+    assert (it.delta, it.low, it.high, it.p, it.clusters) == (1.0, None, None, 1.0, 1)
+    assert found.group_rows(0)[0][:3] == ("g0", "12", "1")
+    assert found.group_rows(0)[0][-2:] == ("not known", "1.0000")
+    assert {each.clusters for each in found.groups[0].values()} == {1}
 
 
 def test_without_shared_references_nothing_changes(tmp_path: Path, write_set: WriteSet) -> None:
@@ -165,7 +169,8 @@ def test_groups_are_tested_as_one_family(tmp_path: Path, labelled: LabelledSet) 
     assert [it.p_holm for it in groups.values()] == raised.tolist()
     words = "By group in recall@10, with p raised for 3 tests: this is ahead of first in kind"
     assert found.group_words() == [f"{words} (+65.0)."]
-    assert "kind          20  0.000  0.650   +65.0" in str(found)
+    assert "kind          20                15  0.000  0.650   +65.0" in str(found)
+    assert "of a group over its own reference images" in found.legend
     assert json.loads(json.dumps(found.document()))["comparisons"][0]["groups"]["kind"]["p"] < 0.01
 
 

@@ -1,5 +1,7 @@
 """Comparing runs: the statistics against direct counts, the refusals, the words."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from itertools import product
@@ -13,8 +15,9 @@ from typer.testing import CliRunner
 
 from cir.errors import UsageError
 from eval.cli.app import app
+from eval.comparison.comparing import compare
 from eval.comparison.gate import falls
-from eval.comparison.paired import Contender, compare, contender
+from eval.comparison.paired import Contender, contender
 from eval.runs.ranks import RankTable
 from eval.runs.reading import open_run
 from eval.runs.writing import RunWriter
@@ -147,7 +150,7 @@ def test_a_clear_difference_is_called_so(tmp_path: Path) -> None:
     found = compared.differences[0]["recall@10"]
     assert (found.better, found.worse, found.same) == (30, 0, 70)
     assert found.delta == pytest.approx(0.3)
-    assert found.low < 0.3 < found.high
+    assert (found.low or 1) < 0.3 < (found.high or 0)
     assert found.p == found.p_holm < 0.001
     assert "strong is ahead of weak in recall@10 by 30.0 points" in compared.words("recall@10")[0]
     assert "unlikely by chance" in compared.words("recall@10")[0]
@@ -159,8 +162,38 @@ def test_a_comparison_is_taken_away_as_a_table(tmp_path: Path) -> None:
         *(put_run(tmp_path / name, {"composed": [rank, 1]}) for name, rank in (("a", 2), ("b", 1)))
     )
     header, line, *_ = compare(both).csv().splitlines()
-    assert header == "run,against,measure,delta,low,high,p,p_holm,better,worse,same"
-    assert line == "b,a,recall@1,0.5,0.0,1.0,1.0,1.0,1,0,1"
+    assert header == "run,against,measure,delta,low,high,p,p_holm,better,worse,same,group"
+    assert line == "b,a,recall@1,0.5,0.0,1.0,1.0,1.0,1,0,1,"
+
+
+def test_the_groups_are_in_the_table_too(tmp_path: Path) -> None:
+    both = []
+    for name, rank in (("a", 2), ("b", 1)):
+        folder = put_run(tmp_path / name, {"composed": [rank, 1]})
+        table = folder / "queries.csv"
+        table.write_text(table.read_text().replace("q0,,", "q0,colour,"))
+        both.append(folder)
+    rows = list(csv.DictReader(io.StringIO(compare(contenders(*both), measure="mrr").csv())))
+    groups = {row["group"]: row for row in rows if row["group"]}
+    assert list(groups) == ["colour", "(none)"]
+    assert (groups["colour"]["measure"], groups["colour"]["delta"]) == ("mrr", "0.5")
+
+
+def test_what_is_not_known_of_an_imported_run_is_no_difference(tmp_path: Path) -> None:
+    own: dict[str, Any] = {
+        "settings": {"template": None, "template_text": "{caption}", "depth": 100, "turn": 0},
+        "precision": "int8",
+        "gallery": {"index_type": "FLAT", "fingerprint": "images"},
+    }
+    other: dict[str, Any] = {"settings": {"depth": 100}, "gallery": {}, "imported": "found.trec"}
+    first = put_run(tmp_path / "own", {"composed": [1, 2]}, **own)
+    second = put_run(tmp_path / "theirs", {"composed": [1, 1]}, **other)
+    notes = compare(contenders(first, second)).notes
+    assert not any("differ also" in note for note in notes)
+    (unknown,) = [note for note in notes if note.startswith("Not known of theirs")]
+    assert "the template of the instructions" in unknown
+    assert "the precision of the encoder" in unknown and "the type of the index" in unknown
+    assert "how many images are ranked" not in unknown
 
 
 def test_a_small_difference_may_be_chance(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from cir.errors import UsageError
 from eval.cli.app import app
 from eval.comparison.difficulty import Difficulty, difficulty, named_systems
-from eval.sets.catalogue import Place, load_place
+from eval.sets.catalogue import Place, load_place, load_set
 from eval.sets.labelled import LabelledSet
 from tests.eval.command_line import WriteSet
 from tests.eval.comparison.test_clusters import put_run
+from tests.eval.layouts import write_cirr
 
 # Ranks of nine queries in five systems, from the weakest to the strongest.
 RANKS = {
@@ -88,6 +89,34 @@ def test_of_one_run_all_of_its_set_are_looked_at(runs: Path, write_set: WriteSet
     assert {one.label for one in named_systems(["c"], runs)} == set(RANKS)
     with pytest.raises(UsageError, match="Name two runs at least"):
         over(runs, "other")
+
+
+def test_a_run_s_way_to_ask_is_that_of_all(runs: Path) -> None:
+    for name in ("a", "b"):
+        table = runs / name / "queries.csv"
+        lines = table.read_text().splitlines()
+        lines = [f"{line},{'sum' if place == 0 else place}" for place, line in enumerate(lines)]
+        table.write_text("\n".join(lines) + "\n")
+    found = named_systems(["a:sum"], runs)
+    assert [one.label for one in found] == ["a:sum", "b:sum"]
+
+
+def test_a_measure_of_judgements_finds_nothing(runs: Path) -> None:
+    for name in ("negatives@10", "judged@10"):
+        with pytest.raises(UsageError, match="does not say whether a query is found"):
+            difficulty(named_systems(["a", "e"], runs), measure=name)
+
+
+def test_images_are_compared_by_the_names_of_the_annotations(tmp_path: Path) -> None:
+    """A run that was imported without its gallery knows no paths."""
+    cirr = load_set("cirr", write_cirr(tmp_path / "cirr"))
+    source = {"set": str(tmp_path / "cirr"), "format": "cirr", "split": "val"}
+    both = [put_run(tmp_path / name, cirr, [9, 1], settings=source) for name in ("a", "b")]
+    for folder, first in (("a", "dev/dev-1-0-img0.png"), ("b", "dev-1-0-img0")):
+        trec = tmp_path / folder / "composed.trec"
+        trec.write_text(trec.read_text().replace("other%201.png", first))
+    found = difficulty(both)
+    assert [bool(query.agreed) for query in found.queries] == [True, False]
 
 
 def test_without_its_labelled_set_ranks_alone_are_looked_at(runs: Path, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eval.cli.app import app
+from eval.comparison.comparing import compare
 from eval.comparison.gate import falls
-from eval.comparison.paired import compare, contender
+from eval.comparison.paired import contender
 from eval.sets.labelled import LabelledSet
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
 from tests.eval.comparison.test_clusters import labelled, put_run

@@ -19,11 +19,11 @@ SIZES = {"dress": 40, "shirt": 90, "toptee": 60}
 HEADLINE = "recall@10+recall@50"
 
 
-def category(folder: Path, name: str, found: float, seed: int) -> Run:
+def category(folder: Path, name: str, found: float, seed: int, **asked: str) -> Run:
     """A run of a category that finds this share of its targets in the first ten."""
     dice = np.random.default_rng(seed)
     ranks = [5 if dice.random() < found else 30 for _ in range(SIZES[name])]
-    settings = {"format": f"fashioniq-{name}", "keep_reference": True}
+    settings = {"format": f"fashioniq-{name}", "keep_reference": True} | asked
     put_run(
         folder / f"{name}-{seed}",
         {"composed": ranks},
@@ -68,10 +68,19 @@ def test_the_interval_and_the_test_are_of_all_queries_weighed_by_their_set(tmp_p
 
 def test_both_sides_are_of_the_same_sets(tmp_path: Path) -> None:
     first, this = system(tmp_path, 0.4, 1), system(tmp_path, 0.55, 2)
-    with pytest.raises(UsageError, match="both means are over the same sets"):
+    with pytest.raises(UsageError, match="a run of fashioniq-toptee is missing"):
         compare_means(first, this[:2])
-    with pytest.raises(UsageError, match="None of the other runs asked fashioniq-toptee"):
+    with pytest.raises(UsageError, match="are on the same set"):
         compare_means(first, [*this[:2], this[0]])
+    with pytest.raises(UsageError, match="differ in the template"):
+        compare_means([*first[:2], category(tmp_path, "toptee", 0.4, 3, template="bge-vl")], this)
+
+
+def test_in_what_else_the_sides_differ_is_said(tmp_path: Path) -> None:
+    first = system(tmp_path, 0.4, 1)
+    this = [category(tmp_path, name, 0.4, 2, template="bge-vl") for name in SIZES]
+    notes = compare_means(first, this).notes
+    assert notes[-1] == "The runs differ also in: the template of the instructions."
 
 
 def test_the_command_tells_the_mean_beside_another_system_s(

@@ -264,6 +264,42 @@ def test_a_gallery_that_is_not_circo_s_is_refused_or_told_of(
         bench.import_run(labelled, found, system="x", gallery=images, settings=settings)
 
 
+def test_embeddings_without_an_image_are_refused_or_told_of(
+    folder: Path, gallery: Path, settings: Settings, tmp_path: Path
+) -> None:
+    given = arrays(folder, gallery)
+    kept = given["gallery_ids"] != "blue.png"
+    given |= {"gallery": given["gallery"][kept], "gallery_ids": given["gallery_ids"][kept]}
+    np.savez(tmp_path / "e.npz", **given)
+    labelled = bench.load_set(folder)
+    with pytest.raises(UsageError, match=r"'gallery_ids' of .*e\.npz does not hold: .*'blue\.png'"):
+        bench.import_run(labelled, tmp_path / "e.npz", system="x", settings=settings)
+    request = Request(system="x", rankings=tmp_path / "e.npz", allow_missing=True)
+    absent = import_run(labelled, request, settings)["absent"]
+    assert (absent["references"], absent["targets"], absent["unreachable_queries"]) == (0, 1, 1)
+
+
+def test_rankings_of_several_lengths_and_notes_of_candidates_are_told_of(
+    tmp_path: Path, folder: Path, settings: Settings
+) -> None:
+    found = FOUND | {"q1": ["blue.png"]}
+    document = import_run(bench.load_set(folder), Request(system="x", rankings=found), settings)
+    assert any("that of 'q1') hold fewer than" in note for note in document["notes"])
+    labelled = bench.load_set("cirr", root=write_cirr(tmp_path / "cirr"))
+    query, *_ = labelled.queries
+    whole = {each.id: list(CIRR_IMAGES) for each in labelled.queries}
+    lines = [
+        # Of the first query the ranks contradict the scores.
+        f"{each.id} Q0 {image} {n} {n if each is query else -n}.0 x"
+        for each in labelled.queries
+        for n, image in enumerate(each.candidates, 1)
+    ]
+    (tmp_path / "few.trec").write_text("\n".join(lines))
+    request = Request(system="x", rankings=whole, subset_rankings=tmp_path / "few.trec")
+    document = import_run(labelled, request, settings)
+    assert any("are not the order of their scores" in note for note in document["notes"])
+
+
 def test_a_score_beyond_all_numbers_is_refused(importing: Import, tmp_path: Path) -> None:
     file = write(tmp_path / "scores.json", {"q1": {"blue.png": 10**400}})
     result = importing(file, "--allow-missing")

@@ -61,7 +61,10 @@ def test_a_figure_that_only_one_version_tells_does_not_differ(
     kept = json.loads((run / "run.json").read_text())
     del kept["metrics"]["mrr"]
     (run / "run.json").write_text(json.dumps(kept))
-    assert bench.repeat(run)["same"]
+    document = bench.repeat(run)
+    assert document["same"]
+    assert document["one_side"] == {"before": [], "after": ["composed, mrr"]}
+    assert "Figures that the run after alone tells: composed, mrr." in repeat(run)[1]
 
 
 def test_what_cannot_be_repeated_is_said(evaluate: Evaluate, labelled: Path, gallery: Path) -> None:

@@ -370,9 +370,7 @@ def test_of_images_judged_0_there_are_measures_of_their_own(write_set: WriteSet)
         measures_of(plain, [parse_measure("negatives@5")])
     labelled = load_native(write_set(queries, [("q", "t.jpg", 1), ("q", "n.jpg", 0)]))
     assert labelled.queries[0].negatives == ("n.jpg",)
-    found = score_rankings(
-        labelled, {"q": ["r.jpg", "n.jpg", "t.jpg", "x.jpg"]}, measures=measures_of(labelled)
-    )
+    found = score_rankings(labelled, {"q": ["r.jpg", "n.jpg", "t.jpg", "x.jpg"]})
     assert (found.metrics["negatives@10"], found.metrics["judged@10"]) == (0.1, 0.2)
     assert found.metrics["mrr"] == 0.5
 

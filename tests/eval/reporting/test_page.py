@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from cir.errors import UsageError
 from cir.settings import load_settings
 from eval.cli.app import app
-from eval.reporting.curve_svg import curves_svg
 from eval.reporting.page import report_page
 from eval.runs.reading import open_upload
 from tests.eval.command_line import QRELS, QUERIES, Evaluate, WriteSet, document_of
@@ -131,15 +130,3 @@ def test_the_file_must_be_a_page(tmp_path: Path, evaluate: Evaluate) -> None:
     assert result.exit_code == 2
     assert "does not end in .html" in result.stderr
     assert kept.read_bytes() == b"mine"
-
-
-def test_a_curve_is_drawn_on_a_logarithmic_axis() -> None:
-    svg = curves_svg({"<b>": [0.0, 0.5, 0.5, 1.0]})
-    line = re.search(r'polyline points="([^"]+)"', svg)
-    assert line is not None
-    places = [tuple(map(float, point.split(","))) for point in line[1].split()]
-    (x1, low), (x2, _), _, (x4, high) = places
-    assert x2 - x1 == pytest.approx(x4 - x2, abs=0.2)  # from 1 to 2 as far as from 2 to 4
-    assert high < low
-    assert "&lt;b&gt;" in svg
-    assert "<b>" not in svg

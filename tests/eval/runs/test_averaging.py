@@ -1,5 +1,6 @@
 """The mean of runs on several sets."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,20 @@ def test_fashioniq_is_the_mean_of_its_three_categories(tmp_path: Path) -> None:
     assert "notes" not in mean_of_runs(
         [*list_runs(tmp_path)[0], *fashioniq(tmp_path / "dress", ["toptee"])]
     )
+
+
+def test_a_category_under_two_names_is_one(tmp_path: Path) -> None:
+    found = fashioniq(tmp_path, ["dress", "shirt", "toptee"])
+    again = replace(found[0], name="again", set="my dresses")
+    with pytest.raises(UsageError, match="name one run a set"):
+        mean_of_runs([*found, again])
+    with pytest.raises(UsageError, match="name one run a set"):
+        mean_of_runs(
+            [
+                replace(run, document={**run.document, "set_fingerprint": "1"})
+                for run in runs(tmp_path / "dress")
+            ]
+        )
 
 
 def test_a_mean_over_galleries_that_lack_images_says_so(tmp_path: Path) -> None:

@@ -128,6 +128,11 @@ def test_a_zip_that_is_none_or_holds_no_run_or_too_much_is_refused(
         open_upload("run.json", b" " * (2**20 + 1))
 
 
+def test_a_run_may_have_thousands_of_groups() -> None:
+    groups = {f"aspect {number}": {"mrr": 0.5} for number in range(4000)}
+    assert len(open_upload("run.json", document(groups=groups)).groups) == 4000
+
+
 def test_sets_are_the_same_by_content_then_by_name() -> None:
     def run(**changes: object) -> bytes:
         return document(**changes)

@@ -75,6 +75,15 @@ def test_of_mbeir_the_labels_are_those_of_the_same_queries(tmp_path: Path) -> No
     assert groups == [(), ("CIRCUS: shortcut_solvable",)]
 
 
+def test_rows_that_contradict_are_refused(tmp_path: Path) -> None:
+    root = write_cirr(tmp_path)
+    first = cirr_records()[0]
+    for label in ("composition_required", "shortcut_solvable"):
+        write_trace(root, "cirr", label, f"{first['reference']}.jpg", first["caption"])
+    with pytest.raises(UsageError, match="another row as 'composition_required'"):
+        bench.load_set("cirr", root=root)
+
+
 def test_another_table_is_refused(tmp_path: Path) -> None:
     root = write_cirr(tmp_path)
     path = write_trace(root, "cirr", "unresolved", "a.jpg", "b")

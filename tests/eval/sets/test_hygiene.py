@@ -42,6 +42,13 @@ def test_doubts_name_queries_and_images(
     assert "copy_not_judged" not in {each.kind for each in doubts(labelled, None, settings)}
 
 
+def test_wordings_of_one_query_are_not_asked_twice(write_set: WriteSet, settings: Settings) -> None:
+    capitals = {"_id": "q1-capitals", "image": "red.png", "text": "IN BLUE", "wording_of": "q1"}
+    folder = write_set([*QUERIES, capitals], [*QRELS, ("q1-capitals", "blue.png", 1)])
+    kinds = {each.kind for each in doubts(load_native(folder), None, settings)}
+    assert "asked_twice" not in kinds
+
+
 def test_the_command_says_what_it_found(
     write_set: WriteSet, gallery: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

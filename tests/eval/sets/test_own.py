@@ -233,6 +233,7 @@ def test_a_query_is_removed_from_every_split(settings: Settings, write_set: Writ
         (lambda s: remove_query("other", "q1", s), "no labelled set 'other'"),
         (lambda s: change_query("own", "q1", s, instruction=" "), "has no instruction"),
         (lambda s: change_query("own", "q1", s, judged={"blue.png": False}), "has no target"),
+        (lambda s: change_query("own", "q1", s, judged={"red.png": True}), "marked as a target"),
     ],
 )
 def test_what_cannot_be_edited_changes_nothing(

@@ -178,7 +178,8 @@ def test_runs_are_compared_in_any_measure_that_the_ranks_give(data_dir: Path) ->
     put_run(data_dir, "first", document(date=None), TABLE.replace("b,type,6", "b,type,2"))
     app = open_page()
     choose(app, [0, 1])
-    assert conclude_by(app).value == "recall@10"
+    assert conclude_by(app).value == "recall@1"
+    assert "recall@10 is full for all and tells nothing." in words(app)
     for typed in ("recall@3", "ndcg@3"):
         picker = conclude_by(app)
         picker.options.append(typed)  # the browser offers what somebody types
@@ -187,7 +188,7 @@ def test_runs_are_compared_in_any_measure_that_the_ranks_give(data_dir: Path) ->
         if typed == "recall@3":
             assert "later is behind first in recall@3 by 50.0 points" in words(app)
     assert "ndcg@3 was not measured. Name it under “Further measures”" in words(app)
-    assert "same recall@10 on every query" in words(app)
+    assert "same recall@1 on every query" in words(app)
 
 
 def conclude_by(app: AppTest) -> Selectbox[str]:

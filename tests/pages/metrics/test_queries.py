@@ -116,7 +116,9 @@ def test_without_the_labelled_set_ranks_are_left(made: Path) -> None:
 
 def test_everything_can_be_taken_away(made: Path) -> None:
     labels = [each.proto.label for each in open_page().get("download_button")]
-    for label in ("Figures (CSV)", "Curves (SVG)", "Report (HTML)", "Rankings (TREC)"):
+    tables = [f"Figures ({kind})" for kind in ("CSV", "Markdown", "LaTeX")]
+    curves = ["Curves (SVG)", "Curves (PNG)"]
+    for label in (*tables, *curves, "Report (HTML)", "Rankings (TREC)"):
         assert label in labels
     assert "These queries (CSV)" in labels
 
