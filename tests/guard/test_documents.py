@@ -25,7 +25,8 @@ SOLVERS = "image, text, either, sum, composed, unsolved"
 CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
-    "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
+    "": "index, encoder, added, updated, unchanged, removed, failed, looked_at, strange, "
+    "metadata, seconds",
     "metadata": "matched, unmatched, unmatched_rows",
 }
 FAILED = {"failed[]": "path, reason"}
@@ -71,7 +72,7 @@ KEYS: dict[str, dict[str, str]] = {
     "cir encoders": {
         "": "encoders",
         "encoders[]": "name, title, recommended_for, dim, parameters, download_bytes, licence, "
-        "source, hub, folders, memory_bytes, state",
+        "source, hub, folders, memory_bytes, knows, state",
         "encoders[].hub": "repository, file, tokenizer, more",
         "encoders[].folders[]": "repository, files, last, revision, code",
     },
