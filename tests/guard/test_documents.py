@@ -244,10 +244,6 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["eval run, no targets"] = ask("eval", "run", *cirr, "--split", "test1")
     ranked = Path(plain["run"]) / "composed.trec"
     found["eval score"] = ask("eval", "score", "--set", folder / "set", "--run", ranked)
-    found["eval sets"] = ask("eval", "sets")
-    place = ("--root", folder / "set", "--images", pictures)
-    found["eval register"] = ask("eval", "register", "again", *place)
-    found["eval forget"] = ask("eval", "forget", "again")
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
@@ -259,10 +255,7 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval repeat"] = ask("eval", "repeat", plain["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
-    name = Path(plain["run"]).name
-    found["eval note"] = ask("eval", "note", name, "the first")
-    found["eval rename"] = ask("eval", "rename", name, "renamed")
-    found["eval delete"] = ask("eval", "delete", "renamed")
+    found |= documents_of_a_run(commands, Path(plain["run"]).name)
     for name in spoilt:
         (pictures / name).unlink()
     found |= documents_of_sets(commands, stored, Path(second["run"]))
@@ -273,12 +266,25 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     return found
 
 
+def documents_of_a_run(commands: Commands, name: str) -> dict[str, Any]:
+    """Those of commands that change a run and take it away."""
+    return {
+        "eval note": commands.document("eval", "note", name, "the first"),
+        "eval rename": commands.document("eval", "rename", name, "renamed"),
+        "eval delete": commands.document("eval", "delete", "renamed"),
+    }
+
+
 def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str, Any]:
     """Those of commands that look at a labelled set, or at what others found for it."""
     labelled, again, ask = stored.folder / "set", stored.folder / "reworded", commands.document
     asked = ("--set", labelled, "--gallery", stored.pictures)
     kinds = ("--kind", "typo", "--kind", "polite")
+    place = ("--root", labelled, "--images", stored.pictures)
     return {
+        "eval sets": ask("eval", "sets"),
+        "eval register": ask("eval", "register", "again", *place),
+        "eval forget": ask("eval", "forget", "again"),
         "eval shortcuts": ask("eval", "shortcuts", stored.run),
         "eval import": ask("eval", "import", run / "composed.trec", *asked, "--system", "other"),
         "eval check": ask("eval", "check", *asked),
