@@ -46,7 +46,7 @@ def first(cir: CommandLine, album: Path) -> dict[str, Any]:
 def test_index_says_what_it_did(first: dict[str, Any]) -> None:
     assert list(first) == [
         *("index", "encoder", "added", "updated", "unchanged", "removed", "failed"),
-        *("metadata", "seconds"),
+        *("looked_at", "strange", "metadata", "seconds"),
     ]
     assert (first["index"], first["encoder"]) == (ODD_NAME, "compact")
     assert [first[key] for key in ("added", "updated", "unchanged", "removed")] == [12, 0, 0, 0]

@@ -1,5 +1,6 @@
 """What people read on a terminal."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from cir.cli.output import (
 )
 from cir.indexing.folder import FailedImage, IngestReport
 from cir.search import Query, SearchOptions
+from cir.settings import Settings
 from cir.store import Hit, IndexInfo, UsualScore, UsualScores
 from cir.store.records import Recall
 
@@ -39,12 +41,23 @@ def test_a_query_with_nothing_close_is_told_so(capsys: pytest.CaptureFixture[str
     assert "usually 0.27" in told
 
 
-def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    settings = Settings(None, None, tmp_path, "compact")
     failed = [FailedImage(f"{number}.jpg", "why") for number in range(FAILURES_SHOWN + 3)]
-    print_ingest(IngestReport("x", "compact", failed=failed))
+    print_ingest(IngestReport("x", "compact", failed=failed), settings)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == FAILURES_SHOWN + 2
     assert lines[1] == "  '0.jpg': why" and "3 more" in lines[-1]
+
+
+def test_pictures_that_the_encoder_does_not_know_are_told_of(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = Settings(None, None, tmp_path, "compact")
+    print_ingest(IngestReport("my shop", "compact", looked_at=20, strange=18), settings)
+    told = capsys.readouterr().err
+    assert told.startswith("Note: 18 of the 20 pictures look like none of the garments")
+    assert "python -m cir index 'my shop' --re-encode --encoder " in told
 
 
 def test_an_unfinished_index_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
