@@ -207,7 +207,8 @@ def import_run(
         labelled: the set that was asked.
         rankings: query id -> ranked images, best first; a TREC run file, a submission file or
             `{query: {image: score}}` as JSON; or an `.npz` of embeddings with the arrays `gallery`,
-            `gallery_ids`, `queries`, `query_ids`, and perhaps `image`, `text`, `sum`.
+            `gallery_ids`, `queries`, `query_ids`, and perhaps `image`, `text`, `sum`; or a Parquet
+            file with the columns `part`, `id` and `vector`.
         system: what the run calls the system.
         ablations: "image", "text" or "sum" -> rankings of what the system finds by these.
         subset_rankings: rankings of each query's candidates alone (CIRR).

@@ -201,7 +201,8 @@ def _import(
         typer.Argument(
             metavar="FILE",
             help="A TREC run file, a submission file, JSON of {query: {image: score}}, or an .npz "
-            "of embeddings: gallery, gallery_ids, queries, query_ids, perhaps image, text, sum.",
+            "of embeddings: gallery, gallery_ids, queries, query_ids, perhaps image, text, sum; "
+            "or a Parquet file of them: part, id, vector.",
         ),
     ],
     labelled_set: SetName,

@@ -1,4 +1,4 @@
-"""Rankings of embeddings that some system computed, from a numpy file.
+"""Rankings of embeddings that some system computed, from a numpy or a Parquet file.
 
 The file is an `.npz` (`numpy.savez`) with these arrays; nothing in it is unpickled:
 
@@ -9,6 +9,9 @@ The file is an `.npz` (`numpy.savez`) with these arrays; nothing in it is unpick
   alone, of the text alone, and of their sum: the ablations. With the first two and without the
   third the sum is that of the two unit rows, as in `cir.search.embed`.
 
+A Parquet file has a row for each embedding instead: `part`, the name of its array in an `.npz`
+(`gallery`, `queries`, `image`, `text`, `sum`), `id`, and `vector`, a list of numbers.
+
 Images are ranked by cosine similarity, equal ones by name.
 """
 
@@ -16,6 +19,7 @@ import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +29,8 @@ from cir.errors import UsageError
 from cir.parallel import batched
 from eval.runs.ranks import COMPOSED
 
-SUFFIX = ".npz"
+NUMPY, PARQUET = ".npz", ".parquet"
+SUFFIXES = (NUMPY, PARQUET)
 
 _ABLATIONS = ("image", "text", "sum")
 _BATCH = 64
@@ -74,17 +79,7 @@ def read_embeddings(path: Path) -> Embedded:
         UsageError: it cannot be read, lacks an array, or an array does not fit the others, is no
             numbers, or has a row without a direction. The message names the first problem.
     """
-    try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise UsageError(f"{path} is a single array, not an .npz of several.")
-        with file:
-            given = {name: file[name] for name in file.files if name in _KNOWN}
-    except _UNREADABLE as error:
-        raise UsageError(
-            f"{path} cannot be read as an .npz of arrays ({error}). Names are saved as text, "
-            "numpy.array(names, dtype=str): objects are not opened."
-        ) from error
+    given = _of_parquet(path) if path.suffix.lower() == PARQUET else _of_numpy(path)
     lacking = [name for name in _NEEDED if name not in given]
     if lacking:
         raise UsageError(f"{path} lacks the array {lacking[0]!r}: it needs {', '.join(_NEEDED)}.")
@@ -108,6 +103,61 @@ def read_embeddings(path: Path) -> Embedded:
 
 _NEEDED = ("gallery", "gallery_ids", "queries", "query_ids")
 _KNOWN = {*_NEEDED, *_ABLATIONS}
+_COLUMNS = ("part", "id", "vector")
+
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def _of_numpy(path: Path) -> Arrays:
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise UsageError(f"{path} is a single array, not an .npz of several.")
+        with file:
+            return {name: file[name] for name in file.files if name in _KNOWN}
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"{path} cannot be read as an .npz of arrays ({error}). Names are saved as text, "
+            "numpy.array(names, dtype=str): objects are not opened."
+        ) from error
+
+
+def _of_parquet(path: Path) -> Arrays:
+    """The arrays that an `.npz` would hold; ablations in the order of the queries."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            lacking = [name for name in _COLUMNS if name not in file.schema_arrow.names]
+            if lacking:
+                raise UsageError(
+                    f"{path} lacks the column {lacking[0]!r}: it needs {', '.join(_COLUMNS)}."
+                )
+            table = file.read(columns=list(_COLUMNS)).combine_chunks()
+        parts, names = (np.array(table[each].to_pylist(), str) for each in ("part", "id"))
+        held = table["vector"].combine_chunks()
+        rows = np.asarray(held.flatten().to_numpy(zero_copy_only=False), np.float32)
+        rows = rows.reshape(len(names), -1)
+    except (OSError, ArrowException, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} cannot be read as a Parquet file of embeddings ({error}): `vector` is a list "
+            "of numbers, of one length in all rows."
+        ) from error
+    given: Arrays = {}
+    for part, ids in (("gallery", "gallery_ids"), ("queries", "query_ids")):
+        if part in parts:
+            given |= {part: rows[parts == part], ids: names[parts == part]}
+    order = np.argsort(given.get("query_ids", names[:0]), kind="stable")
+    for part in (each for each in _ABLATIONS if each in parts):
+        own = np.argsort(names[parts == part], kind="stable")
+        if not np.array_equal(names[parts == part][own], given.get("query_ids", names[:0])[order]):
+            raise UsageError(f"{path}: the rows of {part!r} are not those of the queries.")
+        placed = np.empty_like(rows[parts == part])
+        placed[order] = rows[parts == part][own]
+        given[part] = placed
+    return given
 
 
 def _names(path: Path, name: str, given: Mapping[str, NDArray[np.generic]]) -> list[str]:

@@ -12,7 +12,7 @@ from cir.indexing.walk import walk_images
 from cir.search import MODES
 from cir.settings import Settings
 from eval.errors import BenchWayOut
-from eval.evaluation.embeddings import SUFFIX, read_embeddings
+from eval.evaluation.embeddings import SUFFIXES, read_embeddings
 from eval.evaluation.gallery import check_folder
 from eval.evaluation.ranking import Stopwatch
 from eval.evaluation.scoring import (
@@ -44,7 +44,7 @@ class Request:
     Attributes:
         system: what the run calls the system, 1 to 200 characters.
         rankings: a TREC run file, a submission file, `{query: {image: score}}` as JSON, rankings in
-            memory, or an `.npz` of embeddings, see `eval.evaluation.embeddings`.
+            memory, or an `.npz` or Parquet file of embeddings, see `eval.evaluation.embeddings`.
         ablations: mode ("image", "text", "sum") -> likewise, no `.npz`, for what the system finds
             by these.
         subset_rankings: of a search among each query's candidates alone (CIRR).
@@ -226,7 +226,7 @@ def _read(labelled: LabelledSet, request: Request, limit: int) -> _Found:
     if other:
         raise UsageError(f"There is no ablation {other[0]!r}: name {', '.join(MODES[1:])}.")
     first = request.rankings
-    if isinstance(first, Path) and first.suffix.lower() == SUFFIX:
+    if isinstance(first, Path) and first.suffix.lower() in SUFFIXES:
         if request.ablations or request.subset_rankings is not None:
             raise UsageError(
                 f"{first} holds embeddings: its ablations are arrays in it, and candidates are "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -161,6 +162,59 @@ def test_embeddings_rank_as_a_search_of_the_gallery_does(
     for mode in MODES:
         assert rankings(found.folder, mode) == rankings(own.folder, mode)
     assert found.modes == own.modes
+
+
+def parquet(given: dict[str, Any], path: Path, **changes: Any) -> Path:
+    """The same embeddings as a table, ablations in another order than the queries."""
+    parts: list[str] = []
+    names: list[str] = []
+    vectors: list[list[float]] = []
+    ids = {"gallery": "gallery_ids"}
+    for part in ("gallery", "queries", "image", "text"):
+        order = slice(None, None, -1 if part == "image" else 1)
+        rows = given[part][order].tolist()
+        parts += [part] * len(rows)
+        names += given[ids.get(part, "query_ids")][order].tolist()
+        vectors += rows
+    columns = {"part": parts, "id": names, "vector": vectors} | changes
+    table = pyarrow.table({name: each for name, each in columns.items() if each is not None})
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
+def test_embeddings_may_come_as_a_table(
+    folder: Path, gallery: Path, settings: Settings, tmp_path: Path
+) -> None:
+    given, labelled = arrays(folder, gallery), bench.load_set(folder)
+    np.savez(tmp_path / "e.npz", **given)
+    parquet(given, tmp_path / "e.parquet")
+    first, second = (
+        bench.import_run(labelled, tmp_path / name, system="compact", settings=settings)
+        for name in ("e.npz", "e.parquet")
+    )
+    assert first.modes == second.modes and list(second.modes) == MODES
+
+
+def test_tables_that_are_no_embeddings_are_refused(
+    importing: Import, folder: Path, gallery: Path, tmp_path: Path
+) -> None:
+    given, path = arrays(folder, gallery), tmp_path / "e.parquet"
+    count = sum(len(given[each]) for each in ("gallery", "queries", "image", "text"))
+    ragged = [[0.5, 0.5], [0.5], *([[0.5, 0.5]] * (count - 2))]
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"vector": None}, "lacks the column 'vector'"),
+        ({"vector": ragged}, "of one length in all rows"),
+        ({"vector": ["red"] * count}, "is a list of numbers"),
+        ({"part": ["gallery"] * count}, "lacks the array 'queries'"),
+    ]
+    for changes, message in cases:
+        refused = importing(parquet(given, path, **changes))
+        assert refused.exit_code == 2 and message in refused.stderr, (message, refused.stderr)
+    names = pyarrow.parquet.read_table(parquet(given, path))["id"].to_pylist()
+    refused = importing(parquet(given, path, id=[*names[:-1], "q9"]))
+    assert "the rows of 'text' are not those of the queries" in refused.stderr
+    path.write_bytes(b"PAR1 cut short")
+    assert "cannot be read as a Parquet file" in importing(path).stderr
 
 
 def test_files_that_are_no_embeddings_are_refused(
