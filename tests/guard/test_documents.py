@@ -146,6 +146,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "eval report": {"": "report, notes"},
     "eval note": {"": "run, note"},
+    "eval pool": {"": "depth, queries", "queries": "q1, q2, q3, q4, q5, q6"},
     "eval rename": {"": "renamed, name"},
     "eval delete": {"": "deleted"},
     "eval card": {
@@ -242,24 +243,21 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     ranked = Path(plain["run"]) / "composed.trec"
     found["eval score"] = ask("eval", "score", "--set", folder / "set", "--run", ranked)
     found["eval sets"] = ask("eval", "sets")
-    place = ("--root", folder / "set", "--images", pictures)
-    found["eval register"] = ask("eval", "register", "again", *place)
+    found["eval register"] = ask(
+        "eval", "register", "again", "--root", folder / "set", "--images", pictures
+    )
     found["eval forget"] = ask("eval", "forget", "again")
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
     found["eval difficulty"] = ask("eval", "difficulty", plain["run"], stored.run)
     again = shutil.copytree(folder / "set", folder / "set again")
-    queries = again / "queries.jsonl"
-    queries.write_text(queries.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    (again / "queries.jsonl").write_bytes((folder / "set/queries.jsonl").read_bytes() + b"\n")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval repeat"] = ask("eval", "repeat", plain["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
-    name = Path(plain["run"]).name
-    found["eval note"] = ask("eval", "note", name, "the first")
-    found["eval rename"] = ask("eval", "rename", name, "renamed")
-    found["eval delete"] = ask("eval", "delete", "renamed")
+    found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
     for name in spoilt:
         (pictures / name).unlink()
     found |= documents_of_sets(commands, stored, Path(second["run"]))
@@ -282,6 +280,9 @@ def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str
         "eval agreement": ask("eval", "agreement", labelled, labelled),
         "eval reword": ask("eval", "reword", "--set", labelled, "--out", again, *kinds),
         "eval run, wordings": ask("eval", "run", "--set", again, "--gallery", stored.pictures),
+        "eval pool": ask("eval", "pool", run, stored.run, "--set", labelled),
+        "eval note": ask("eval", "note", run.name, "the first"),
+        "eval rename": ask("eval", "rename", run.name, "renamed"),
     }
 
 
