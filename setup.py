@@ -26,5 +26,8 @@ setup(
     ],
     package_dir={"cir.dashboard": "."},
     install_requires=requirements("requirements-light.txt"),
-    extras_require={"full": requirements("requirements.txt")},
+    extras_require={
+        "full": requirements("requirements.txt"),
+        "general": requirements("requirements-general.txt"),
+    },
 )

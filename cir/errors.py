@@ -13,6 +13,7 @@ class WayOut(StrEnum):
     """
 
     FULL_INSTALLATION = "Install them (recompose[full]), or use the encoder compact."
+    GENERAL_INSTALLATION = "Install them (recompose[general]), or use the encoder compact."
     NAME_TOKENIZER = "Put back what was there, or say where the tokenizer is now."
     NAME_WEIGHTS = "Put back what was there, or say where the weights are now."
     OTHER_DEVICE = "Close what else uses it, or compute on the CPU."
@@ -72,6 +73,10 @@ class EncoderError(RecomposeError):
 
 class EncoderMismatchError(EncoderError, UsageError):
     """An index was made by another encoder than the one at hand."""
+
+
+class RerankError(RecomposeError):
+    """A second stage cannot be loaded, or does not answer what it was asked."""
 
 
 class StoreError(RecomposeError):

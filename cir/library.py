@@ -4,6 +4,7 @@
 """
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cir.indexing.backup import export_index, import_index
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.indexing.reencode import ReencodeReport, reencode
 from cir.progress import OnProgress
+from cir.rerank.fusing import Outcome
 from cir.search import SearchOptions, search
 from cir.search.references import Given, query_of
 from cir.settings import Settings, load_settings
@@ -69,7 +71,9 @@ class Index(MilvusIndex):
                 balance=0.3, less=["red*0.5"]`.
 
         Returns:
-            Hits with `score`, the cosine similarity from -1 to 1; equal ones by path.
+            Hits with `score`, the cosine similarity from -1 to 1; equal ones by path. With a second
+            stage (`rerank`), what it says of each stands in `Hit.reranked`; where it fails, the
+            hits come without it, with a warning.
 
         Raises:
             UsageError: neither image nor text is given, a condition is wrong, an option is out of
@@ -81,7 +85,15 @@ class Index(MilvusIndex):
         """
         told = SearchOptions(**options)
         query = query_of(self, image, text, self._settings)
-        return search(self, self.encoder, query, told, exclude_ids=exclude_ids)
+        return search(
+            self,
+            self.encoder,
+            query,
+            told,
+            exclude_ids=exclude_ids,
+            settings=self._settings,
+            on_rerank=_warn_of_failure,
+        )
 
     def reencode(
         self,
@@ -149,6 +161,11 @@ class Index(MilvusIndex):
             RecomposeError: the disk refuses.
         """
         export_index(self, Path(path), replace=replace, on_progress=on_progress)
+
+
+def _warn_of_failure(outcome: Outcome) -> None:
+    if outcome.failure:
+        warnings.warn(f"Results without the second stage: {outcome.failure}", stacklevel=4)
 
 
 class Store(MilvusStore):

@@ -46,6 +46,10 @@ class Settings:
         sign_in: whether the secrets file asks for a sign-in to the dashboard (a table `[auth]`).
         image_roots: the only folders, with all below them, whose images may be indexed or shown in
             full; empty for no such limit.
+        rerankers: second stages that the search page offers beside "words", by their names.
+        chat_url: address of an OpenAI-compatible API, such as `http://localhost:8000/v1`, which the
+            second stage "openai" asks; None for none.
+        chat_key: its key; kept out of `repr`.
         fetch_urls: whether the dashboard fetches pictures from web addresses; None means only where
             its server listens on loopback alone.
     """
@@ -62,10 +66,13 @@ class Settings:
     sign_in: bool = False
     image_roots: tuple[Path, ...] = ()
     fetch_urls: bool | None = None
+    rerankers: tuple[str, ...] = ()
+    chat_url: str | None = None
+    chat_key: str | None = None
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
-        for secret in ("milvus_token", "admin_password"):
+        for secret in ("milvus_token", "admin_password", "chat_key"):
             shown[secret] = "set" if shown[secret] else None
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
@@ -129,7 +136,10 @@ def load_settings(
     weights_dir = value(None, "CIR_WEIGHTS_DIR")
     fetch = value(None, "CIR_FETCH_URLS")
     flags = {"CIR_MILVUS_URI": uri, "CIR_MILVUS_TOKEN": token}
-    address, key = _address_and_token([flags, os.environ, secrets])
+    address, key = _address_and_key(
+        [flags, os.environ, secrets], "CIR_MILVUS_URI", "CIR_MILVUS_TOKEN"
+    )
+    chat_url, chat_key = _address_and_key([os.environ, secrets], "CIR_CHAT_URL", "CIR_CHAT_KEY")
     return Settings(
         milvus_uri=address,
         milvus_token=key,
@@ -143,6 +153,9 @@ def load_settings(
         sign_in="auth" in table,
         image_roots=_roots(value(None, "CIR_IMAGE_ROOTS")),
         fetch_urls=_flag("CIR_FETCH_URLS", fetch) if fetch else None,
+        rerankers=_listed(value(None, "CIR_RERANKERS")),
+        chat_url=chat_url,
+        chat_key=chat_key,
     )
 
 
@@ -150,16 +163,16 @@ def _usual_secrets_file() -> Path:
     return (Path.cwd() if INSTALLED else APP_FOLDER) / ".streamlit" / "secrets.toml"
 
 
-def _address_and_token(
-    sources: Sequence[Mapping[str, str | None]],
+def _address_and_key(
+    sources: Sequence[Mapping[str, str | None]], address: str, key: str
 ) -> tuple[str | None, str | None]:
-    """The first address, and the first token that does not come after it."""
-    token = None
+    """The first address by its name, and the first key that does not come after it."""
+    found = None
     for source in sources:
-        token = token or source.get("CIR_MILVUS_TOKEN") or None
-        if source.get("CIR_MILVUS_URI"):
-            return source["CIR_MILVUS_URI"], token
-    return None, token
+        found = found or source.get(key) or None
+        if source.get(address):
+            return source[address], found
+    return None, found
 
 
 def _flag(name: str, text: str | None) -> bool:
@@ -173,10 +186,15 @@ def _flag(name: str, text: str | None) -> bool:
 
 def _emails(text: str | None) -> tuple[str, ...]:
     """Addresses, separated by commas."""
-    found = tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
+    found = tuple(map(str.lower, _listed(text)))
     if not all(_EMAIL.fullmatch(each) for each in found):
         raise UsageError(f"CIR_ADMIN_EMAILS is {text!r}: write addresses, separated by commas.")
     return found
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    """What commas separate."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _roots(text: str | None) -> tuple[Path, ...]:

@@ -315,6 +315,7 @@ def repeat(
     run: Run | AnyPath,
     *,
     encoder: str | Encoder | None = None,
+    rerank: str | None = None,
     out: AnyPath | None = None,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
@@ -324,6 +325,7 @@ def repeat(
     Args:
         run: a run on disk, its folder or its name.
         encoder: where it is one of your own; None takes the run's by its name.
+        rerank: the run's second stage, where that is a folder: none is taken from a run.
         out, settings, on_progress: as in `run`.
 
     Returns:
@@ -340,6 +342,7 @@ def repeat(
         before,
         settings,
         encoder=encoder,
+        rerank=rerank,
         out=None if out is None else Path(out),
         on_progress=on_progress,
     )

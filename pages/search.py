@@ -1,11 +1,14 @@
 """Search: a reference image, an instruction, and the images nearest to the two."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cir.encoders.protocol import precision_note
+from cir.rerank.fusing import Outcome
 from cir.search import is_cut, search
-from cir.store import MilvusIndex
+from cir.store import Hit, MilvusIndex
 from pages.parts.search import asked as state
 from pages.parts.search.asked import Asked
 from pages.parts.search.bar import STYLE, show_bar, show_chips, show_history
@@ -88,7 +91,8 @@ def _answer(index: MilvusIndex, asked: Asked, menu: DeltaGenerator) -> None:
     if not answers_to(index.info, encoder):
         return
     query = asked.query
-    hits = search(index, encoder, query, asked.options)
+    outcomes: list[Outcome] = []
+    hits = search(index, encoder, query, asked.options, on_rerank=outcomes.append)
     with menu:
         offer_menu(index, encoder, asked, hits)
     if any(each.is_thumbnail for each in asked.references):
@@ -98,7 +102,20 @@ def _answer(index: MilvusIndex, asked: Asked, menu: DeltaGenerator) -> None:
     note = precision_note(encoder, index.info)
     if note:
         st.info(plain(note))
+    _say_reranked(outcomes, hits)
     show_results(index, encoder, asked, hits)
+
+
+def _say_reranked(outcomes: Sequence[Outcome], hits: Sequence[Hit]) -> None:
+    """What a second stage did to these results, or that it failed."""
+    for outcome in outcomes:
+        if outcome.failure:
+            st.warning(plain(" ".join(outcome.notes())), icon=":material/swap_vert:")
+            continue
+        places = enumerate(hits, start=1)
+        count = sum(bool(hit.reranked and hit.reranked.rank != rank) for rank, hit in places)
+        said = f"The second stage {outcome.name} has moved {count} of these {len(hits)} results."
+        st.caption(plain(" ".join([said, *outcome.notes()])))
 
 
 with people_errors():

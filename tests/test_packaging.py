@@ -1,4 +1,4 @@
-"""What `pip install` brings: two packages, two commands, the requirements of the three files."""
+"""What `pip install` brings: two packages, two commands, the requirements of the files."""
 
 import json
 import subprocess
@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 from cir import __version__
 from tests.places import REPOSITORY
 
-FILES = ("requirements-light.txt", "requirements.txt", "requirements-dev.txt")
+FILES = (
+    "requirements-light.txt",
+    "requirements-general.txt",
+    "requirements.txt",
+    "requirements-dev.txt",
+)
 NAMED = ["streamlit", "pymilvus", "torch", "timm", "einops", "ftfy", "pillow", "pandas", "pytest"]
 
 
@@ -57,8 +62,11 @@ def test_the_wheel_requires_what_the_requirements_files_say(metadata: Message) -
     required = {Requirement(text) for text in metadata.get_all("Requires-Dist", [])}
     extra = {each for each in required if "extra ==" in str(each.marker)}
     assert required - extra == _required("requirements-light.txt")
-    full = {Requirement(f'{each}; extra == "full"') for each in _required("requirements.txt")}
-    assert extra == full
+    assert extra == {
+        Requirement(f'{each}; extra == "{name}"')
+        for name, file in (("full", "requirements.txt"), ("general", "requirements-general.txt"))
+        for each in _required(file)
+    }
 
 
 def test_the_requirements_files_name_what_they_should_and_give_reasons() -> None:
@@ -72,7 +80,10 @@ def test_the_requirements_files_name_what_they_should_and_give_reasons() -> None
 
 def test_files_build_on_each_other() -> None:
     assert "-r requirements-light.txt" in _lines("requirements.txt")
-    assert "-r requirements.txt" in _lines("requirements-dev.txt")
+    assert "-r requirements-light.txt" in _lines("requirements-general.txt")
+    assert {"-r requirements.txt", "-r requirements-general.txt"} <= set(
+        _lines("requirements-dev.txt")
+    )
     assert "-r ../requirements-light.txt" in _lines("cloud/requirements.txt")
 
 

@@ -8,7 +8,12 @@ from packaging.utils import canonicalize_name
 
 from tests.places import REPOSITORY
 
-FILES = ("requirements-light.txt", "requirements.txt", "requirements-dev.txt")
+FILES = (
+    "requirements-light.txt",
+    "requirements-general.txt",
+    "requirements.txt",
+    "requirements-dev.txt",
+)
 PYTHONS = ("3.11", "3.12", "3.13")
 
 

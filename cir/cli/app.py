@@ -28,6 +28,7 @@ from cir.errors import RecomposeError, UsageError
 from cir.search.options import SearchOptions
 
 if TYPE_CHECKING:
+    from cir.rerank.fusing import Outcome
     from cir.settings import Settings
     from cir.store import MilvusStore
 
@@ -122,7 +123,7 @@ def index_command(
         choice = choose(settings, weights=weights, tokenizer=tokenizer, precision=precision)
         if re_encode:
             index = store.open(folder, strong=True)
-            if encoder in {None, index.info.encoder}:
+            if encoder is None or choice.name == index.info.encoder:
                 choice = choice_of_index(index.info, choice)
             engine = new_encoder(choice, download=download)
             with progress_bar() as on_progress:
@@ -216,7 +217,7 @@ def search_command(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder of your own that made the index, as module:attribute.",
+            help="Encoder that made the index, where it may run code: module:attribute, st:FOLDER.",
             show_default=False,
             rich_help_panel=ENCODER,
         ),
@@ -248,7 +249,9 @@ def search_command(
         query = query_of(index, references, text, settings)
         engine = load_encoder(choice, download=False)
         report.warn(index.info, engine, query)
-        hits = search(index, engine, query, options)
+        outcomes: list[Outcome] = []
+        hits = search(index, engine, query, options, settings=settings, on_rerank=outcomes.append)
+        report.warn_reranked(outcomes)
         usual = None
         with suppress(RecomposeError):  # what is found is shown all the same
             usual = usual_scores(index, engine)
@@ -264,7 +267,7 @@ def search_command(
             "text": text,
             **asdict(options),
         }
-        print_document(search_document(index.info, asked, hits, far))
+        print_document(search_document(index.info, asked, hits, far, outcomes))
     else:
         report.print_hits(hits)
 

@@ -23,6 +23,8 @@ from cir.progress import OnProgress, Progress
 WORDS: Words = {
     WayOut.FULL_INSTALLATION: "Install requirements.txt (of the package: recompose[full]), or use "
     "the encoder compact.",
+    WayOut.GENERAL_INSTALLATION: "Install them: pip install fastembed (of the package: "
+    "recompose[general]), or use the encoder compact.",
     WayOut.NAME_TOKENIZER: "Put back what was there, or say where it is now with --tokenizer.",
     WayOut.NAME_WEIGHTS: "Put back what was there, or say where it is now with --weights.",
     WayOut.OTHER_DEVICE: "Close what else uses it, or choose --device cpu.",

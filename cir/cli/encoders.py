@@ -8,7 +8,7 @@ from cir.cli.console import progress_bar
 from cir.encoders.protocol import Encoder, EncoderChoice, precision_note
 from cir.encoders.registry import (
     choice_of_index,
-    encoder_spec,
+    described,
     fetch,
     load_encoder,
     readiness,
@@ -41,7 +41,7 @@ def encoder_to_index(
             not wanted.
     """
     info = _held(store, index)
-    if info is None or asked not in {None, info.encoder}:
+    if info is None or (asked is not None and choice.name != info.encoder):
         return new_encoder(choice, download=download)
     encoder = new_encoder(choice_of_index(info, choice), download=download)
     note = precision_note(encoder, info)
@@ -66,8 +66,9 @@ def _held(store: MilvusStore, index: str) -> IndexInfo | None:
 
 def _fetch(choice: EncoderChoice, *, download: bool) -> None:
     """Fetch what is missing, if that is wanted."""
-    spec = encoder_spec(choice.name)
+    spec = described(choice)
     what = "the tokenizer" if choice.weights else size(spec.download_bytes)
+    what += f", licence {spec.licence}" if spec.folders else ""
     if not download:
         if not sys.stdin.isatty():
             why = "It is not on this machine; --download fetches it."

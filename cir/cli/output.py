@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cir.encoders.protocol import Encoder, precision_note
-from cir.encoders.registry import choose, encoder_specs, readiness
+from cir.encoders.registry import choose, encoder_specs, open_names, readiness
+from cir.rerank.fusing import Outcome
 from cir.search import Query, SearchOptions, is_cut, usual_score
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo, UsualScores
@@ -45,6 +46,9 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
 def reencode_document(report: "ReencodeReport") -> dict[str, Any]:
     """The `--json` document of `index --re-encode`."""
     return asdict(report) | {"seconds": round(report.seconds, 3)}
+
+
+NAME_WIDTH = 19  # characters: the longest name of an encoder without a prefix
 
 
 def index_document(info: IndexInfo) -> dict[str, Any]:
@@ -151,16 +155,21 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """A line a hit: score, path, metadata."""
     if not hits:
         typer.echo("No image matches.")
-    for hit in hits:
+    for rank, hit in enumerate(hits, start=1):
         fields = ", ".join(f"{key}={value}" for key, value in hit.metadata.items())
         line = f"{hit.score:7.4f}  {printable(hit.path)}  {printable(fields)}".rstrip()
-        typer.echo(line + _beside(hit))
+        typer.echo(line + _beside(hit, rank))
 
 
-def _beside(hit: Hit) -> str:
-    """What stands behind a hit: how many are folded under it, how many its group has."""
+def _beside(hit: Hit, rank: int) -> str:
+    """What stands behind a hit: how many are folded under it, how many its group has, from where a
+    second stage has moved it, and why."""
     told = [f"{len(hit.folded)} more like it"] if hit.folded else []
     told += [f"{hit.group_size} in the group"] if hit.group_size else []
+    if hit.reranked:
+        moved = hit.reranked.rank != rank
+        told += [f"without the second stage {hit.reranked.rank}"] if moved else []
+        told += [printable(hit.reranked.reason)] if hit.reranked.reason else []
     return f"  ({', '.join(told)})" if told else ""
 
 
@@ -196,14 +205,16 @@ def print_encoders(documents: Sequence[Mapping[str, Any]]) -> None:
             each["name"],
             each["recommended_for"],
             _state(each),
+            size(each["memory_bytes"]) if each["memory_bytes"] else "",
             str(each["dim"]),
             f"{each['parameters'] / 1e6:.0f} M",
             each["licence"],
         )
         for each in documents
     ]
-    titles = ("name", "recommended for", "state", "dim", "params", "licence")
-    _print_table(titles, rows, whole=("name",))
+    titles = ("name", "recommended for", "state", "memory", "dim", "params", "licence")
+    rows += [(form, what, "asks the hub", "", "", "", "") for form, what in open_names()]
+    _print_table(titles, rows, least={"name": NAME_WIDTH, "state": len("download of")})
 
 
 def _state(document: Mapping[str, Any]) -> str:
@@ -232,10 +243,18 @@ def warn_far(usual: UsualScores, query: Query, hits: Sequence[Hit], options: Sea
     known = usual_score(usual, query, options)
     if known is not None:
         typer.echo(
-            f"Note: nothing here is close to this: the best score is {hits[0].score:.2f}, and "
-            f"usually {known.middle:.2f} in this index for a query of this kind.",
+            "Note: nothing here is close to this: the best score is "
+            f"{max(hit.score for hit in hits):.2f}, and usually {known.middle:.2f} in this index "
+            "for a query of this kind.",
             err=True,
         )
+
+
+def warn_reranked(outcomes: Sequence[Outcome]) -> None:
+    """Say on standard error what a second stage cost, what it could not read, that it failed."""
+    for each in outcomes:
+        for note in each.notes():
+            typer.echo(f"Note: {printable(note)}", err=True)
 
 
 def warn_behind(info: IndexInfo) -> None:
@@ -248,16 +267,25 @@ def warn_behind(info: IndexInfo) -> None:
 
 
 def _print_table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    whole: Sequence[str] = (),
+    least: Mapping[str, int] | None = None,
 ) -> None:
-    """Print a table; the columns `whole` are never broken into lines or cut short."""
+    """Print a table; the columns `whole` are never broken into lines or cut short.
+
+    Those of `least` have at least so many characters, and go on in the next line.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for title in titles:
-        table.add_column(title, no_wrap=title in whole)
+        table.add_column(
+            title, no_wrap=title in whole, min_width=(least or {}).get(title), overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)

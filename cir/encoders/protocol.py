@@ -31,6 +31,25 @@ class HubFiles:
 
 
 @dataclass(frozen=True)
+class HubFolder:
+    """A repository of the Hugging Face hub whose files are read where they lie together.
+
+    Attributes:
+        repository: `owner/name`.
+        files: glob patterns of what is fetched; none takes all that a model in torch needs.
+        last: the file that is fetched last, where `files` are named: what has it has all.
+        revision: a branch, tag or commit; None is the main branch.
+        code: whether Python files are fetched, too.
+    """
+
+    repository: str
+    files: tuple[str, ...] = ()
+    last: str = ""
+    revision: str | None = None
+    code: bool = False
+
+
+@dataclass(frozen=True)
 class EncoderSpec:
     """Facts about an encoder that are known before it is loaded; the first two are needed.
 
@@ -43,7 +62,9 @@ class EncoderSpec:
         download_bytes: what would be fetched on first use; 0 when it ships with the project.
         licence: licence of the weights.
         source: where the weights come from.
-        hub: its files, None when it ships with the project.
+        hub: its files, None when it ships with the project or has `folders`.
+        folders: repositories that it reads whole instead: one, or one for images and one for texts.
+        memory_bytes: peak of a process that encodes by it, store aside; 0 where not measured.
     """
 
     name: str
@@ -55,6 +76,8 @@ class EncoderSpec:
     licence: str = ""
     source: str = ""
     hub: HubFiles | None = None
+    folders: tuple[HubFolder, ...] = ()
+    memory_bytes: int = 0
 
 
 class Encoder(Protocol):
@@ -116,9 +139,11 @@ class EncoderChoice:
 
     Attributes:
         name: of an encoder there is, or `module:attribute` of one's own.
-        weights: a checkpoint of one's own (for compact: a folder of graphs); None takes what ships
-            with the project, else what is on this machine.
-        tokenizer: a folder with its tokenizer; None likewise.
+        weights: a checkpoint of one's own (for compact: a folder of graphs; for `fe:` the folder
+            with the graph for images); None takes what ships with the project, else what is on
+            this machine.
+        tokenizer: a folder with its tokenizer (for `fe:` with the graph for texts, too); None
+            likewise.
         device: "auto", "cpu", "cuda" or "mps"; compact always computes on the CPU.
         precision: "exact" (float32), "bf16", "fp16"; "auto" is exact on a CPU and half precision on
             a GPU, "fast" the quickest that this machine has.
@@ -147,6 +172,13 @@ class EncoderFamily:
         settle: the precision that a choice of "auto" or "fast" comes to on this machine.
         imports: imports all that loading imports; None for a family that takes too long to be
             loaded before somebody asks for it.
+        prefix: what names of the family begin with, "" for one whose encoders `specs` lists. With
+            `named`, more than those are there: every name with the prefix.
+        named: the spec of a name with the prefix; raises UsageError where it is none.
+        form: how such a name looks, and what it is good for, for people.
+        runs_code: whether to load the encoder of this name may run code that is not Recompose's
+            or its libraries': then only flags, settings and programs may name it.
+        way_out: what a person can do where the packages are missing.
     """
 
     specs: tuple[EncoderSpec, ...]
@@ -154,10 +186,18 @@ class EncoderFamily:
     packages: tuple[str, ...] = ()
     settle: Callable[[EncoderChoice], str] = lambda choice: "exact"
     imports: Callable[[], object] | None = None
+    prefix: str = ""
+    named: Callable[[str], EncoderSpec] | None = None
+    form: tuple[str, str] = ("", "")
+    runs_code: Callable[[str], bool] = lambda name: False
+    way_out: WayOut = WayOut.FULL_INSTALLATION
 
 
 class FoundFiles(NamedTuple):
-    """Where an encoder's checkpoint and tokenizer are on this machine."""
+    """Where an encoder's checkpoint and tokenizer are on this machine.
+
+    Of an encoder with `folders`: the first and the last of them.
+    """
 
     weights: Path
     tokenizer: Path

@@ -18,7 +18,6 @@ from cir.encoders.protocol import (
     EncoderChoice,
     EncoderFamily,
     EncoderSpec,
-    FoundFiles,
     MadeByEncoder,
 )
 from cir.encoders.weights import Readiness
@@ -31,25 +30,63 @@ _lock = threading.Lock()
 
 
 @cache
-def _families() -> Mapping[str, EncoderFamily]:
-    """The family of each encoder by its name: of every module here that exports `FAMILY`."""
-    found: list[tuple[EncoderSpec, EncoderFamily]] = []
+def _all_families() -> tuple[EncoderFamily, ...]:
+    """What each module here that describes encoders exports as `FAMILY`."""
+    found = []
     for module in pkgutil.iter_modules(cir.encoders.__path__):
         imported = importlib.import_module(f"{cir.encoders.__name__}.{module.name}")
         family = getattr(imported, "FAMILY", None)
         if isinstance(family, EncoderFamily):
-            found += [(spec, family) for spec in family.specs]
-    found.sort(key=lambda each: (each[0].download_bytes, each[0].name))
-    return {spec.name: family for spec, family in found}
+            found.append(family)
+    return tuple(found)
 
 
 @cache
 def encoder_specs() -> Mapping[str, EncoderSpec]:
-    """Facts about every encoder there is, by name, those with the smallest download first."""
-    return {
-        name: next(spec for spec in family.specs if spec.name == name)
-        for name, family in _families().items()
-    }
+    """Facts about the encoders that are known by name, those with the smallest download first.
+
+    More load by a name with a prefix, see `open_names`.
+    """
+    found = [spec for family in _all_families() for spec in family.specs]
+    found.sort(key=lambda each: (each.download_bytes, each.name))
+    return {spec.name: spec for spec in found}
+
+
+def open_names() -> list[tuple[str, str]]:
+    """Forms of names that no list holds, for people, each with what it is good for."""
+    return [family.form for family in _all_families() if family.named is not None]
+
+
+def _family(name: str) -> EncoderFamily | None:
+    """The family of this encoder; None where there is none."""
+    for family in _all_families():
+        listed = any(spec.name == name for spec in family.specs)
+        if listed or (family.prefix and name.startswith(family.prefix)):
+            return family
+    return None
+
+
+def _family_of(spec: EncoderSpec) -> EncoderFamily:
+    family = _family(spec.name)
+    assert family is not None  # whoever has a spec has it of its family
+    return family
+
+
+def is_own(name: str) -> bool:
+    """Whether this names an encoder of somebody's own, `module:attribute`."""
+    return ":" in name and _family(name) is None
+
+
+def is_known(name: str) -> bool:
+    """Whether an encoder of this name loads wherever it is named: it is there, and runs no code."""
+    family = _family(name)
+    if family is None or family.runs_code(name):
+        return False
+    try:
+        encoder_spec(name)
+    except UsageError:
+        return False
+    return True
 
 
 def encoder_spec(name: str) -> EncoderSpec:
@@ -58,12 +95,15 @@ def encoder_spec(name: str) -> EncoderSpec:
     Raises:
         UsageError: there is none; names those there are.
     """
-    specs = encoder_specs()
+    specs, family = encoder_specs(), _family(name)
     if name in specs:
         return specs[name]
+    if family is not None and family.named is not None:
+        return family.named(name)
     close = get_close_matches(name, specs, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    raise UsageError(f"There is no encoder {name!r}. Encoders: {', '.join(specs)}.{hint}")
+    names = ", ".join([*specs, *(form for form, _ in open_names())])
+    raise UsageError(f"There is no encoder {name!r}. Encoders: {names}.{hint}")
 
 
 def choose(
@@ -79,12 +119,34 @@ def choose(
     `name` None takes the settings' encoder for new indexes.
     """
     return EncoderChoice(
-        name or settings.encoder,
+        _kept_name(name or settings.encoder),
         weights,
         tokenizer,
         settings.device,
         precision,
         weights_dir=settings.weights_folder,
+    )
+
+
+def _kept_name(name: str) -> str:
+    """The name in the form in which an index keeps it; one that is wrong as it is."""
+    with suppress(UsageError):
+        return encoder_spec(name).name
+    return name
+
+
+def require_harmless(name: str, settings: Settings) -> None:
+    """Check that a name that came from a page runs no code, unless the settings name it.
+
+    Raises:
+        UsageError: it does, or there is no such encoder.
+    """
+    if is_known(name) or name == settings.encoder:
+        return
+    encoder_spec(name)
+    raise UsageError(
+        f"The encoder {name} may run code of its own: it is named in a command, a program or the "
+        "setting CIR_ENCODER, not here."
     )
 
 
@@ -94,12 +156,20 @@ def choice_of_index(index: MadeByEncoder, choice: EncoderChoice) -> EncoderChoic
     Args:
         index: says where its encoder's files were, and the precision it was made in.
         choice: where they are now, where they have moved; the device; a precision, of which "auto"
-            is that of the index where the device has it. Its name does not matter.
+            is that of the index where the device has it. Its name matters only where the index's
+            encoder runs code: it must be the same, since others may write what an index says.
 
     Raises:
         UsageError: this Recompose does not have the index's encoder.
     """
-    if index.encoder not in encoder_specs():
+    family = _family(index.encoder)
+    if family is not None and family.runs_code(index.encoder) and choice.name != index.encoder:
+        raise UsageError(
+            f"The index {index.name!r} was made by the encoder {index.encoder}, which may run code "
+            "of its own: it loads where you name it yourself, in the command, the program or the "
+            "setting CIR_ENCODER."
+        )
+    if family is None or not (is_known(index.encoder) or choice.name == index.encoder):
         raise UsageError(
             f"The index {index.name!r} was made by the encoder {index.encoder}, which is not among "
             "those that load by name. Load that encoder yourself and hand it over, choose another "
@@ -125,10 +195,10 @@ def readiness(choice: EncoderChoice) -> Readiness:
     Raises:
         UsageError: there is no such encoder.
     """
-    if ":" in choice.name:
+    if is_own(choice.name):
         return "ready"
     spec = encoder_spec(choice.name)
-    if _missing(_families()[choice.name]):
+    if _missing(_family_of(spec)):
         return "not installed"
     return files.readiness(spec, choice)
 
@@ -139,12 +209,20 @@ def fetch(choice: EncoderChoice, on_progress: OnProgress | None = None) -> None:
     Raises:
         UsageError: no such encoder. EncoderError: the download failed, or packages are missing.
     """
-    if ":" in choice.name:
+    if is_own(choice.name):
         return
     spec = encoder_spec(choice.name)
     _require_packages(spec)
-    if spec.hub is not None:
-        _find(spec, choice, download=True, on_progress=on_progress)
+    files.find(spec, choice, on_progress=on_progress)
+
+
+def described(choice: EncoderChoice) -> EncoderSpec:
+    """Facts about an encoder before its download: licence and size are asked of the hub if need be.
+
+    Raises:
+        UsageError: no such encoder. EncoderError: the hub cannot be reached or has no such model.
+    """
+    return files.looked_up(encoder_spec(choice.name), choice)
 
 
 def load_encoder(
@@ -161,9 +239,10 @@ def load_encoder(
     """The encoder of a name, ready to use; the last `MAX_LOADED` are kept and given again.
 
     Args:
-        encoder: a name, see `encoder_specs`; `module:attribute` of one's own: an object with the
-            `Encoder` protocol, or what gives one when it is called; or a whole choice, which says
-            all of `weights` to `precision`. It runs code: never take it from a file or a request.
+        encoder: a name, see `encoder_specs` and `open_names`; `module:attribute` of one's own: an
+            object with the `Encoder` protocol, or what gives one when it is called; or a whole
+            choice, which says all of `weights` to `precision`. It may run code: never take it from
+            a file or a request.
         weights, tokenizer, device, precision: see `EncoderChoice`; `device` None is the settings'.
         download: whether missing files may be fetched.
         settings: of the process when None.
@@ -182,7 +261,7 @@ def load_encoder(
             tokenizer=_named(tokenizer),
             precision=precision,
         )
-    if ":" in encoder.name:
+    if is_own(encoder.name):
         return _of_code(encoder.name)
     spec = encoder_spec(encoder.name)
     _require_packages(spec)
@@ -191,7 +270,7 @@ def load_encoder(
     with _lock:  # two threads that want the same one must not load it twice
         # A new index asks for "auto", whoever searches it for what that came to: the same encoder.
         if encoder.precision in {"auto", "fast"}:
-            encoder = replace(encoder, precision=_families()[spec.name].settle(encoder))
+            encoder = replace(encoder, precision=_family_of(spec).settle(encoder))
         return _loaded(encoder)
 
 
@@ -201,7 +280,7 @@ def load_ahead(choice: EncoderChoice) -> None:
     Only one whose family is worth it. It loads in a thread, which the process waits for at its
     end; what goes wrong there goes wrong again for whoever asks for the encoder.
     """
-    family = _families().get(choice.name)
+    family = _family(choice.name)
     if family is None or family.imports is None:
         return
     try:
@@ -221,21 +300,16 @@ def load_ahead(choice: EncoderChoice) -> None:
 @lru_cache(maxsize=MAX_LOADED)
 def _loaded(choice: EncoderChoice) -> Encoder:
     spec = encoder_spec(choice.name)
-    found = None if spec.hub is None else _find(spec, choice, download=False)
-    return _families()[choice.name].load(spec, choice, found)
+    return _family_of(spec).load(spec, choice, files.find(spec, choice, download=False))
 
 
-def _find(
-    spec: EncoderSpec,
-    choice: EncoderChoice,
-    *,
-    download: bool,
-    on_progress: OnProgress | None = None,
-) -> FoundFiles:
-    # The tokenizer first: it is small, so what is wrong shows at once.
-    tokenizer = files.find_tokenizer(spec, choice, download=download)
-    weights = files.find_weights(spec, choice, download=download, on_progress=on_progress)
-    return FoundFiles(weights, tokenizer)
+def installation(name: str) -> WayOut:
+    """What brings the packages that an encoder needs.
+
+    Raises:
+        UsageError: there is no such encoder.
+    """
+    return _family_of(encoder_spec(name)).way_out
 
 
 def _missing(family: EncoderFamily) -> list[str]:
@@ -244,11 +318,12 @@ def _missing(family: EncoderFamily) -> list[str]:
 
 
 def _require_packages(spec: EncoderSpec) -> None:
-    missing = _missing(_families()[spec.name])
+    family = _family_of(spec)
+    missing = _missing(family)
     if missing:
         raise EncoderError(
             f"The encoder {spec.name} needs packages that are not installed: {', '.join(missing)}.",
-            WayOut.FULL_INSTALLATION,
+            family.way_out,
         )
 
 

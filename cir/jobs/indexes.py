@@ -14,7 +14,14 @@ from typing import Any
 
 from cir.access import link_roots, refuse_change, require_indexable
 from cir.encoders.protocol import Encoder, EncoderChoice
-from cir.encoders.registry import choice_of_index, choose, fetch, load_encoder, readiness
+from cir.encoders.registry import (
+    choice_of_index,
+    choose,
+    fetch,
+    load_encoder,
+    readiness,
+    require_harmless,
+)
 from cir.errors import StoreError, UsageError
 from cir.indexing.folder import FailedImage, IngestReport, ingest
 from cir.indexing.reencode import ReencodeReport, reencode
@@ -267,6 +274,7 @@ class IndexJobs:
             UsageError: there is no such encoder, or it is not ready; this Recompose is read-only.
         """
         refuse_change(self.settings.read_only)
+        require_harmless(encoder, self.settings)
         choice = choose(self.settings, encoder)
         if encoder == info.encoder:
             choice = choice_of_index(info, choice)
@@ -359,6 +367,7 @@ class IndexJobs:
     def _new_name(self, name: str, encoder: str, *, download: bool) -> str:
         """The name for a new index, tidy."""
         refuse_change(self.settings.read_only)
+        require_harmless(encoder, self.settings)
         if readiness(choose(self.settings, encoder)) == "download" and not download:
             raise UsageError(
                 f"The encoder {encoder} is not on this machine: allow its download, or choose "

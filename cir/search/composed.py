@@ -14,8 +14,11 @@ from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
 from cir.errors import UsageError
 from cir.images import open_image, part_of
+from cir.rerank.fusing import OnRerank, SecondStage
 from cir.search.folding import Ask, check, is_plain, shown
 from cir.search.options import USUAL, SearchOptions, box_of, split_weight
+from cir.search.titles import title_column
+from cir.settings import Settings
 from cir.store import Hit, MilvusIndex, is_image_id
 from cir.store.filters import Condition
 
@@ -23,7 +26,11 @@ Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 Timed = Callable[[str], AbstractContextManager[None]]
-"""Gives a context that covers a stage, "encoding" or "search"."""
+"""Gives a context that covers a stage, "encoding", "search" or "reranking"."""
+
+
+def _not_told(_outcome: object) -> None:
+    """Nobody listens to what the second stage does."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +82,32 @@ def search(
     options: SearchOptions = USUAL,
     *,
     exclude_ids: Collection[str] = (),
+    settings: Settings | None = None,
+    on_rerank: OnRerank = _not_told,
 ) -> list[Hit]:
     """The images nearest to the query by cosine similarity, best first.
 
     Args:
         exclude_ids: images to leave out.
+        settings: of the second stage; of the process when None.
+        on_rerank: hears of what the second stage did, and that it failed.
 
     Raises:
-        UsageError: the query is empty, a condition is wrong, or the limit is out of range.
+        UsageError: the query is empty, a condition is wrong, the limit is out of range, or there is
+            no such second stage.
         EncoderMismatchError: another encoder made the index.
         StoreError: Milvus failed.
     """
     excluded = {*exclude_ids, *_excluded(index, query, options)}
-    return search_batch(index, encoder, [query], options, exclude_ids=[excluded])[0]
+    return search_batch(
+        index,
+        encoder,
+        [query],
+        options,
+        exclude_ids=[excluded],
+        settings=settings,
+        on_rerank=on_rerank,
+    )[0]
 
 
 def search_ways(
@@ -125,6 +145,8 @@ def search_batch(
     only_ids: Sequence[Collection[str] | None] | None = None,
     mode: Mode = "composed",
     timed: Timed = lambda stage: nullcontext(),
+    settings: Settings | None = None,
+    on_rerank: OnRerank = _not_told,
 ) -> list[list[Hit]]:
     """Like `search` for many queries in one request, without a look at their `content_hash`.
 
@@ -133,7 +155,9 @@ def search_batch(
         only_ids: for each query, the ids among which to search, None for all. A query that is
             searched in both ways stands in `queries` twice, and is encoded once.
         mode: what of each query is used, see `embed`.
-        timed: entered around the encoding of the queries, then around their search.
+        timed: entered around the encoding of the queries, then around their search, then around
+            the second stage where there is one: what a mode ignores it is not asked about either,
+            so "image" has none.
     """
     require_same_encoder(encoder, index.info)
     where = index.conditions(options.where)  # first: what is wrong needs no encoding
@@ -142,6 +166,11 @@ def search_batch(
     if options.words and mode != "image":
         index.require_words()
         words = [query.text for query in queries]
+    stage = _second_stage(index, options, settings)
+    if stage is None or mode == "image":
+        stage, wanted = None, options
+    else:
+        wanted = replace(options, limit=max(options.limit, stage.depth))
     with timed("encoding"):
         vectors = embed(encoder, queries, mode, options, index)
 
@@ -159,9 +188,19 @@ def search_batch(
         return lambda limit, further: ask(slice(at, at + 1), limit, further)[0]
 
     with timed("search"):
-        if is_plain(options):
-            return ask(slice(None), options.limit)
-        return [shown(index, ask_for(at), options, where) for at in range(len(queries))]
+        if is_plain(wanted):
+            found = ask(slice(None), wanted.limit)
+        else:
+            found = [shown(index, ask_for(at), wanted, where) for at in range(len(queries))]
+    if stage is None:
+        return found
+    with timed("reranking"):
+        return [
+            stage.ordered(hits, query.text, _reference(query, mode, options), on_rerank)[
+                : options.limit
+            ]
+            for query, hits in zip(queries, found, strict=True)
+        ]
 
 
 def embed(
@@ -337,6 +376,30 @@ def _unwanted(
         rows.append(index.vectors([key for key, _ in stored]))
     weights = [weight for _, weight in (*texts, *files, *stored)]
     return np.concatenate(rows), np.array(weights, np.float32)
+
+
+def _second_stage(
+    index: MilvusIndex, options: SearchOptions, settings: Settings | None
+) -> SecondStage | None:
+    """How the first hits are ordered anew; None where they stay as they are."""
+    if not options.rerank:
+        return None
+    columns = [name.strip() for name in options.rerank_columns.split(",") if name.strip()]
+    title = "" if columns else title_column(index)
+    stage = SecondStage(
+        index,
+        options.rerank,
+        columns or ([title] if title else []),
+        options.rerank_weight,
+        options.rerank_depth,
+        settings,
+    )
+    return stage if options.rerank_weight else None
+
+
+def _reference(query: Query, mode: Mode, options: SearchOptions) -> Image | None:
+    """The reference that a second stage may see."""
+    return None if query.image is None or mode == "text" else as_seen(query.image, options)
 
 
 def _excluded(index: MilvusIndex, query: Query, options: SearchOptions) -> set[str]:

@@ -6,6 +6,7 @@ import itertools
 import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cir.cells import safe_cell
 from cir.errors import ImageError
 from cir.images import SUFFIXES, THUMBNAIL_SIDE, decode
+from cir.rerank.fusing import Outcome
 from cir.search.references import original
 from cir.settings import Settings
 from cir.store import Hit, IndexInfo, MilvusIndex
@@ -51,13 +53,18 @@ def results_csv(
 
 
 def search_document(
-    info: IndexInfo, query: Mapping[str, Any], hits: Sequence[Hit], far: bool | None
+    info: IndexInfo,
+    query: Mapping[str, Any],
+    hits: Sequence[Hit],
+    far: bool | None,
+    reranked: Sequence[Outcome] = (),
 ) -> dict[str, Any]:
     """A search and what it found, as JSON has it.
 
     Args:
         query: what was asked, for example `{"text": "in red", "limit": 10}`.
         far: whether nothing is close, None for not known.
+        reranked: what the second stage did, of a search that has one.
     """
     folds = query.get("fold") or query.get("distinct")
     return {
@@ -65,6 +72,7 @@ def search_document(
         "encoder": info.encoder,
         "query": dict(query),
         "close": None if far is None else not far,
+        **({"rerank": asdict(reranked[0])} if reranked else {}),
         "hits": [
             _hit_document(hit)
             | ({"group_size": hit.group_size} if query.get("group_by") else {})
@@ -157,7 +165,13 @@ def contact_sheet(
 
 
 def _hit_document(hit: Hit) -> dict[str, Any]:
-    return {"id": hit.id, "path": hit.path, "score": hit.score, "metadata": dict(hit.metadata)}
+    return {
+        "id": hit.id,
+        "path": hit.path,
+        "score": hit.score,
+        "metadata": dict(hit.metadata),
+        **({"reranked": asdict(hit.reranked)} if hit.reranked else {}),
+    }
 
 
 def _paste(sheet: Image.Image, jpeg: bytes | None, left: int, upper: int) -> None:

@@ -59,6 +59,12 @@ class SearchOptions:
         fold: whether near-duplicates stand under the best of them (`Hit.folded`), exact copies of a
             file included.
         distinct: whether exact copies of a file alone do so.
+        rerank: a second stage that orders the first hits anew, such as "words"; "" for none. See
+            `cir.rerank.registry.family_of`. Their scores stay the cosines, and need not fall then.
+        rerank_columns: the metadata columns that it reads, separated by commas; "" for the one that
+            holds the titles.
+        rerank_weight: what it adds to a cosine at most, 0 to 1; 0 leaves the order as it is.
+        rerank_depth: how many of the first hits it sees, 1 to 500.
 
     `limit` counts hits as they are then, without what stands under them.
     """
@@ -132,6 +138,28 @@ class SearchOptions:
         bench=False,
     )
 
+    rerank: str = _option(
+        "",
+        "Second stage that orders the first results anew: words, flag:NAME, st:NAME or "
+        "openai:NAME.",
+        panel="Second stage",
+    )
+    rerank_columns: str = _option(
+        "",
+        "Metadata columns that it reads, separated by commas. Default: the one that holds titles.",
+        panel="Second stage",
+    )
+    rerank_weight: float = _option(
+        0.2,
+        "What it adds to the score at most; 0 leaves the order as it is.",
+        panel="Second stage",
+        low=0,
+        high=1,
+    )
+    rerank_depth: int = _option(
+        50, "How many of the first results it sees.", panel="Second stage", low=1, high=500
+    )
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
@@ -146,6 +174,11 @@ class SearchOptions:
         if self.turn not in TURNS:
             raise UsageError(f"A picture is turned by 0, 90, 180 or 270 degrees, not {self.turn}.")
         box_of(self.crop)
+        if self.rerank and self.words:
+            raise UsageError(
+                "A second stage adds to the score, and with words results are not ordered by it: "
+                "choose one of the two."
+            )
 
 
 def split_weight(text: str) -> tuple[str, float]:

@@ -171,6 +171,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Reranked:
+    """What a second stage says of a hit.
+
+    Attributes:
+        share: 0 to 1; times the weight it is added to the hit's score where hits are ordered.
+        rank: of the hit without the second stage, from 1.
+        reason: why, of a model that explains; else "".
+    """
+
+    share: float
+    rank: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Hit:
     """One result: `score` is the cosine similarity, from -1 to 1.
 
@@ -179,6 +194,7 @@ class Hit:
         folded: hits that the search put under this one, best first: exact copies, near-duplicates.
         group_size: images of the index that meet the conditions and have the same value of the
             column that results are grouped by, this one included; 0 where nothing is grouped.
+        reranked: of the second stage, None where it has not seen the hit.
     """
 
     id: str
@@ -188,3 +204,4 @@ class Hit:
     content_hash: str = ""
     folded: tuple["Hit", ...] = ()
     group_size: int = 0
+    reranked: Reranked | None = None

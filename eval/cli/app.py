@@ -156,6 +156,10 @@ def repeat_command(
             help="Encoder, where it is one of your own; else the run's.", rich_help_panel=ENCODER
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="The run's second stage, where that is a folder of this machine."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the new run, new or empty; else a new one.")
     ] = None,
@@ -180,6 +184,7 @@ def repeat_command(
                 encoder=encoder,
                 weights=weights,
                 tokenizer=tokenizer,
+                rerank=rerank,
                 out=out,
                 on_progress=on_progress,
             )

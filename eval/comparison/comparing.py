@@ -253,7 +253,7 @@ def caveats(contenders: Sequence[Contender], queries: int) -> list[str]:
 def differing_conditions(runs: Sequence[Run]) -> list[str]:
     """In what else runs differ beside their system, and what is not known of imported ones."""
     usual: dict[str, Any] = {each.name: each.default for each in bench_options()}
-    told = _CONDITIONS | {name: f"the search option {name}" for name in usual}
+    told = {name: f"the search option {name}" for name in usual} | _CONDITIONS
     for option in (option for form in formats() for option in form.options):
         usual[option.name] = False
         told[option.name] = f"whether to {option.help}"

@@ -9,7 +9,9 @@ from cir.images import open_image
 from cir.indexing.folder import JOB_PATIENCE_SECONDS
 from cir.parallel import batched
 from cir.progress import OnProgress, ProgressTeller
+from cir.rerank.fusing import OnRerank, before_rerank, fused
 from cir.search import USUAL, Mode, Query, SearchOptions, search_batch
+from cir.settings import Settings
 from cir.store import Hit, image_id, patient
 from eval.evaluation.gallery import Gallery
 from eval.measures import DEPTH, first_target_rank
@@ -66,10 +68,14 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Ranked:
-    """All rankings of one mode: query id -> paths, best first; the reference may be among them."""
+    """All rankings of one mode: query id -> paths, best first; the reference may be among them.
+
+    `before`: the same without the second stage, where there is one.
+    """
 
     paths: dict[str, list[str]] = field(default_factory=dict)
     among: dict[str, list[str]] = field(default_factory=dict)
+    before: "Ranked | None" = None
 
 
 def evaluate(
@@ -82,7 +88,9 @@ def evaluate(
     keep_reference: bool = False,
     depth: int = DEPTH,
     options: SearchOptions = USUAL,
+    settings: Settings | None = None,
     on_progress: OnProgress | None = None,
+    on_rerank: OnRerank = lambda outcome: None,
 ) -> Mapping[Mode, Ranked]:
     """Run every query and write its rankings.
 
@@ -96,12 +104,15 @@ def evaluate(
             by its path alone: a copy of the same bytes may be a target.
         depth: length of the written rankings, 1 to 16,383.
         options: how each query is searched; its `limit` does not matter.
+        settings: of the second stage; of the process when None.
         on_progress: told after each ranking of how many queries are done.
+        on_rerank: told of what the second stage did for each ranking.
 
     Returns:
         For each mode what was ranked, with the reference where it was found.
     """
-    found = {mode: Ranked() for mode in modes}
+    two_stages = bool(options.rerank)
+    found = {mode: Ranked(before=Ranked() if two_stages else None) for mode in modes}
     for query in labelled.queries:
         writer.add_query(query.id, query.groups)
     writer.add_clusters(labelled.clusters())
@@ -114,23 +125,32 @@ def evaluate(
     same = {path: path for path in gallery.paths}
     teller = ProgressTeller(len(askable), on_progress, stage=QUERIES)
     with patient(JOB_PATIENCE_SECONDS, teller.wait):
-        for ranking in rank(askable, gallery, modes, watch, depth, options):
+        for ranking in rank(askable, gallery, modes, watch, depth, options, settings, on_rerank):
             query, mode = ranking.query, ranking.mode
-            found[mode].paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
+            _keep(found[mode], ranking, same)
             kept = [
-                (hit.path, hit.score)
+                (hit.path, fused(hit, options.rerank_weight))
                 for hit in ranking.hits
                 if keep_reference or hit.path != query.reference
             ][:depth]
             first = first_target_rank((path for path, _ in kept), query.first_targets)
             writer.add_ranking(query.id, mode, kept, first)
             if query.candidates:
-                found[mode].among[query.id] = [
-                    same.get(hit.path, hit.path) for hit in ranking.among
-                ]
-                writer.add_candidates(query.id, mode, ((h.path, h.score) for h in ranking.among))
+                few = [(hit.path, fused(hit, options.rerank_weight)) for hit in ranking.among]
+                writer.add_candidates(query.id, mode, few)
             teller.count(int(mode == modes[0]))
     return found
+
+
+def _keep(found: Ranked, ranking: Ranking, same: Mapping[str, str]) -> None:
+    """Keep one query's ranking, with and without the second stage."""
+    query = ranking.query
+    found.paths[query.id] = [same.get(hit.path, hit.path) for hit in ranking.hits]
+    if query.candidates:
+        found.among[query.id] = [same.get(hit.path, hit.path) for hit in ranking.among]
+    if found.before is not None:
+        hits, among = before_rerank(ranking.hits), before_rerank(ranking.among)
+        _keep(found.before, replace(ranking, hits=hits, among=among), same)
 
 
 def rank(
@@ -140,6 +160,8 @@ def rank(
     watch: Stopwatch,
     depth: int = DEPTH,
     options: SearchOptions = USUAL,
+    settings: Settings | None = None,
+    on_rerank: OnRerank = lambda outcome: None,
 ) -> Iterator[Ranking]:
     """Rankings of queries, batch by batch, within a batch mode by mode.
 
@@ -177,6 +199,8 @@ def rank(
                 only_ids=[None] * len(able) + [among[query.id] for query in choosy],
                 mode=mode,
                 timed=watch.measure,
+                settings=settings,
+                on_rerank=on_rerank,
             )
             few = dict(zip((query.id for query in choosy), found[len(able) :], strict=True))
             for query, hits in zip(able, found[: len(able)], strict=True):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cir.encoders.protocol import Encoder
-from cir.encoders.registry import encoder_specs
+from cir.encoders.registry import is_known
 from cir.errors import UsageError
 from cir.progress import OnProgress
+from cir.rerank.registry import names_folder
 from cir.search import USUAL, bench_options
 from cir.settings import Settings
 from eval.evaluation.running import Request, run
@@ -31,6 +32,7 @@ def repeat(
     encoder: str | Encoder | None = None,
     weights: str | None = None,
     tokenizer: str | None = None,
+    rerank: str | None = None,
     out: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
@@ -68,9 +70,15 @@ def repeat(
     labelled = load_place(place, kept.get("split"), reading, kept.get("template"))
     if not labelled.is_of(before.document):
         raise UsageError(f"The labelled set {before.set} has changed since the run.")
-    if encoder is None and before.encoder not in encoder_specs():
+    if encoder is None and not is_known(before.encoder):
         raise UsageError(
             f"The encoder {before.encoder!r} is none of Recompose's: name it again, as for the run."
+        )
+    second = str(kept.get("rerank") or "")
+    if second and names_folder(second) and second != rerank:
+        raise UsageError(
+            f"The second stage {second!r} is a folder of this machine, which is not taken from a "
+            "run: name it again, as for the run."
         )
     is_index = gallery.get("kind") == "index"
     precision = before.document.get("precision")

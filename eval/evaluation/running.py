@@ -8,7 +8,7 @@ from typing import Any
 
 from cir.access import link_roots, refuse_change
 from cir.encoders.protocol import Encoder, files_of
-from cir.encoders.registry import choice_of_index, choose, load_encoder
+from cir.encoders.registry import choice_of_index, choose, is_own, load_encoder
 from cir.errors import UsageError
 from cir.indexing.walk import walk_images
 from cir.library import Index
@@ -19,6 +19,7 @@ from cir.store import MilvusIndex, gallery_store, index_store
 from eval.errors import BenchWayOut
 from eval.evaluation.gallery import Gallery, check_folder, open_folder, open_index
 from eval.evaluation.ranking import COMPOSED, Ranked, Stopwatch, evaluate
+from eval.evaluation.reranking import Reranking, rerank_notes
 from eval.evaluation.scoring import absent_counts, depth_notes, figures, judged, measures_of
 from eval.measures import DEPTH, Measure, Relevance, Values, depth_of, mean, score
 from eval.runs.writing import RunWriter, new_name, our_version, package_versions, peak_memory
@@ -101,6 +102,7 @@ def run(
     modes = MODES if request.ablations else COMPOSED
     place = request.out or settings.runs_dir / new_name(labelled.name, started)
     watch = Stopwatch()
+    reranking = Reranking(request.options, settings) if request.options.rerank else None
     with RunWriter(place, modes, candidates=labelled.has_candidates) as writer:
         gallery, labelled = _open_gallery(request, labelled, settings, watch, on_progress)
         absent = absent_from(
@@ -122,7 +124,9 @@ def run(
                 keep_reference=keep,
                 depth=depth,
                 options=request.options,
+                settings=settings,
                 on_progress=on_progress,
+                on_rerank=reranking.take if reranking else lambda outcome: None,
             )
 
         def values_of(ranked: Ranked, kept: bool) -> dict[str, Values]:
@@ -133,6 +137,10 @@ def run(
             for mode in modes:
                 values[mode] = values_of(found[mode], keep)
                 writer.add_values(mode, _beyond_ranks(measures, values[mode]))
+        before = found["composed"].before
+        second_stage = (
+            reranking.document(mean(values_of(before, keep))) if reranking and before else None
+        )
         document = {
             "set": labelled.name,
             "encoder": gallery.encoder.spec.name,
@@ -148,7 +156,9 @@ def run(
                 *labelled.notes,
                 *depth_notes(measures, len(gallery.paths)),
                 *_exactness_notes(gallery.index),
+                *(rerank_notes(second_stage, mean(values["composed"])) if second_stage else []),
             ],
+            **({"rerank": second_stage} if second_stage else {}),
             "seconds": watch.seconds(),
             "run": str(writer.folder),
         }
@@ -210,8 +220,10 @@ def _open_gallery(
         tokenizer=request.tokenizer,
         precision=request.precision,
     )
-    if isinstance(encoder, str) and ":" in encoder:
+    if isinstance(encoder, str) and is_own(encoder):
         encoder = load_encoder(choice)  # of somebody's own, known by another name to its index
+    elif isinstance(encoder, str):
+        encoder = choice.name  # in the form in which an index keeps it
     if request.index is not None:
         with watch.measure("gallery"):
             if isinstance(request.index, str):

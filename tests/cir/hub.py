@@ -13,7 +13,7 @@ from typing import Any
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)")
-_REVISION = re.compile(r"/api/models/([^/]+/[^/]+)/revision/[^/]+")
+_REVISION = re.compile(r"/api/models/([^/]+/[^/]+?)(?:/revision/[^/]+)?")
 _TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/[^/]+")
 
 
@@ -24,12 +24,16 @@ class Hub:
     Attributes:
         files: repository -> file name -> content.
         breaks: file name -> bytes after which the next answer breaks off.
+        licences: repository -> what its card states.
+        gated: repositories that let in only whom their owner knows.
         asked: method, path and Range header of each request.
         sent: file name -> bytes of all answers.
     """
 
     files: dict[str, dict[str, bytes]]
     breaks: dict[str, int] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+    gated: set[str] = field(default_factory=set)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
     address: str = ""
@@ -89,11 +93,16 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         self.shown.asked.append((self.command, path, self.headers.get("Range")))
         file, revision, tree = (each.fullmatch(path) for each in (_RESOLVE, _REVISION, _TREE))
-        if file:
+        met = file or revision or tree
+        if met and met[1] in self.shown.gated:
+            self._missing("GatedRepo", 403)
+        elif file:
             self._file(self.shown.files.get(file[1], {}).get(file[2]), file[2])
         elif revision and revision[1] in self.shown.files:
-            names = [{"rfilename": name} for name in self.shown.files[revision[1]]]
-            self._json({"id": revision[1], "sha": COMMIT, "siblings": names})
+            held = self.shown.files[revision[1]]
+            names = [{"rfilename": name, "size": len(data)} for name, data in held.items()]
+            card = {"license": self.shown.licences.get(revision[1])}
+            self._json({"id": revision[1], "sha": COMMIT, "siblings": names, "cardData": card})
         elif tree and tree[1] in self.shown.files:
             held = self.shown.files[tree[1]]
             self._json(
@@ -105,8 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._missing("RepoNotFound")
 
-    def _missing(self, code: str) -> None:
-        self.send_response(404)
+    def _missing(self, code: str, status: int = 404) -> None:
+        self.send_response(status)
         self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -25,6 +25,9 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "CIR_IMAGE_ROOTS",
         "CIR_ADMIN_EMAILS",
         "CIR_FETCH_URLS",
+        "CIR_CHAT_URL",
+        "CIR_CHAT_KEY",
+        "CIR_RERANKERS",
     ]:
         monkeypatch.delenv(name, raising=False)
 
@@ -134,6 +137,23 @@ def test_a_token_is_never_shown() -> None:
     settings = load_settings(token="user:hunter2", secrets_file=NONE)
     assert settings.milvus_token == "user:hunter2"
     assert "hunter2" not in f"{settings!r} {settings}" and "milvus_token='set'" in repr(settings)
+
+
+def test_a_chat_key_goes_to_the_address_of_its_source_and_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = secrets(tmp_path, CIR_CHAT_URL="http://s:1/v1", CIR_CHAT_KEY="hunter2")
+    settings = load_settings(secrets_file=file)
+    assert (settings.chat_url, settings.chat_key) == ("http://s:1/v1", "hunter2")
+    assert "hunter2" not in repr(settings)
+    monkeypatch.setenv("CIR_CHAT_URL", "http://e:1/v1")
+    elsewhere = load_settings(secrets_file=file)
+    assert (elsewhere.chat_url, elsewhere.chat_key) == ("http://e:1/v1", None)
+
+
+def test_second_stages_that_the_page_offers_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIR_RERANKERS", "flag:a/b, ,openai:x/y")
+    assert load_settings(secrets_file=NONE).rerankers == ("flag:a/b", "openai:x/y")
 
 
 @pytest.mark.parametrize("content", [b"CIR_MILVUS_TOKEN = hunter2", b'CIR_ENCODER = "\xff"'])

@@ -50,7 +50,8 @@ KEYS: dict[str, dict[str, str]] = {
     "cir search": {
         "": "index, encoder, query, close, hits",
         "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
-        "words, threshold, group_by, fold, distinct",
+        "words, threshold, group_by, fold, distinct, "
+        "rerank, rerank_columns, rerank_weight, rerank_depth",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
     },
@@ -242,22 +243,18 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     found["eval run, no targets"] = ask("eval", "run", *cirr, "--split", "test1")
     ranked = Path(plain["run"]) / "composed.trec"
     found["eval score"] = ask("eval", "score", "--set", folder / "set", "--run", ranked)
-    found["eval sets"] = ask("eval", "sets")
-    found["eval register"] = ask(
-        "eval", "register", "again", "--root", folder / "set", "--images", pictures
-    )
-    found["eval forget"] = ask("eval", "forget", "again")
     files = folder / "submission"
     found["eval submission"] = ask("eval", "submission", other["run"], "--out", files)
     found["eval compare"] = ask("eval", "compare", plain["run"], stored.run, f"{stored.run}:sum")
     found["eval difficulty"] = ask("eval", "difficulty", plain["run"], stored.run)
     again = shutil.copytree(folder / "set", folder / "set again")
-    (again / "queries.jsonl").write_bytes((folder / "set/queries.jsonl").read_bytes() + b"\n")
+    queries = again / "queries.jsonl"
+    queries.write_text(queries.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     second = ask("eval", "run", "--set", again, "--gallery", pictures)
     found["eval mean"] = ask("eval", "mean", plain["run"], second["run"])
     found["eval repeat"] = ask("eval", "repeat", plain["run"])
     found["eval report"] = ask("eval", "report", plain["run"], "--html", folder / "page.html")
-    found["eval delete"] = ask("eval", "delete", Path(plain["run"]).name)
+    found |= documents_of_a_run(commands, Path(plain["run"]).name)
     for name in spoilt:
         (pictures / name).unlink()
     found |= documents_of_sets(commands, stored, Path(second["run"]))
@@ -268,12 +265,25 @@ def documents(commands: Commands, stored: Stored) -> dict[str, Any]:
     return found
 
 
+def documents_of_a_run(commands: Commands, name: str) -> dict[str, Any]:
+    """Those of commands that change a run and take it away."""
+    return {
+        "eval note": commands.document("eval", "note", name, "the first"),
+        "eval rename": commands.document("eval", "rename", name, "renamed"),
+        "eval delete": commands.document("eval", "delete", "renamed"),
+    }
+
+
 def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str, Any]:
     """Those of commands that look at a labelled set, or at what others found for it."""
     labelled, again, ask = stored.folder / "set", stored.folder / "reworded", commands.document
     asked = ("--set", labelled, "--gallery", stored.pictures)
     kinds = ("--kind", "typo", "--kind", "polite")
+    place = ("--root", labelled, "--images", stored.pictures)
     return {
+        "eval sets": ask("eval", "sets"),
+        "eval register": ask("eval", "register", "again", *place),
+        "eval forget": ask("eval", "forget", "again"),
         "eval shortcuts": ask("eval", "shortcuts", stored.run),
         "eval import": ask("eval", "import", run / "composed.trec", *asked, "--system", "other"),
         "eval check": ask("eval", "check", *asked),
@@ -281,8 +291,6 @@ def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str
         "eval reword": ask("eval", "reword", "--set", labelled, "--out", again, *kinds),
         "eval run, wordings": ask("eval", "run", "--set", again, "--gallery", stored.pictures),
         "eval pool": ask("eval", "pool", run, stored.run, "--set", labelled),
-        "eval note": ask("eval", "note", run.name, "the first"),
-        "eval rename": ask("eval", "rename", run.name, "renamed"),
     }
 
 

@@ -4,10 +4,12 @@ from cir.encoders.protocol import Encoder, EncoderChoice, EncoderFamily, Encoder
 
 COMPACT = EncoderSpec(
     name="compact",
-    title="Compact: ships with Recompose, made for garments and accessories",
-    recommended_for="no download, small hosts",
+    title="Compact: ships with Recompose; knows garments and accessories, and compares other "
+    "pictures by colour and likeness",
+    recommended_for="garments and accessories (others by colour and likeness); no download",
     dim=512,
     parameters=16_100_000,
+    memory_bytes=180_000_000,
     licence="MIT",
     source="trained by this project; see MODEL_CARD.md beside its graphs",
 )

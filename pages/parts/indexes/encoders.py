@@ -5,10 +5,12 @@ from typing import Any
 import streamlit as st
 
 from cir.encoders.protocol import EncoderSpec
-from cir.encoders.registry import choose, encoder_specs, readiness
+from cir.encoders.registry import choose, encoder_specs, installation, open_names, readiness
+from cir.errors import WayOut
 from cir.words import size
 from pages.parts.shell.session import settings
 
+_FILES = {WayOut.GENERAL_INSTALLATION: "requirements-general.txt"}
 NAME_WIDTH = 160  # pixels: the longest name
 
 
@@ -16,7 +18,10 @@ def show_encoders() -> None:
     """Every encoder, a row each, folded away."""
     with st.expander("Encoders", icon=":material/view_in_ar:"):
         st.dataframe(
-            [_row(spec) for spec in encoder_specs().values()],
+            [
+                *(_row(spec) for spec in encoder_specs().values()),
+                *(_open_row(form, what) for form, what in open_names()),
+            ],
             hide_index=True,
             column_config={
                 "Name": st.column_config.TextColumn(pinned=True, width=NAME_WIDTH),
@@ -26,6 +31,9 @@ def show_encoders() -> None:
                 "Dimensions": st.column_config.NumberColumn(
                     help="Numbers in an embedding: what an index holds of each image"
                 ),
+                "Memory": st.column_config.TextColumn(
+                    help="What encoding takes at most, where that was measured"
+                ),
                 "Licence": st.column_config.TextColumn(help="Of what it has learned"),
             },
             alt="The encoders, a row each",
@@ -33,8 +41,19 @@ def show_encoders() -> None:
         st.caption(
             "An encoder turns an image or a sentence into an embedding: a row of numbers, close to "
             "that of what looks or means alike. A download comes from the Hugging Face hub, once, "
-            "and only when you allow it."
+            "and only when you allow it. Compact knows garments and accessories; other pictures it "
+            "compares by colour and likeness alone."
         )
+
+
+def _open_row(form: str, what: str) -> dict[str, Any]:
+    return {
+        "Name": form,
+        "State": "on the command line, or as CIR_ENCODER",
+        "Recommended for": what,
+        "Memory": "",
+        "Licence": "",
+    }
 
 
 def state_of_encoder(name: str) -> str:
@@ -45,7 +64,7 @@ def state_of_encoder(name: str) -> str:
         case "download":
             return f"download of {size(encoder_specs()[name].download_bytes)}"
         case _:
-            return "needs requirements.txt"
+            return "needs " + _FILES.get(installation(name), "requirements.txt")
 
 
 def _row(spec: EncoderSpec) -> dict[str, Any]:
@@ -53,6 +72,7 @@ def _row(spec: EncoderSpec) -> dict[str, Any]:
         "Name": spec.name,
         "State": state_of_encoder(spec.name),
         "Recommended for": spec.recommended_for,
+        "Memory": size(spec.memory_bytes) if spec.memory_bytes else "",
         "Dimensions": spec.dim,
         "Parameters": spec.parameters,
         "Licence": spec.licence,

@@ -125,8 +125,19 @@ def options(now: State) -> SearchOptions:
     if not all(is_image_id(split_weight(text)[0]) for text in pictures):
         # A link must not name a file of the server.
         raise UsageError("A link names pictures to steer away from by their ids in the index.")
+    if given.get("rerank") not in {None, *rerankers()}:
+        # Nor may it make the server open a folder, fetch a model, or ask a paid one.
+        raise UsageError(
+            f"The second stage {str(given['rerank'])!r:.200} is not offered here. There are: "
+            f"{', '.join(rerankers())}."
+        )
     # Copies of one file are never shown twice.
     return SearchOptions(**{"limit": LIMIT, **given, "distinct": True})
+
+
+def rerankers() -> tuple[str, ...]:
+    """The second stages that this app offers: one that needs nothing, and those of its settings."""
+    return tuple(dict.fromkeys(["words", *session_settings().rerankers]))
 
 
 def state() -> State:

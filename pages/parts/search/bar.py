@@ -163,6 +163,7 @@ _WORDS: Mapping[str, Callable[[str], str]] = {
     "crop": lambda text: "cropped",
     "where": str,
     "words": lambda text: "also the words",
+    "rerank": lambda text: f"second stage {text}",
     "threshold": lambda text: f"score from {text}",
     "group_by": lambda text: f"grouped by {text}",
     "fold": lambda text: "near-duplicates folded",

@@ -101,12 +101,19 @@ def draw_card(
             plain(found.shown.title(hit)), key=f"open-{key}", type="tertiary", width="stretch"
         )
         facts = found.shown.facts(hit) + ([f"{hit.score:.3f}"] if scored else [])
+        facts += moved(hit, rank)
         if facts:
             st.caption(plain(" · ".join(facts)))
         if not place:
             look = _hands(found, hit, rank) or look
     if look:
         look_at(found, hits, hit.id)
+
+
+def moved(hit: Hit, rank: int) -> list[str]:
+    """From where a second stage has moved a result, for the line under its title."""
+    before = hit.reranked.rank if hit.reranked else rank
+    return [] if before == rank else [f"{'↑' if before > rank else '↓'} was {before}"]
 
 
 def _hands(found: Found, hit: Hit, rank: int) -> bool:

@@ -131,6 +131,13 @@ def _why(found: "Found", key: str, hit: Hit | None) -> None:
     for near, side in ((own["image"], "reference"), (own["text"], "sentence")):
         if key in near:
             lines.append(f"**{near[key]:.3f}** to the {side} alone")
+    if hit is not None and hit.reranked:
+        lines.append(
+            f"**{hit.reranked.share:.2f}** by the second stage, of 1; without it, result "
+            f"{hit.reranked.rank}"
+        )
+        if hit.reranked.reason:
+            lines.append(f"“{plain(hit.reranked.reason)}”")
     first = asked.references[0] if asked.references else None
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         if first is not None:

@@ -11,6 +11,7 @@ import streamlit as st
 from cir.encoders.texts import MAX_CHARACTERS
 from cir.errors import RecomposeError, UsageError
 from cir.search.options import TURNS, SearchOptions, split_weight
+from cir.search.titles import title_column
 from cir.store import MilvusIndex
 from cir.store.fulltext import AVAILABLE
 from pages.parts.search import asked as state
@@ -47,6 +48,7 @@ def _query(index: MilvusIndex, now: SearchOptions) -> None:
         _balance(now)
     _less()
     _words(index, now)
+    _second_stage(index, now)
 
 
 def _results(index: MilvusIndex, now: SearchOptions) -> None:
@@ -148,11 +150,58 @@ def _words(index: MilvusIndex, now: SearchOptions) -> None:
         "Also match the words",
         "words",
         now.words,
-        disabled=there != AVAILABLE and not now.words,
+        disabled=(there != AVAILABLE or bool(now.rerank)) and not now.words,
         help="Images whose metadata hold the words of the sentence count, too.",
     )
     if there != AVAILABLE:
         st.caption(plain(there))
+
+
+def _second_stage(index: MilvusIndex, now: SearchOptions) -> None:
+    """What orders the first results anew, by which columns, and how much that counts."""
+    _control(
+        st.selectbox,
+        "Second stage",
+        "rerank",
+        now.rerank,
+        options=["", *state.rerankers()],
+        format_func=lambda name: name or "none",
+        disabled=now.words,
+        help="Orders the first results anew by what their metadata say, or by a model that reads "
+        "them more closely. It adds to the score; the scores that are shown stay the same.",
+    )
+    if not now.rerank:
+        return
+    columns = sorted(index.info.columns)
+    st.session_state[_READ] = [name for name in _columns(now) if name in columns]
+    st.multiselect(
+        "Columns that it reads",
+        columns,
+        key=_READ,
+        placeholder=title_column(index) or "none",
+        on_change=_read,
+    )
+    _control(
+        st.slider,
+        "Weight of the second stage",
+        "rerank_weight",
+        now.rerank_weight,
+        min_value=0.0,
+        max_value=1.0,
+        step=0.05,
+        help="What it adds to a score at most. 0: the order stays as it is.",
+    )
+
+
+_READ = "refine rerank_columns"
+
+
+def _columns(now: SearchOptions) -> list[str]:
+    return [name.strip() for name in now.rerank_columns.split(",")]
+
+
+def _read() -> None:
+    state.set_option("rerank_columns", ",".join(st.session_state[_READ]), "other columns")
 
 
 def _picture(index: MilvusIndex, now: SearchOptions) -> None:

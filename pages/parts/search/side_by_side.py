@@ -27,7 +27,7 @@ _WAYS: dict[Mode, tuple[str, str]] = {
 def show_ways(found: Found) -> None:
     """A row for each way, the composed one last."""
     assert found.encoder is not None
-    options = replace(found.asked.options, limit=ACROSS)
+    options = replace(found.asked.options, limit=ACROSS, rerank="")  # what the encoder gives
     ways = search_ways(found.index, found.encoder, found.asked.query, options)
     if len(ways) == 1:
         st.info(

@@ -49,6 +49,9 @@ def test_a_crop_names_four_sides(crop: str, box: tuple[float, ...] | None) -> No
         ({"less": ["red*0"]}, r"weight in 'red\*0' must be a number above 0, at most 10"),
         ({"less": ["red*-1"]}, "weight"),
         ({"less_image": ["a.jpg*1.2.3"]}, "weight"),
+        ({"rerank_weight": 1.5}, "rerank_weight goes from 0 to 1"),
+        ({"rerank_depth": 0}, "rerank_depth goes from 1 to 500"),
+        ({"rerank": "words", "words": True}, "choose one of the two"),
     ],
     ids=str,
 )
@@ -65,5 +68,5 @@ def test_one_text_is_a_list_of_one() -> None:
 
 def test_the_bench_is_told_what_changes_the_row() -> None:
     names = {each.name for each in bench_options()}
-    assert {"balance", "less", "less_image", "crop", "turn"} <= names
+    assert {"balance", "less", "less_image", "crop", "turn", "rerank"} <= names
     assert not {"limit", "where"} & names

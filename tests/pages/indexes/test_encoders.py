@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cir.encoders import registry
-from cir.encoders.registry import encoder_specs, load_encoder
+from cir.encoders.registry import encoder_specs, load_encoder, open_names
 from cir.indexing.folder import ingest
 from cir.jobs.background import JOBS
 from cir.progress import Progress
@@ -72,7 +72,8 @@ def ask(app: AppTest, folder: Path) -> AppTest:
 
 def test_the_table_says_what_each_encoder_is(album: Path) -> None:
     table = open_page().dataframe[0].value
-    assert table["Name"].tolist() == list(encoder_specs())
+    forms = [form for form, _ in open_names()]
+    assert table["Name"].tolist() == [*encoder_specs(), *forms]
     row = table.set_index("Name").loc[NAME]
     assert row["State"] == "download of 393 MB"
     assert (row["Dimensions"], row["Parameters"], row["Licence"]) == (768, 196_335_873, "MIT")
@@ -94,7 +95,7 @@ def test_without_the_packages_the_table_says_what_to_install(
 def test_a_download_must_be_allowed(album: Path) -> None:
     app = open_page()
     offered = by_label(app.selectbox, "Encoder").options
-    assert offered[0] == "compact (ready): no download, small hosts"
+    assert offered[0] == f"compact (ready): {encoder_specs()['compact'].recommended_for}"
     assert f"{NAME} (download of 393 MB): the tutorial's encoder" in offered
     click(ask(app, album), "Build the index")
     error = app.error[0].value.replace("\\", "")

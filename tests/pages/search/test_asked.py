@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cir.store import image_id
+from tests.pages.anew import start_anew
 
 RED, BLUE = image_id("red.jpg"), image_id("blue.jpg")
 
@@ -47,6 +48,22 @@ def test_an_address_without_parameters_asks_for_nothing(app: AppTest) -> None:
     app.run()
     assert app.session_state["state"] == {}
     assert app.session_state["options"].limit == 24
+
+
+@pytest.mark.parametrize("name", ["flag:a/b", "openai:x", "nonsense", "flag:/etc"])
+def test_a_link_names_no_second_stage_that_is_not_offered(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("CIR_RERANKERS", "flag:c/d")
+    start_anew()
+    app.query_params |= {"instruction": "in blue", "rerank": name}
+    app.run()
+    assert "not offered here. There are: words, flag:c/d." in app.error[0].value
+    app.query_params |= {"rerank": "flag:c/d", "rerank_weight": "0.1"}
+    app.run()
+    options = app.session_state["options"]
+    assert (options.rerank, options.rerank_weight) == ("flag:c/d", 0.1)
+    start_anew()
 
 
 def test_an_old_link_keeps_its_meaning(app: AppTest) -> None:

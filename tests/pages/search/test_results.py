@@ -130,6 +130,22 @@ def test_more_and_less_like_a_result_stand_in_the_address(index: str) -> None:
     assert app.query_params["less_image"]
 
 
+def test_a_second_stage_says_what_it_moved(index: str) -> None:
+    plain = search(instruction="thing number 43")
+    app = search(instruction="thing number 43", rerank="words", rerank_columns="name")
+    said = [each.value for each in app.caption]
+    assert any("The second stage words has moved" in each for each in said)
+    assert any("↑ was" in each for each in said)
+    assert not any("was" in each.value and "↑" in each.value for each in plain.caption)
+
+
+def test_a_second_stage_that_fails_is_told_beside_the_results(index: str) -> None:
+    app = search(instruction="red", rerank="words", rerank_columns="colour")
+    assert not app.warning
+    app = search(instruction="red", rerank="words", rerank_columns="nothing")
+    assert 'no column "nothing"' in app.error[0].value
+
+
 def test_the_ways_of_asking_stand_side_by_side(index: str) -> None:
     app = search(ref=image_id("00.png"), instruction="in blue", ways="true")
     shown = words(app)
