@@ -10,6 +10,7 @@ from eval.measures import MEASURES, explained, heading
 from eval.runs.reading import MAX_BYTES, DamagedRun, Run, list_runs, open_upload
 from pages.parts.metrics.compare import show_comparison
 from pages.parts.metrics.delete import confirm_delete, offer_delete
+from pages.parts.metrics.judging import show_judging
 from pages.parts.metrics.new_run import run_sample, show_new_run
 from pages.parts.metrics.progress import CHOSEN, WORDS, choose, is_running, rows_of, show_job
 from pages.parts.metrics.run import show_run
@@ -33,6 +34,9 @@ def show() -> None:
         show_new_run()
     with st.expander("Open a run", icon=":material/folder_open:"), people_errors(WORDS):
         _open_run()
+    if runs and may_change():
+        with st.expander("Judge results", icon=":material/rule:"), people_errors(WORDS):
+            show_judging(runs)
     if runs:
         _show_runs(runs)
     _name_damaged(damaged)
@@ -60,7 +64,7 @@ def _pick_runs(runs: list[Run]) -> list[Run]:
     # Rows are chosen by number: another list needs another state.
     key = f"metrics_runs_{hashlib.sha256(repr(names).encode()).hexdigest()[:12]}"
     event = st.dataframe(
-        [_row(run) for run in runs],
+        [_row(run, noted=any(each.note for each in runs)) for run in runs],
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -91,15 +95,15 @@ def _pick_runs(runs: list[Run]) -> list[Run]:
     return chosen
 
 
-def _row(run: Run) -> dict[str, str | int | float | None]:
+def _row(run: Run, *, noted: bool) -> dict[str, str | int | float | None]:
     return {
         "Run": run.name,
         "Set": run.set,
         "Encoder": run.encoder,
+        **({"Note": run.note.partition("\n")[0]} if noted else {}),
         "Queries": run.queries,
         **{str(measure): run.metrics.get(str(measure)) for measure in MEASURES},
         "Date (UTC)": f"{run.date:%Y-%m-%d %H:%M}" if run.date else "",
-        "Note": run.note.partition("\n")[0],
     }
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cir.cli.console import AsJson, Token, Uri, print_document, read_token
 from cir.settings import load_settings
-from eval.cli.sets import NotWorse, check_demands
+from eval.cli.sets import NotWorse, Root, SetName, Split, check_demands
 from eval.cli.summary import new_console, parse_minimum, print_figures
 from eval.cli.words import command
 from eval.comparison.comparing import HEADINGS, Comparison, compare
@@ -21,6 +21,7 @@ from eval.comparison.gate import falls, figures_of, shortfalls
 from eval.comparison.means import compare_means
 from eval.comparison.paired import Contender, contender
 from eval.runs.averaging import mean_of_runs
+from eval.runs.pooling import USUAL_DEPTH, pool
 from eval.runs.reading import open_run
 from eval.runs.shortcuts import USUAL_K, audit
 
@@ -41,6 +42,7 @@ def add_run_commands(app: typer.Typer) -> None:
     app.command("mean")(_mean)
     app.command("difficulty")(_difficulty)
     app.command("report")(_report)
+    app.command("pool")(_pool)
     app.command("shortcuts")(_shortcuts)
 
 
@@ -176,6 +178,34 @@ def _difficulty(
         _print_rows(f"{title}: {len(queries)}", headings, rows, console)
     for note in found.notes:
         console.print(Text(note), soft_wrap=True)
+
+
+def _pool(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Runs of several systems: folders or names."),
+    ],
+    labelled_set: SetName,
+    root: Root = None,
+    split: Split = None,
+    at: Annotated[
+        int, typer.Option(min=1, help="How many images of each ranking are pooled.")
+    ] = USUAL_DEPTH,
+    as_json: AsJson = False,
+) -> None:
+    """Name what several runs found for a set and nobody has judged: query and image, by tab."""
+    from eval.sets.catalogue import load_place, place_of
+
+    with command(as_json):
+        settings = load_settings()
+        labelled = load_place(place_of(labelled_set, root, settings), split)
+        pooled = pool(labelled, [open_run(run, settings.runs_dir) for run in runs], depth=at)
+    if as_json:
+        print_document({"depth": at, "queries": pooled})
+        return
+    for query, images in pooled.items():
+        for image in images:
+            typer.echo(f"{query}\t{image}")
 
 
 def _report(

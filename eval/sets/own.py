@@ -397,6 +397,45 @@ def change_query(
     _edit(name, query_id, settings, change)
 
 
+def second_name(name: str) -> str:
+    """Name of the set that a second annotator's judgements of a set are kept in."""
+    return f"{name[:50]}-second"
+
+
+def judge_apart(name: str, query_id: str, judged: Mapping[str, bool], settings: Settings) -> Added:
+    """Keep a second annotator's judgements of a query in a set beside that of the first.
+
+    Args:
+        name: of the first annotator's set; the other is `second_name` of it.
+        query_id: of the query in that set.
+        judged: path -> whether the image is a target.
+        settings: of the person who asks.
+
+    Raises:
+        ReadOnlyError: this Recompose, or this person's session, is read-only.
+        UsageError: there is no such set or query, or no image is a target.
+        RecomposeError: the disk refuses.
+    """
+    folder = kept_sets(settings.data_dir).get(name)
+    if folder is None:
+        raise UsageError(f"There is no labelled set {name!r}.")
+    record = next((each for each in read_records(folder) if each["_id"] == query_id), None)
+    if record is None:
+        raise UsageError(f"{name} has no query {query_id!r}: it may have been removed.")
+    return add_query(
+        second_name(name),
+        NewQuery(
+            index=record.get("index", ""),
+            reference=record["image"],
+            instruction=record["text"],
+            targets=tuple(path for path, good in judged.items() if good),
+            group=record.get("group") or "",
+            negatives=tuple(path for path, good in judged.items() if not good),
+        ),
+        settings,
+    )
+
+
 def remove_query(name: str, query_id: str, settings: Settings) -> None:
     """Take a query and its judgements out of a kept set. Raises as `change_query`.
 

@@ -149,6 +149,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "eval report": {"": "report, notes"},
     "eval note": {"": "run, note"},
+    "eval pool": {"": "depth, queries", "queries": "q1, q2, q3, q4, q5, q6"},
     "eval rename": {"": "renamed, name"},
     "eval delete": {"": "deleted"},
     "eval card": {
@@ -291,6 +292,7 @@ def documents_of_sets(commands: Commands, stored: Stored, run: Path) -> dict[str
         "eval agreement": ask("eval", "agreement", labelled, labelled),
         "eval reword": ask("eval", "reword", "--set", labelled, "--out", again, *kinds),
         "eval run, wordings": ask("eval", "run", "--set", again, "--gallery", stored.pictures),
+        "eval pool": ask("eval", "pool", run, stored.run, "--set", labelled),
     }
 
 

@@ -11,7 +11,7 @@ from cir.words import size
 from pages.parts.shell.session import settings
 
 _FILES = {WayOut.GENERAL_INSTALLATION: "requirements-general.txt"}
-NAME_WIDTH = 160  # pixels: the longest name
+NAME_WIDTH = 250  # pixels: the longest name that loads as it stands
 
 
 def show_encoders() -> None:

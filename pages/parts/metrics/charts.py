@@ -94,7 +94,7 @@ def costs_chart(points: Mapping[str, tuple[float, float]], measure: str) -> alt.
     line = base.transform_filter("datum.front").mark_line(
         strokeDash=[2, 2], color=_SHARES[2], interpolate="step-after"
     )
-    dots = base.mark_point(size=110, strokeWidth=2).encode(
+    dots = base.mark_point(size=110, strokeWidth=2, opacity=1).encode(
         color=_colour(names, "circle"),
         fill=alt.condition(
             "datum.front",
@@ -196,4 +196,4 @@ def _scale(names: Sequence[str]) -> Any:
 def _legend(names: Sequence[str], symbol: str) -> alt.Legend:
     # Above, where it takes no width from the chart on a narrow screen.
     columns = 2 if max(map(len, names)) < 15 else 1
-    return alt.Legend(orient="top", title=None, symbolType=symbol, columns=columns, labelLimit=330)
+    return alt.Legend(orient="top", title=None, symbolType=symbol, columns=columns, labelLimit=280)

@@ -20,7 +20,9 @@ from pages.parts.metrics.progress import WORDS
 from pages.parts.metrics.run import (
     CURVE_WORDS,
     GROUP_WORDS,
+    MOST_ROWS,
     NAMES,
+    NOT_TOLD,
     certain_cells,
     cluster_cells,
     cost_cells,
@@ -43,7 +45,6 @@ def show_comparison(runs: Sequence[Run]) -> bool:
         [
             {"Run": plain(run.name), "Encoder": plain(run.encoder)}
             | {heading(name): figure(run.metrics, name) for name in NAMES}
-            | cost_cells(run)
             for run in runs
         ],
         hide_index=True,
@@ -124,23 +125,33 @@ def telling(compared: Comparison) -> str:
 
 
 def _costs(runs: Sequence[Run], measure: str | None) -> None:
-    """Quality against time, where two runs at least tell of both."""
+    """What the runs took, and quality against time where two of them at least tell of both."""
+    cells = {run.name: cost_cells(run) for run in runs}
+    if all(cell == NOT_TOLD for of_run in cells.values() for cell in of_run.values()):
+        return
     points = {
         run.name: (cost, run.metrics[measure])
         for run in runs
         if measure is not None and measure in run.metrics and (cost := milliseconds(run))
     }
-    if measure is None or len(points) < 2:
-        return
     st.subheader("Quality against time")
     left, right = st.columns([3, 2], gap="medium")
     with left:
+        st.table(
+            [{"Run": plain(name), **of_run} for name, of_run in cells.items()],
+            hide_index=True,
+            border="horizontal",
+            alt="Time a query and peak memory, a row for each chosen run",
+        )
+    if measure is None or len(points) < 2:
+        return
+    with right:
         st.altair_chart(
             costs_chart(points, heading(measure)),
-            alt=f"{measure} over milliseconds a query, a point for each run; the table above has "
-            "the figures",
+            alt=f"{measure} over milliseconds a query, a point for each run; the tables have the "
+            "figures",
         )
-    with right:
+    with left:
         named = ", ".join(f"**{plain(name)}**" for name in undominated(points))
         st.markdown(f"No other run is both faster and better than {named}: filled points.")
         st.caption(
@@ -188,7 +199,7 @@ def _group_tables(compared: Comparison) -> None:
                     "This": f"{it.this:.3f}",
                 }
                 | certain_cells(it)
-                for name, it in groups.items()
+                for name, it in list(groups.items())[:MOST_ROWS]
             ],
             hide_index=True,
             border="horizontal",

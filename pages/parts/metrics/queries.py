@@ -33,6 +33,9 @@ from pages.parts.shell.navigation import SEARCH_FILE
 from pages.parts.shell.session import INDEX_KEY, galleries, is_local, plain, session_settings, store
 
 RESULTS = 20
+_BESIDE = 3
+"""How many other systems stand beside one."""
+_FEW_RESULTS = 12  # of each, where more than two systems stand side by side
 _MOST_TARGETS = 6
 _ORDERS: Mapping[Order, str] = {
     "worst": "Worst rank first",
@@ -79,7 +82,7 @@ def show_queries(run: Run, table: RankTable, others: Sequence[Run]) -> None:
         table,
         asked,
         mode=shown.mode,
-        before=None if against is None else _ranks(against),
+        before=_ranks(against[0]) if against else None,
         order=order,
         group=None if group == _ALL else group,
         text=text.strip(),
@@ -115,23 +118,26 @@ def _pick_mode(run: Run, table: RankTable) -> Contender:
 
 def _pick_against(
     run: Run, table: RankTable, shown: Contender, others: Sequence[Run]
-) -> Contender | None:
-    """Another run, or another way to ask of this one."""
+) -> list[Contender]:
+    """Other runs, or other ways to ask of this one; the list is ordered by the first."""
     offers = [Contender(other) for other in others if other.name != run.name]
     offers += [Contender(run, mode) for mode in table.ranks if mode != shown.mode]
     if not offers:
-        return None
-    labels = {one.label: _title(one, shown) for one in offers}
-    label = st.selectbox(
+        return []
+    by_label = {one.label: one for one in offers}
+    chosen = st.multiselect(
         "Compared with",
-        [None, *labels],
-        format_func=lambda one: "Nothing" if one is None else labels[one],
-        help="Another way to ask, or another of the chosen runs.",
+        list(by_label),
+        format_func=lambda label: _title(by_label[label], shown),
+        max_selections=_BESIDE,
+        placeholder="Nothing",
+        help=f"Other ways to ask, or others of the chosen runs, {_BESIDE} at most: they stand side "
+        "by side, and ranks won and lost are those against the first.",
     )
-    return next((one for one in offers if one.label == label), None)
+    return [by_label[label] for label in chosen]
 
 
-def _pick_order(against: Contender | None) -> Order:
+def _pick_order(against: Sequence[Contender]) -> Order:
     orders = [each for each in get_args(Order) if against or each in {"worst", "best"}]
     order: Order = st.selectbox("Order", orders, format_func=_ORDERS.__getitem__)
     return order
@@ -164,14 +170,19 @@ def _ranks(one: Contender) -> Mapping[str, int | None]:
 def _pick_query(
     rows: Sequence[QueryRow],
     shown: Contender,
-    against: Contender | None,
+    against: Sequence[Contender],
     seen: Mapping[str, QueryDifficulty],
 ) -> QueryRow:
     """The list; the first query is chosen until somebody chooses another."""
-    ids = "\0".join([shown.label, str(against and against.label), *(row.id for row in rows)])
+    labels = [each.label for each in (shown, *against)]
+    ids = "\0".join([*labels, *(row.id for row in rows)])
+    further = {f"Rank, {_title(one, shown)}": _ranks(one) for one in against[1:]}
     event = st.dataframe(
         [
-            {**_cells(row, against), **(difficulty_cells(seen[row.id]) if seen else {})}
+            {
+                **_cells(row, against, further),
+                **(difficulty_cells(seen[row.id]) if seen else {}),
+            }
             for row in rows
         ],
         hide_index=True,
@@ -198,10 +209,15 @@ def _pick_query(
     return rows[picked[0] if picked and picked[0] < len(rows) else 0]
 
 
-def _cells(row: QueryRow, against: Contender | None) -> dict[str, str | float | None]:
+def _cells(
+    row: QueryRow,
+    against: Sequence[Contender],
+    further: Mapping[str, Mapping[str, int | None]],
+) -> dict[str, str | float | None]:
     cells: dict[str, str | float | None] = {"Rank": row.rank}
-    if against is not None:
+    if against:
         cells |= {"Rank there": row.before, "Ranks won": row.change}
+        cells |= {name: ranks.get(row.id) for name, ranks in further.items()}
     about = {"Instruction": row.instruction, "Group": ", ".join(row.groups), "Query": row.id}
     solved = {"Solved by": SOLVERS[row.solved_by]} if row.solved_by else {}
     return cells | about | solved
@@ -211,15 +227,15 @@ def _show_query(
     query: LabelledQuery,
     row: QueryRow,
     shown: Contender,
-    against: Contender | None,
+    against: Sequence[Contender],
     pictures: Pictures,
 ) -> None:
     """Reference, instruction and targets of a query, and what was found."""
-    sides = [(shown, row.rank)] + ([] if against is None else [(against, row.before)])
+    sides = [(shown, row.rank), *((one, _ranks(one).get(query.id)) for one in against)]
+    count = RESULTS if len(sides) <= 2 else _FEW_RESULTS
     try:
         found = [
-            ranked_paths(one.run, one.mode, {query.id}, RESULTS).get(query.id, ())
-            for one, _ in sides
+            ranked_paths(one.run, one.mode, {query.id}, count).get(query.id, ()) for one, _ in sides
         ]
     except UsageError as error:
         st.info(plain(str(error)), icon=":material/info:")
@@ -231,10 +247,12 @@ def _show_query(
     left, right = st.columns([1, 3], gap="medium")
     with left:
         _asked_words(query, shown.run, small)
+    with right if against else left:
         _targets(query, targets, small)
-    with right:
-        for number, ((one, rank), paths) in enumerate(zip(sides, found, strict=True)):
-            _results(_title(one, shown), rank, paths, query, small, number)
+    places = st.columns(len(sides), gap="medium") if against else [right]
+    for number, ((one, rank), paths) in enumerate(zip(sides, found, strict=True)):
+        with places[number]:
+            _results(_title(one, shown), rank, paths, query, small, number, 70 if against else 100)
 
 
 def _title(one: Contender, shown: Contender) -> str:
@@ -277,13 +295,14 @@ def _results(
     query: LabelledQuery,
     small: Mapping[str, bytes],
     number: int,
+    width: int,
 ) -> None:
     first = "no target in the ranking" if rank is None else f"first target at rank {rank}"
     st.markdown(f"**{plain(title)}**: {first}")
     if not paths:
         st.caption("This query has no ranking.")
         return
-    with st.grid(min_column_width=100):
+    with st.grid(min_column_width=width):
         for place, path in enumerate(paths, 1):
             is_target = path in query.targets
             kind = "target" if is_target else "result"

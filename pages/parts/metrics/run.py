@@ -41,6 +41,8 @@ _WAYS = (
     "of the sentence, added."
 )
 _MOST_GROUPS = 30  # that a chart shows
+MOST_ROWS = 200
+"""Groups that a table shows; files have all."""
 
 
 CURVE_WORDS = "Pale: the 95 % interval at each k by itself."
@@ -328,38 +330,45 @@ def _groups(run: Run, table: RankTable | None, typed: str | None) -> None:
         group: {MODE_NAMES[mode]: figures[measure] for mode, figures in modes.items()}
         for group, modes in groups.items()
     }
-    found = _gain_comparison(run, run_key([run]), measure)
-    gains = found.groups[0] if found else {}
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.table(
             [
-                {"Group": plain(group)}
-                | {name: f"{value:.3f}" for name, value in row.items()}
-                | (
-                    {**cluster_cells(found, gains[group]), **certain_cells(gains[group])}
-                    if found and group in gains
-                    else {}
-                )
-                for group, row in values.items()
+                {"Group": plain(group)} | {name: f"{value:.3f}" for name, value in row.items()}
+                for group, row in list(values.items())[:MOST_ROWS]
             ],
             hide_index=True,
             border="horizontal",
             alt=f"{measure} by group, a column for each way to ask",
         )
-        if found and gains:
-            best = MODE_NAMES[found.contenders[0].mode].lower()
-            st.caption(
-                f"Points: the composed query minus the {best}. "
-                f"{GROUP_WORDS}{over_groups(found)} "
-                f"{plain(' '.join(found.group_words()))}"
-            )
+        if len(values) > MOST_ROWS:
+            st.caption(f"The first {MOST_ROWS} of {len(values)} groups; the figures have all.")
     with right:
         first = dict(list(values.items())[:_MOST_GROUPS])
         st.altair_chart(
             bars_chart(first, heading(measure)),
             alt=f"Bars of {measure} by group; the table beside has the figures",
         )
+    found = _gain_comparison(run, run_key([run]), measure)
+    if found is not None and found.groups[0]:
+        _group_gains(found)
+
+
+def _group_gains(found: Comparison) -> None:
+    """What composing brings in each group, and how far that can be chance."""
+    best = MODE_NAMES[found.contenders[0].mode].lower()
+    st.markdown(f"**Composed minus {best}**")
+    st.table(
+        [
+            {"Group": plain(name), **cluster_cells(found, it), **certain_cells(it)}
+            for name, it in list(found.groups[0].items())[:MOST_ROWS]
+        ],
+        hide_index=True,
+        border="horizontal",
+        alt="What composing brings by group: points, interval and p",
+    )
+    said = plain(" ".join(found.group_words()))
+    st.caption(f"{GROUP_WORDS}{over_groups(found)} {said}")
 
 
 def _provenance(run: Run) -> None:

@@ -1,5 +1,7 @@
 """Encoders by name."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,18 @@ def test_the_shipped_encoder_loads_without_a_download() -> None:
     encoder = load_encoder("compact")
     assert encoder.spec is encoder_specs()["compact"] and encoder.precision == "exact"
     assert encoder.encode_texts(["red"]).shape == (1, encoder.spec.dim)
+
+
+def test_an_encoder_works_alone_without_a_store() -> None:
+    code = """
+import sys
+from PIL import Image
+import cir
+encoder = cir.load_encoder("compact")
+assert encoder.encode_composed([Image.new("RGB", (9, 9))], ["in red"]).shape == (1, 512)
+assert not {"pymilvus", "torch", "pandas", "streamlit", "cir.store"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_weights_of_ones_own_must_be_there(tmp_path: Path) -> None:

@@ -337,3 +337,36 @@ def test_progress_is_seen_by_another_session_and_the_job_can_be_cancelled(
     app.button(key="metrics_cancel").click().run()
     wait_for_job(app)
     assert "was cancelled; no run was kept" in words(app)
+
+
+def test_a_run_gets_a_name_and_a_note(data_dir: Path) -> None:
+    put_run(data_dir, "dev-2026", document())
+    app = open_page()
+    assert "Note" not in app.dataframe[0].value.columns
+    next(each for each in app.text_input if each.label == "Name of this run").set_value("longer")
+    app.text_area[0].set_value("with a longer *prompt*\nworse")
+    app.button(key="FormSubmitter:metrics_naming dev-2026-Save").click().run()
+    assert not app.exception
+    assert app.dataframe[0].value["Run"].tolist() == ["longer"]
+    assert app.dataframe[0].value["Note"].tolist() == ["with a longer *prompt*"]
+    assert "with a longer *prompt*" in words(app)
+    next(each for each in app.text_input if each.label == "Name of this run").set_value("a/b")
+    app.button(key="FormSubmitter:metrics_naming longer-Save").click().run()
+    assert "A run cannot be named 'a/b'" in words(app)
+
+
+def test_quality_stands_against_time(data_dir: Path) -> None:
+    for name, seconds, recall in (("fast", 1.0, 0.5), ("slow", 9.0, 0.9), ("worse", 9.5, 0.4)):
+        figures = {**FIGURES, "recall@1": recall}
+        told = {"encoding": seconds, "search": 0.1}
+        content = document(metrics=figures, seconds=told, peak_memory=400_000_000)
+        put_run(data_dir, name, content)
+    app = open_page()
+    choose(app, [0, 1, 2])
+    said = words(app).replace("*", "")
+    assert "No other run is both faster and better than fast, slow" in said
+    took = app.table[1].value
+    assert took["Peak memory"].tolist() == ["400 MB"] * 3
+    assert len(set(took["Time a query"])) == 3
+    labels = [each.proto.label for each in app.get("download_button")]
+    assert {"Quality against time (PNG)", "Comparison (LaTeX)", "Curves (PNG)"} <= set(labels)

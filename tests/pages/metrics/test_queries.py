@@ -73,7 +73,7 @@ def test_a_query_is_shown_with_reference_results_and_targets(made: Path) -> None
 
 def test_queries_are_found_by_words_and_compared_with_another_way_to_ask(made: Path) -> None:
     app = open_page()
-    pick(app, "Compared with", next(o for o in select(app, "Compared with") if o and ":sum" in o))
+    beside(app, "sum")
     assert {"Rank there", "Ranks won"} <= set(app.dataframe[1].value.columns)
     pick(app, "Order", "gained")
     app.text_input(key="metrics_query_text").set_value("ORANGE").run()
@@ -83,12 +83,22 @@ def test_queries_are_found_by_words_and_compared_with_another_way_to_ask(made: P
     assert "No query meets the filters" in words(app)
 
 
-def select(app: AppTest, label: str) -> list[str | None]:
-    """The values of a choice that shows other words."""
-    box = next(each for each in app.selectbox if each.label == label)
+def beside(app: AppTest, *modes: str) -> None:
+    """Compare with other ways to ask of the run."""
     name = app.dataframe[0].value["Run"].tolist()[0]
-    modes = {"Nothing": None, "Sum": f"{name}:sum"}
-    return [modes[option] for option in box.options if option in modes]
+    picker = next(each for each in app.multiselect if each.label == "Compared with")
+    picker.set_value([f"{name}:{mode}" for mode in modes]).run()
+    assert not app.exception
+
+
+def test_four_ways_to_ask_stand_side_by_side(made: Path) -> None:
+    app = open_page()
+    beside(app, "image", "text", "sum")
+    assert {"Rank there", "Rank, Text only", "Rank, Sum"} <= set(app.dataframe[1].value.columns)
+    said = words(app).replace("**", "")
+    for title in ("Composed", "Image only", "Text only", "Sum"):
+        assert f"{title}: " in said
+    assert sum(alt.startswith("Result ") for alt in images(app)) == 4 * 4
 
 
 def test_a_query_opens_in_search_only_where_its_images_are_indexed(
