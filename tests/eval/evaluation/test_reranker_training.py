@@ -52,6 +52,8 @@ def test_it_is_measured_on_what_is_held_out(asked: list[str], tmp_path: Path) ->
     base, out = write_reranker(tmp_path / "base"), tmp_path / "out"
     code, document = command(*asked, "--columns", "title", "--base", base, "--out", out)
     assert code == 0
+    pinned = "set, encoder, queries, held_out, figures, gains, seconds, out"
+    assert document.keys() == {*pinned.split(", ")}
     assert (document["queries"], document["held_out"]) == (30, 30)
     figures = document["figures"]
     assert isinstance(figures, list)
@@ -62,6 +64,7 @@ def test_it_is_measured_on_what_is_held_out(asked: list[str], tmp_path: Path) ->
         ("flag", 0.1),
         ("flag", 0.2),
     ]
+    assert all(each.keys() == {"rerank", "weight", "recall@1", "recall@10"} for each in figures)
     assert figures[2]["recall@1"] >= figures[0]["recall@1"]  # titles name the colours
     about = json.loads((out / "finetuning.json").read_text())
     assert about.items() >= document.items()
