@@ -89,12 +89,16 @@ class ChatReranker:
         reasons = {at: why for at, (_, why) in picks.items() if why}
         return Judged([logit(share) for share in shares], reasons, _tokens(answer))
 
+    def _connection(self) -> HTTPConnection:
+        if not self._secure:
+            return HTTPConnection(self._host, self._port, timeout=SECONDS)
+        context = ssl.create_default_context()
+        return HTTPSConnection(self._host, self._port, timeout=SECONDS, context=context)
+
     def _ask(self, question: Mapping[str, Any]) -> Any:
         """The server's answer, a JSON document."""
         where = f"The chat server at {self._host}"
-        kind = HTTPSConnection if self._secure else HTTPConnection
-        more = {"context": ssl.create_default_context()} if self._secure else {}
-        connection = kind(self._host, self._port, timeout=SECONDS, **more)
+        connection = self._connection()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"

@@ -42,7 +42,8 @@ class FlagReranker:
                     scores += self._model.compute_score(pairs, batch_size=_BATCH + 1)
         except _GOES_WRONG as error:
             raise RerankError(
-                f"The second stage flag:{self._name} cannot score these images ({_line(error)})."
+                f"The second stage flag:{self._name} cannot score these images "
+                f"({first_line(error)})."
             ) from error
         return Judged(scores)
 
@@ -51,7 +52,7 @@ def _load(name: str, settings: Settings) -> FlagReranker:
     from cir.encoders.on_torch.devices import pick_device, use_usable_cores
     from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 
-    place, is_folder = _place(name)
+    place, is_folder = place_of(name)
     prepare_torchvision()  # FlagEmbedding imports transformers, and that torchvision
     from FlagEmbedding import FlagAutoReranker
     from FlagEmbedding.inference.reranker.model_mapping import AUTO_RERANKER_MAPPING
@@ -73,17 +74,17 @@ def _load(name: str, settings: Settings) -> FlagReranker:
     except Exception as error:  # safetensors, the hub and transformers have no base in common
         what = "The folder" if is_folder else "The hub's repository"
         raise RerankError(
-            f"{what} {place} cannot be loaded as a second stage ({_line(error)})."
+            f"{what} {place} cannot be loaded as a second stage ({first_line(error)})."
             + ("" if is_folder else " It may be gone or gated, or the hub cannot be reached.")
         ) from error
     if not known:
         _check_head(place, model)
-        _mend_decoder(place, model.tokenizer)
+        mend_decoder(place, model.tokenizer)
         model.max_length = min(_LONGEST, _positions(model))
     return FlagReranker(name, model)
 
 
-def _place(name: str) -> tuple[str, bool]:
+def place_of(name: str) -> tuple[str, bool]:
     """Where the model is, and whether that is a folder of this machine.
 
     Raises:
@@ -116,7 +117,7 @@ def _check_head(place: str, model: Any) -> None:
         )
 
 
-def _mend_decoder(place: str, tokenizer: Any) -> None:
+def mend_decoder(place: str, tokenizer: Any) -> None:
     """Let a tokenizer give back its text: FlagEmbedding decodes tokens and reads them again.
 
     One whose file names no decoder would give other tokens the second time, and so other scores,
@@ -148,7 +149,7 @@ def _positions(model: Any) -> int:
     return there - padding - 1 if "roberta" in str(config.model_type) else there
 
 
-def _line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first line of an error, without what a sentence cannot hold."""
     lines = str(error).strip().splitlines()
     return (lines[0].rstrip(".")[:200] if lines else "") or type(error).__name__

@@ -13,7 +13,7 @@ from cir.errors import RerankError, UsageError
 from cir.rerank.protocol import Candidate, Judged
 from cir.rerank.registry import family_of, load_reranker
 from cir.settings import Settings
-from cir.store import Hit, MilvusIndex, Reranked
+from cir.store import Hit, ImageRecord, MilvusIndex, Reranked
 
 _SHOWN_COLUMNS = 20
 _WORTH_TELLING = 0.5  # seconds
@@ -132,7 +132,7 @@ class SecondStage:
         reranker = load_reranker(self.name, self.settings)
         sees = family.reads_pictures
         jpegs = self.index.thumbnails([hit.id for hit in hits]) if sees else {}
-        candidates = [Candidate(_text(hit, self.columns), jpegs.get(hit.id)) for hit in hits]
+        candidates = [Candidate(text_of(hit, self.columns), jpegs.get(hit.id)) for hit in hits]
         readable = [at for at, each in enumerate(candidates) if each.text or each.jpeg]
         if not readable:
             raise RerankError(
@@ -172,8 +172,9 @@ def before_rerank(hits: Sequence[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: ranks[hit.id])
 
 
-def _text(hit: Hit, columns: Sequence[str]) -> str:
-    values = (str(hit.metadata.get(name, "")).strip() for name in columns)
+def text_of(image: Hit | ImageRecord, columns: Sequence[str]) -> str:
+    """What the columns say of an image; "" where they are empty."""
+    values = (str(image.metadata.get(name, "")).strip() for name in columns)
     return ", ".join(value for value in values if value)
 
 

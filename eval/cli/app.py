@@ -28,6 +28,7 @@ from cir.cli.console import (
 )
 from cir.search import SearchOptions, bench_options
 from cir.settings import load_settings
+from eval.cli.reranking import add_rerank_commands
 from eval.cli.runs import add_run_commands
 from eval.cli.sets import (
     AllowMissing,
@@ -288,4 +289,5 @@ def card_command(
 
 
 add_commands(app)
+add_rerank_commands(app)
 add_run_commands(app)

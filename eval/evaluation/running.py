@@ -104,7 +104,7 @@ def run(
     watch = Stopwatch()
     reranking = Reranking(request.options, settings) if request.options.rerank else None
     with RunWriter(place, modes, candidates=labelled.has_candidates) as writer:
-        gallery, labelled = _open_gallery(request, labelled, settings, watch, on_progress)
+        gallery, labelled = open_gallery(request, labelled, settings, watch, on_progress)
         absent = absent_from(
             labelled,
             gallery.paths.__contains__,
@@ -204,7 +204,7 @@ def _beyond_ranks(
     return {str(each): values[str(each)].tolist() for each in measures if not each.by_rank}
 
 
-def _open_gallery(
+def open_gallery(
     request: Request,
     labelled: LabelledSet,
     settings: Settings,
