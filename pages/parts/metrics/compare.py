@@ -26,7 +26,6 @@ from pages.parts.metrics.run import (
     certain_cells,
     cluster_cells,
     cost_cells,
-    figure,
     over_groups,
     run_key,
 )
@@ -41,14 +40,17 @@ def show_comparison(runs: Sequence[Run]) -> bool:
     except UsageError as error:
         st.info(plain(str(error)), icon=":material/difference:")
         return False
-    st.table(
+    # Not a table, which would be wider than a narrow screen with the names of runs in it.
+    st.dataframe(
         [
-            {"Run": plain(run.name), "Encoder": plain(run.encoder)}
-            | {heading(name): figure(run.metrics, name) for name in NAMES}
+            {"Run": run.name, "Encoder": run.encoder}
+            | {heading(name): run.metrics.get(name) for name in NAMES}
             for run in runs
         ],
         hide_index=True,
-        border="horizontal",
+        column_config={
+            heading(name): st.column_config.NumberColumn(format="%.3f") for name in NAMES
+        },
         alt="The composed query's figures, a row for each chosen run",
     )
     left, right = st.columns([3, 2], gap="medium")
