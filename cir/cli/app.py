@@ -151,7 +151,7 @@ def index_command(
     elif as_json:
         print_document(report.ingest_document(result))
     else:
-        report.print_ingest(result)
+        report.print_ingest(result, settings)
 
 
 @app.command("sample")
@@ -190,7 +190,7 @@ def sample_command(
     if as_json:
         print_document(report.ingest_document(result))
     else:
-        report.print_ingest(result)
+        report.print_ingest(result, settings)
 
 
 @app.command("search")

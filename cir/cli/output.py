@@ -34,6 +34,8 @@ def ingest_document(report: "IngestReport") -> dict[str, Any]:
         "unchanged": report.unchanged,
         "removed": report.removed,
         "failed": [asdict(each) for each in report.failed],
+        "looked_at": report.looked_at,
+        "strange": report.strange,
         "metadata": {
             "matched": report.matched,
             "unmatched": report.unmatched,
@@ -79,8 +81,8 @@ def encoder_documents(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def print_ingest(report: "IngestReport") -> None:
-    """Say what an ingest did, with the first failures."""
+def print_ingest(report: "IngestReport", settings: Settings) -> None:
+    """Say what an ingest did, with the first failures, and where its encoder is the wrong one."""
     typer.echo(
         f"Index {report.index!r} ({report.encoder}): {report.added} added, {report.updated} "
         f"updated, {report.unchanged} unchanged, {report.removed} removed, "
@@ -92,6 +94,18 @@ def print_ingest(report: "IngestReport") -> None:
             f"{report.unmatched_rows} rows without an image."
         )
     _say_failed(report.failed)
+    _say_strange(report, settings)
+
+
+def _say_strange(report: "IngestReport", settings: Settings) -> None:
+    from cir.indexing.strange import strange_note
+
+    note = strange_note(report, settings)
+    if note is None:
+        return
+    text, offered = note
+    way = f"python -m cir index {shlex.quote(report.index)} --re-encode --encoder {offered}"
+    typer.echo(f"Note: {text}" + (f" Move the index to it: {way}" if offered else ""), err=True)
 
 
 def print_reencode(report: "ReencodeReport") -> None:

@@ -64,6 +64,7 @@ class EncoderSpec:
         source: where the weights come from.
         hub: its files, None when it ships with the project or has `folders`.
         folders: repositories that it reads whole instead: one, or one for images and one for texts.
+        knows: the pictures that it was made for, "" for pictures of anything.
         memory_bytes: peak of a process that encodes by it, store aside; 0 where not measured.
     """
 
@@ -78,6 +79,7 @@ class EncoderSpec:
     hub: HubFiles | None = None
     folders: tuple[HubFolder, ...] = ()
     memory_bytes: int = 0
+    knows: str = ""
 
 
 class Encoder(Protocol):
@@ -123,6 +125,20 @@ USUAL_BATCH = 16
 def batch_of(encoder: Encoder) -> int:
     """Images that one call best gets: the encoder's `batch`, else `USUAL_BATCH`."""
     return int(getattr(encoder, "batch", USUAL_BATCH))
+
+
+def encode_and_look(
+    encoder: Encoder, images: Sequence[Image]
+) -> tuple[Embeddings, NDArray[np.bool_] | None]:
+    """Rows of images, and which of them are nothing that the encoder `knows`.
+
+    The latter `(n,)`, or None where the encoder, which then has no `encode_and_look`, cannot tell.
+    """
+    look = getattr(encoder, "encode_and_look", None)
+    if look is None:
+        return encoder.encode_images(images), None
+    found: tuple[Embeddings, NDArray[np.bool_] | None] = look(images)
+    return found
 
 
 def files_of(encoder: Encoder) -> tuple[str | None, str | None]:

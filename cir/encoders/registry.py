@@ -1,6 +1,7 @@
 """Encoders by name, and the one cache of loaded encoders in a process."""
 
 import importlib
+import os
 import pkgutil
 import threading
 from collections.abc import Mapping
@@ -310,6 +311,26 @@ def installation(name: str) -> WayOut:
         UsageError: there is no such encoder.
     """
     return _family_of(encoder_spec(name)).way_out
+
+
+def general_encoder(settings: Settings) -> EncoderSpec | None:
+    """The encoder of pictures of anything that costs least here.
+
+    That is one that is ready, else the smallest download whose packages are installed, else the
+    smallest. None where one would have to be fetched and this process may not ask the hub.
+    """
+    states = {
+        name: readiness(choose(settings, name))
+        for name, spec in encoder_specs().items()  # the smallest first
+        if not spec.knows
+    }
+    for state in ("ready", "download", "not installed"):
+        if state != "ready" and os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}:
+            return None
+        found = next((name for name, each in states.items() if each == state), None)
+        if found is not None:
+            return encoder_specs()[found]
+    return None
 
 
 def _missing(family: EncoderFamily) -> list[str]:

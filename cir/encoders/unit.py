@@ -1,14 +1,15 @@
 """Rows of length 1."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cir.encoders.protocol import Embeddings
 
 
-def unit_rows(rows: NDArray[np.float32], dim: int) -> Embeddings:
-    """`(n, dim)` float32 rows divided by their lengths; a row of zeros stays one."""
-    rows = rows.astype(np.float32).reshape(-1, dim)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True).astype(np.float32)
-    unit: Embeddings = rows / np.where(lengths == 0, np.float32(1), lengths)
-    return unit
+def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
+    """`(n, dim)` float32 unit rows along these sums of rows; a sum of nothing stays 0."""
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    rows: Embeddings = (sums / np.maximum(length, 1e-12)).astype(np.float32)
+    return rows

@@ -16,7 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cir.encoders.protocol import Encoder, batch_of, files_of, require_same_encoder
+from cir.encoders.protocol import (
+    Encoder,
+    batch_of,
+    encode_and_look,
+    files_of,
+    require_same_encoder,
+)
 from cir.errors import ImageError, StoreError, UnknownIndexError, UsageError
 from cir.images import (
     LINK_OUT,
@@ -75,6 +81,8 @@ class IngestReport:
         failed: image files that could not be read; what an index held of them stays.
         matched, unmatched: images with and without a metadata row.
         unmatched_rows: metadata rows without an image.
+        looked_at: of the images added to a new index, those that the encoder could tell about.
+        strange: of these, those that are nothing the encoder knows.
         seconds: from start to end.
     """
 
@@ -88,6 +96,8 @@ class IngestReport:
     matched: int = 0
     unmatched: int = 0
     unmatched_rows: int = 0
+    looked_at: int = 0
+    strange: int = 0
     seconds: float = 0.0
 
 
@@ -134,6 +144,7 @@ class FolderUpdate:
         self.tell = tell
         self.on_failure = on_failure
         self.roots = roots
+        self.is_new = not index.count()
         self.rows: list[Row] = []
         self.last_write = time.monotonic()
 
@@ -262,7 +273,11 @@ class FolderUpdate:
 
     def _encode(self, fresh: Sequence[_Loaded]) -> None:
         pictures = [item.picture.image for item in fresh if item.picture is not None]
-        for item, vector in zip(fresh, self.encoder.encode_images(pictures), strict=True):
+        vectors, strange = encode_and_look(self.encoder, pictures)
+        if self.is_new and strange is not None:
+            self.report.looked_at += len(strange)
+            self.report.strange += int(strange.sum())
+        for item, vector in zip(fresh, vectors, strict=True):
             row = Row(item.record, vector, item.jpeg)
             if self._storable(row):
                 self.rows.append(row)

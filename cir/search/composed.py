@@ -3,20 +3,28 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, Encoder, require_same_encoder
 from cir.encoders.remembered import RememberingEncoder
 from cir.encoders.texts import is_shortened, shortened
+from cir.encoders.unit import normalised
 from cir.errors import UsageError
 from cir.images import open_image, part_of
 from cir.rerank.fusing import OnRerank, SecondStage
 from cir.search.folding import Ask, check, is_plain, shown
-from cir.search.options import USUAL, SearchOptions, box_of, split_weight
+from cir.search.options import (
+    PRODUCT,
+    USUAL,
+    SearchOptions,
+    box_of,
+    picture_weight,
+    split_weight,
+)
+from cir.search.product import depth_for, multiplied
 from cir.search.titles import title_column
 from cir.settings import Settings
 from cir.store import Hit, MilvusIndex, is_image_id
@@ -24,6 +32,7 @@ from cir.store.filters import Condition
 
 Mode = Literal["composed", "image", "text", "sum"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+SIDES: tuple[Mode, Mode] = ("image", "text")
 
 Timed = Callable[[str], AbstractContextManager[None]]
 """Gives a context that covers a stage, "encoding", "search" or "reranking"."""
@@ -172,17 +181,25 @@ def search_batch(
     else:
         wanted = replace(options, limit=max(options.limit, stage.depth))
     with timed("encoding"):
-        vectors = embed(encoder, queries, mode, options, index)
+        rankings = _rankings(encoder, queries, mode, options, index)
 
     def ask(part: slice, limit: int, further: Sequence[Condition] = ()) -> list[list[Hit]]:
-        return index.search_vectors(
-            vectors[part],
-            limit,
-            [*where, *further],
-            exclude_ids=exclude_ids and exclude_ids[part],
-            only_ids=only_ids and only_ids[part],
-            words=words and words[part],
-        )
+        found = [
+            index.search_vectors(
+                vectors[part],
+                limit if len(rankings) == 1 else depth_for(limit),
+                [*where, *further],
+                exclude_ids=exclude_ids and exclude_ids[part],
+                only_ids=only_ids and only_ids[part],
+                words=words and words[part],
+            )
+            for vectors in rankings
+        ]
+        if len(found) == 1:
+            return found[0]
+        rows = [each[part] for each in rankings]
+        alone = [way_of(query) != "composed" for query in queries[part]]
+        return multiplied(index, rows, found, alone, limit, options.balance)
 
     def ask_for(at: int) -> Ask:
         return lambda limit, further: ask(slice(at, at + 1), limit, further)[0]
@@ -221,6 +238,9 @@ def embed(
     The options that make the row, in this order:
 
     - `turn` and `crop` change the first reference before it is encoded.
+    - `composition` stands in the place of the encoder's own way, in the mode "composed", for
+      queries that have both: "sum" is the mode "sum", "weighted:W" normalised(W i + (1 - W) t).
+      "product" is no row but two rankings, see `cir.search.product`: here it is "sum".
     - `balance` b moves a composed row c towards the row of one side, t of the text or i of the
       image: normalised(2b c + (1 - 2b) t) below 0.5, normalised((2 - 2b) c + (2b - 1) i) above. It
       is for queries that have both, in the mode "composed".
@@ -241,7 +261,7 @@ def embed(
     asked = [_seen(query, options) for query in distinct]
     if len(asked) == 1 and not asked[0].rewordings:  # a person's, who goes on changing it
         encoder = RememberingEncoder(encoder)
-    rows = _rows(encoder, asked, mode)
+    rows = _composed(encoder, asked, options) if mode == "composed" else _rows(encoder, asked, mode)
     if mode == "composed" and options.balance != 0.5:
         rows = _balanced(encoder, asked, rows, options.balance)
     if options.less or options.less_image:
@@ -282,13 +302,6 @@ def similarities(
 def as_seen(image: Image, options: SearchOptions) -> Image:
     """A query's first reference as it is encoded: turned, and cropped."""
     return part_of(image, options.turn, box_of(options.crop))
-
-
-def normalised(sums: NDArray[np.floating[Any]]) -> Embeddings:
-    """`(n, dim)` float32 unit rows along these sums of rows; a sum of nothing stays 0."""
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    rows: Embeddings = (sums / np.maximum(length, 1e-12)).astype(np.float32)
-    return rows
 
 
 def _seen(query: Query, options: SearchOptions) -> Query:
@@ -335,6 +348,61 @@ def _others(query: Query, mode: Mode) -> list[tuple[Query, float]]:
 def _weight(query: Query) -> float:
     """Of the first reference: it counts beside others alone."""
     return query.weight if query.more else 1.0
+
+
+def _composed(encoder: Encoder, queries: Sequence[Query], options: SearchOptions) -> Embeddings:
+    """`(n, dim)` unit rows of the queries as `composition` says, see `embed`."""
+    weight = picture_weight(options.composition)
+    if weight is None or weight == 0.5:
+        return _rows(encoder, queries, "composed" if weight is None else "sum")
+    rows = np.zeros((len(queries), encoder.spec.dim), np.float32)
+    both = [at for at, query in enumerate(queries) if way_of(query) == "composed"]
+    alone = sorted(set(range(len(queries))) - set(both))
+    if alone:
+        rows[alone] = _rows(encoder, [queries[at] for at in alone], "composed")
+    if both:
+        asked = [queries[at] for at in both]
+        seen, read = (_rows(encoder, asked, side) for side in SIDES)
+        rows[both] = normalised(weight * seen + (1 - weight) * read)
+    return rows
+
+
+def _rankings(
+    encoder: Encoder,
+    queries: Sequence[Query],
+    mode: Mode,
+    options: SearchOptions,
+    index: MilvusIndex,
+) -> list[Embeddings]:
+    """`(n, dim)` unit rows of the queries; for a product two arrays, of pictures and of texts.
+
+    A query that lacks one of them has the row of the other in both arrays.
+    """
+    if mode != "composed" or options.composition != PRODUCT:
+        return [embed(encoder, queries, mode, options, index)]
+    ways = [way_of(query) for query in queries]
+    return [
+        _side_rows(
+            encoder, queries, [side if way == "composed" else way for way in ways], options, index
+        )
+        for side in SIDES
+    ]
+
+
+def _side_rows(
+    encoder: Encoder,
+    queries: Sequence[Query],
+    ways: Sequence[Mode],
+    options: SearchOptions,
+    index: MilvusIndex,
+) -> Embeddings:
+    """`(n, dim)` unit rows of the queries, each asked in its way."""
+    rows = np.zeros((len(queries), encoder.spec.dim), np.float32)
+    for way in SIDES:
+        members = [at for at, each in enumerate(ways) if each == way]
+        if members:
+            rows[members] = embed(encoder, [queries[at] for at in members], way, options, index)
+    return rows
 
 
 def _balanced(

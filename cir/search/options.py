@@ -11,6 +11,9 @@ from cir.errors import UsageError
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of a picture, as shares of its sides."""
 
+PRODUCT = "product"
+COMPOSITIONS = ("", "sum", PRODUCT)
+"""Those without a number; `weighted:W` is the fourth."""
 TURNS = (0, 90, 180, 270)
 MAX_WEIGHT = 10.0
 
@@ -44,6 +47,10 @@ class SearchOptions:
             `cir.store.filters.Condition`.
         balance: how much the reference counts against the instruction, 0 to 1: 0 is the instruction
             alone, 0.5 the encoder's own composition, 1 the reference alone.
+        composition: how reference and instruction are put together: "" is the encoder's own way,
+            "sum" the normalised sum of their rows, "weighted:W" the same with W of the reference
+            and 1 - W of the instruction, W from 0 to 1; "product" ranks by the product of the two
+            similarities, see `cir.search.product`, and a hit's score is that product.
         less: texts to steer away from, each with its weight after a star: "red*0.5". The weight is
             1 where none is written, above 0, at most 10.
         less_image: pictures to steer away from, written likewise: the id of an image of the index
@@ -84,6 +91,12 @@ class SearchOptions:
         panel="Query",
         low=0,
         high=1,
+    )
+    composition: str = _option(
+        "",
+        "How reference and instruction are put together, instead of the encoder's own way: sum, "
+        "weighted:W with W of the reference (0 to 1), or product (of both similarities).",
+        panel="Query",
     )
     less: Sequence[str] = _option(
         (), 'Text to steer away from, with a weight "red*0.5"; repeatable.', panel="Query"
@@ -174,6 +187,12 @@ class SearchOptions:
         if self.turn not in TURNS:
             raise UsageError(f"A picture is turned by 0, 90, 180 or 270 degrees, not {self.turn}.")
         box_of(self.crop)
+        picture_weight(self.composition)
+        if self.composition == PRODUCT and self.words:
+            raise UsageError(
+                "The composition product ranks by two similarities: it does not go with the words "
+                "of the metadata."
+            )
         if self.rerank and self.words:
             raise UsageError(
                 "A second stage adds to the score, and with words results are not ordered by it: "
@@ -199,6 +218,29 @@ def split_weight(text: str) -> tuple[str, float]:
             f"The weight in {text!r} must be a number above 0, at most {MAX_WEIGHT:.0f}."
         )
     return match["what"], weight
+
+
+def picture_weight(composition: str) -> float | None:
+    """How much of a weighted sum is the picture's, 0 to 1; None for the encoder's own way.
+
+    Raises:
+        UsageError: there is no such composition.
+    """
+    if not composition:
+        return None
+    name, colon, weight = composition.partition(":")
+    if name in {"sum", PRODUCT} and not colon:
+        return 0.5
+    try:
+        share = float(weight) if name == "weighted" else math.nan
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise UsageError(
+            f"There is no composition {composition!r}: say sum, product, or weighted:W with W from "
+            "0 (the instruction alone) to 1 (the reference alone)."
+        )
+    return share
 
 
 def box_of(crop: str) -> Box | None:

@@ -110,9 +110,16 @@ def usual_score(
     """What queries score that ask in the same way.
 
     None where that is not known: the way was not sampled, or options change what scores mean
-    (`balance` between its ends and its middle, `less`, `words`, several references).
+    (`balance` between its ends and its middle, `composition`, `less`, `words`, several references).
     """
-    if usual is None or options.less or options.less_image or options.words or query.more:
+    if (
+        usual is None
+        or options.composition
+        or options.less
+        or options.less_image
+        or options.words
+        or query.more
+    ):
         return None
     match way_of(query), options.balance:
         case ("image", _) | ("composed", 1):

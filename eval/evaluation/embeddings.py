@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cir.encoders.unit import normalised
 from cir.errors import UsageError
 from cir.parallel import batched
-from cir.search.composed import normalised
 from eval.runs.ranks import COMPOSED
 
 SUFFIX = ".npz"

@@ -25,7 +25,8 @@ SOLVERS = "image, text, either, sum, composed, unsolved"
 CIRR = f"{MRR}, recall_subset@1, recall_subset@2, recall_subset@3, recall@5+recall_subset@1"
 COLUMNS = "file, colour, fabric, price, on_sale"
 INGEST = {
-    "": "index, encoder, added, updated, unchanged, removed, failed, metadata, seconds",
+    "": "index, encoder, added, updated, unchanged, removed, failed, looked_at, strange, "
+    "metadata, seconds",
     "metadata": "matched, unmatched, unmatched_rows",
 }
 FAILED = {"failed[]": "path, reason"}
@@ -49,8 +50,8 @@ KEYS: dict[str, dict[str, str]] = {
     "cir sample": INGEST,
     "cir search": {
         "": "index, encoder, query, close, hits",
-        "query": "image, more, text, limit, where, balance, less, less_image, crop, turn, "
-        "words, threshold, group_by, fold, distinct, "
+        "query": "image, more, text, limit, where, balance, composition, less, less_image, "
+        "crop, turn, words, threshold, group_by, fold, distinct, "
         "rerank, rerank_columns, rerank_weight, rerank_depth",
         "hits[]": "id, path, score, metadata",
         "hits[].metadata": COLUMNS,
@@ -71,8 +72,9 @@ KEYS: dict[str, dict[str, str]] = {
     "cir encoders": {
         "": "encoders",
         "encoders[]": "name, title, recommended_for, dim, parameters, download_bytes, licence, "
-        "source, hub, state",
+        "source, hub, folders, memory_bytes, knows, state",
         "encoders[].hub": "repository, file, tokenizer, more",
+        "encoders[].folders[]": "repository, files, last, revision, code",
     },
     "cir drop": {"": "dropped"},
     "eval run": RUN | FAILED | FIGURES | REFERENCE,

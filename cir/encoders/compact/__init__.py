@@ -10,6 +10,7 @@ COMPACT = EncoderSpec(
     dim=512,
     parameters=16_100_000,
     memory_bytes=180_000_000,
+    knows="garments and accessories",
     licence="MIT",
     source="trained by this project; see MODEL_CARD.md beside its graphs",
 )

@@ -1,6 +1,7 @@
 """The compact encoder on ONNX Runtime."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ import onnxruntime
 FOLDER = Path(__file__).resolve().parent
 FILES = ("image.onnx", "fusion.onnx", "tokenizer.json")
 BATCH = 16  # more are no faster on a CPU, and an ingest holds two batches of decoded pictures
+KNOWN = 0.5  # least probability of a picture that is not strange
 TOWER_BATCH = 2  # more are no faster: the feature maps leave the cores' caches, and take memory
 
 
@@ -61,6 +63,7 @@ class CompactEncoder:
         self._tokenizer = _load_tokenizer(folder / "tokenizer.json")
         self._image = _session(folder / "image.onnx", ["images"], ["tokens", "readings"])
         self._fusion = _session(folder / "fusion.onnx", ["image", "readings", "ids"], ["rows"])
+        self._types = _count_types(folder / "manifest.json")
         self._side = self._image.get_inputs()[0].shape[1]
         image, readings, _ = self._fusion.get_inputs()
         self._nothing = _Seen(
@@ -70,11 +73,24 @@ class CompactEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """`(n, 512)` float32 unit rows of `n` RGB images."""
-        parts = [
-            self._fuse(self._seen(self._pixels(images[start : start + BATCH])), None)
-            for start in range(0, len(images), BATCH)
-        ]
-        return _joined(parts)
+        return self.encode_and_look(images)[0]
+
+    def encode_and_look(
+        self, images: Sequence[Image]
+    ) -> tuple[Embeddings, NDArray[np.bool_] | None]:
+        """Rows as `encode_images` gives them, and `(n,)` which images are strange.
+
+        An image is as far of a kind that the attributes are about as the probabilities of its
+        types, the first attribute, sum up to; below one half it is strange. None where the graphs
+        came without the manifest that says how many types there are.
+        """
+        parts, known = [], [np.zeros(0, np.float32)]
+        for start in range(0, len(images), BATCH):
+            seen = self._seen(self._pixels(images[start : start + BATCH]))
+            parts.append(self._fuse(seen, None))
+            known.append(np.array([each.readings[: self._types].sum() for each in seen]))
+        strange = np.concatenate(known) < KNOWN if self._types else None
+        return _joined(parts), strange
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """`(n, 512)` float32 unit rows of `n` texts."""
@@ -138,6 +154,15 @@ def _fingerprint(folder: Path) -> str:
     for name in FILES:
         digest.update(hashlib.sha256(_read(folder / name)).digest())
     return digest.hexdigest()[:32]
+
+
+def _count_types(manifest: Path) -> int:
+    """How many values the first attribute has; 0 where no manifest says it."""
+    try:
+        told = json.loads(manifest.read_text("utf-8"))["settings"]["attributes"]
+        return int(told[0][1])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 def _read(path: Path) -> bytes:

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from cir.encoders.protocol import Embeddings, EncoderChoice, EncoderSpec, FoundFiles
 from cir.encoders.texts import clean, is_shortened
-from cir.encoders.unit import unit_rows
+from cir.encoders.unit import normalised
 from cir.errors import EncoderError
 from cir.parallel import usable_cores
 
@@ -44,6 +44,7 @@ class FastembedEncoder:
         from fastembed import ImageEmbedding, TextEmbedding
 
         image, text = models
+        self.spec = spec
         self._image = _tower(ImageEmbedding, image, files.weights)
         self._text = _tower(TextEmbedding, text, files.tokenizer)
         # Nothing of a named folder is run: an index may say where it was.
@@ -60,11 +61,11 @@ class FastembedEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` RGB images."""
-        return unit_rows(self._images(images), self.spec.dim)
+        return normalised(self._images(images))
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` texts; what is too long is cut."""
-        return unit_rows(self._texts([clean(text) for text in texts]), self.spec.dim)
+        return normalised(self._texts([clean(text) for text in texts]))
 
     def encode_composed(self, images: Sequence[Image], texts: Sequence[str]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` pairs of reference image and instruction.
@@ -79,7 +80,7 @@ class FastembedEncoder:
         said = [clean(text) for text in texts]
         worded = np.array([bool(text) for text in said], bool)[:, None]
         read = np.where(worded, self.encode_texts(said), np.float32(0))
-        return unit_rows(self.encode_images(images) + read, self.spec.dim)
+        return normalised(self.encode_images(images) + read)
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:
         """For each text, whether it is longer than the model can read."""
@@ -90,15 +91,15 @@ class FastembedEncoder:
         ]
 
     def _images(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        return _stacked(self._image.embed(list(images), batch_size=BATCH))
+        return _stacked(self._image.embed(list(images), batch_size=BATCH), self.spec.dim)
 
     def _texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return _stacked(self._text.embed(list(texts), batch_size=BATCH))
+        return _stacked(self._text.embed(list(texts), batch_size=BATCH), self.spec.dim)
 
 
-def _stacked(rows: Any) -> NDArray[np.float32]:
+def _stacked(rows: Any, dim: int) -> NDArray[np.float32]:
     found = list(rows)
-    return np.array(found, np.float32) if found else np.zeros((0, 0), np.float32)
+    return np.array(found, np.float32) if found else np.zeros((0, dim), np.float32)
 
 
 def _square() -> Image:

@@ -17,7 +17,7 @@ from cir.encoders.on_torch.devices import TYPES, pick_device, pick_precision, us
 from cir.encoders.on_torch.torchvision_compat import prepare_torchvision
 from cir.encoders.protocol import Embeddings, EncoderChoice, EncoderSpec, FoundFiles
 from cir.encoders.texts import clean, is_shortened
-from cir.encoders.unit import unit_rows
+from cir.encoders.unit import normalised
 from cir.encoders.weights import licence_of
 from cir.errors import EncoderError, UsageError
 
@@ -76,13 +76,13 @@ class SentenceTransformersEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` RGB images."""
-        return unit_rows(self._rows([{"image": image} for image in images]), self.spec.dim)
+        return normalised(self._rows([{"image": image} for image in images]))
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` texts; what is too long is cut."""
         # As dicts: a bare text that looks like a path or an address is read as a picture.
         asked = [{"text": clean(text) or " "} for text in texts]
-        return unit_rows(self._rows(asked, query=True), self.spec.dim)
+        return normalised(self._rows(asked, query=True))
 
     def encode_composed(self, images: Sequence[Image], texts: Sequence[str]) -> Embeddings:
         """`(n, dim)` float32 unit rows of `n` pairs of reference image and instruction.
@@ -107,7 +107,7 @@ class SentenceTransformersEncoder:
         else:
             seen = self._rows([{"image": image} for image, _ in pairs])
             together = seen + self._rows([{"text": text} for _, text in pairs], query=True)
-        rows[worded] = unit_rows(together, self.spec.dim)
+        rows[worded] = normalised(together)
         return rows
 
     def truncates(self, texts: Sequence[str]) -> list[bool]:

@@ -14,7 +14,7 @@ from cir.progress import INDEXING, Progress
 from cir.words import duration
 from pages.parts.shell.move import offer_anew
 from pages.parts.shell.navigation import SEARCH_FILE
-from pages.parts.shell.session import choose_index, people_errors, plain
+from pages.parts.shell.session import choose_index, people_errors, plain, settings
 from pages.parts.shell.watching import rerun_on_change
 
 REFRESH_SECONDS = 1.0
@@ -67,6 +67,7 @@ def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
     match job.state:
         case "done":
             st.success(plain(_summary(name, job)), icon=":material/check_circle:")
+            _strange(job)
         case "cancelled":
             st.warning(plain(_stopped(job)), icon=":material/pause_circle:")
         case _:
@@ -87,6 +88,17 @@ def _ended(name: str, job: Job, jobs: IndexJobs) -> None:
         if st.button("Dismiss", key=f"dismiss {name}", icon=":material/close:"):
             jobs.forget(name)
             st.rerun()
+
+
+def _strange(job: Job) -> None:
+    """Say where most pictures are nothing that the encoder knows."""
+    from cir.indexing.strange import strange_note
+
+    note = strange_note(job.result.report, settings()) if isinstance(job.result, Indexed) else None
+    if note is not None:
+        text, offered = note
+        way = " Move the index to it: “Move to another encoder …”." if offered else ""
+        st.warning(plain(text + way), icon=":material/help:")
 
 
 def _continue(name: str, job: Job, jobs: IndexJobs) -> None:

@@ -159,6 +159,7 @@ def show_chips(index: MilvusIndex) -> None:
 _WORDS: Mapping[str, Callable[[str], str]] = {
     "less": lambda text: f"less “{text}”",
     "balance": lambda text: f"balance {text}",
+    "composition": lambda text: f"composed by {text}",
     "turn": lambda text: f"turned by {text}°",
     "crop": lambda text: "cropped",
     "where": str,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cir.encoders.texts import MAX_CHARACTERS
 from cir.errors import RecomposeError, UsageError
-from cir.search.options import TURNS, SearchOptions, split_weight
+from cir.search.options import COMPOSITIONS, TURNS, SearchOptions, split_weight
 from cir.search.titles import title_column
 from cir.store import MilvusIndex
 from cir.store.fulltext import AVAILABLE
@@ -46,6 +46,7 @@ def show_refine(index: MilvusIndex) -> None:
 def _query(index: MilvusIndex, now: SearchOptions) -> None:
     if state.REFERENCE in state.state() and state.INSTRUCTION in state.state():
         _balance(now)
+        _composition(now)
     _less()
     _words(index, now)
     _second_stage(index, now)
@@ -102,6 +103,20 @@ def _balance(now: SearchOptions) -> None:
         max_value=1.0,
         step=0.05,
         help="0: the sentence alone. 0.5: as the encoder composes the two. 1: the picture alone.",
+    )
+
+
+def _composition(now: SearchOptions) -> None:
+    _control(
+        st.segmented_control,
+        "Composed by",
+        "composition",
+        now.composition,
+        options=[*dict.fromkeys([*COMPOSITIONS, now.composition])],
+        format_func=lambda name: name or "the encoder",
+        required=True,
+        help="How picture and sentence are put together. Sum and product are for encoders that "
+        "were not trained to compose; a product wants something of both.",
     )
 
 

@@ -1,5 +1,6 @@
 """What people read on a terminal."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from cir.cli.output import (
 )
 from cir.indexing.folder import FailedImage, IngestReport
 from cir.search import Query, SearchOptions
+from cir.settings import Settings
 from cir.store import Hit, IndexInfo, UsualScore, UsualScores
 from cir.store.records import Recall
 
@@ -39,9 +41,11 @@ def test_a_query_with_nothing_close_is_told_so(capsys: pytest.CaptureFixture[str
     assert "usually 0.27" in told
 
 
-def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_failures_are_cut_short(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     failed = [FailedImage(f"{number}.jpg", "why") for number in range(FAILURES_SHOWN + 3)]
-    print_ingest(IngestReport("x", "compact", failed=failed))
+    print_ingest(
+        IngestReport("x", "compact", failed=failed), Settings(None, None, tmp_path, "compact")
+    )
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == FAILURES_SHOWN + 2
     assert lines[1] == "  '0.jpg': why" and "3 more" in lines[-1]

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -217,12 +218,12 @@ def test_a_model_of_other_length_or_without_pictures_is_one_sentence(
 ) -> None:
     with pytest.raises(UsageError, match="gives 32 numbers: truncate_dim=64 is more"):
         load_encoder(f"st:{joint},truncate_dim=64", device="cpu")
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
+    hf: Any = import_module("transformers")
     words = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "red": 5}
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    BertModel(BertConfig(vocab_size=6, intermediate_size=16, **sizes)).save_pretrained(tmp_path)
-    BertTokenizerFast(vocab=words).save_pretrained(tmp_path)
+    config = hf.BertConfig(vocab_size=6, intermediate_size=16, **sizes)
+    hf.BertModel(config).save_pretrained(tmp_path)
+    hf.BertTokenizerFast(vocab=words).save_pretrained(tmp_path)
     with pytest.raises(UsageError, match=r"reads no pictures \(but text\)"):
         load_encoder(f"st:{tmp_path}", device="cpu")
 

@@ -1,6 +1,7 @@
 """Models of generated weights in the layouts of published ones, written by their own libraries."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,8 @@ from tests.cir.encoders.tiny_clip import PATCH, POSITIONS, SIDE, make_clip, writ
 
 prepare_torchvision()
 from tokenizers import Tokenizer, models  # noqa: E402
-from transformers import (  # noqa: E402
-    CLIPImageProcessor,
-    CLIPProcessor,
-    CLIPTokenizer,
-    PreTrainedTokenizerFast,
-    Qwen2VLConfig,
-    Qwen2VLImageProcessor,
-    Qwen2VLModel,
-    Qwen2VLProcessor,
-    Qwen2VLVideoProcessor,
-    SiglipConfig,
-    SiglipImageProcessor,
-    SiglipModel,
-    SiglipProcessor,
-)
+
+hf: Any = import_module("transformers")  # parts of it are untyped
 
 CARD = "---\nlicense: apache-2.0\n---\nA model of generated weights.\n"
 SPECIAL = (
@@ -54,10 +42,10 @@ def write_towers(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     model = make_clip(write_tokenizer(folder))
     model.save_pretrained(folder)
-    tokenizer = CLIPTokenizer.from_pretrained(str(folder))
+    tokenizer = hf.CLIPTokenizer.from_pretrained(str(folder))
     sides = {"height": SIDE, "width": SIDE}
-    image = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=sides)
-    CLIPProcessor(image_processor=image, tokenizer=tokenizer).save_pretrained(folder)
+    image = hf.CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=sides)
+    hf.CLIPProcessor(image_processor=image, tokenizer=tokenizer).save_pretrained(folder)
     (folder / "README.md").write_text(CARD)
     return model
 
@@ -70,15 +58,15 @@ def write_siglip(folder: Path) -> tuple[Any, Any]:
     layers = {"num_hidden_layers": 1}
     text = {"vocab_size": len(tokenizer), "max_position_embeddings": POSITIONS}
     ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    model: Any = SiglipModel(
-        SiglipConfig(
+    model: Any = hf.SiglipModel(
+        hf.SiglipConfig(
             text_config=sizes | layers | text | ends,
             vision_config=sizes | layers | {"image_size": SIDE, "patch_size": PATCH},
         )
     ).eval()
     model.save_pretrained(folder)
     sides = {"height": SIDE, "width": SIDE}
-    processor = SiglipProcessor(SiglipImageProcessor(size=sides), tokenizer)
+    processor = hf.SiglipProcessor(hf.SiglipImageProcessor(size=sides), tokenizer)
     processor.save_pretrained(folder)
     return model, processor
 
@@ -86,7 +74,7 @@ def write_siglip(folder: Path) -> tuple[Any, Any]:
 def _letters() -> Any:
     """A tokenizer of letters, with Qwen2-VL's marks."""
     vocabulary = {token: at for at, token in enumerate((*SPECIAL, *LETTERS))}
-    return PreTrainedTokenizerFast(
+    return hf.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="[UNK]")),
         unk_token="[UNK]",
         pad_token=SPECIAL[0],
@@ -103,7 +91,7 @@ def write_joint(folder: Path) -> None:
     tokenizer = _letters()
     vocabulary = tokenizer.get_vocab()
     rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
-    config = Qwen2VLConfig(
+    config = hf.Qwen2VLConfig(
         text_config={
             "vocab_size": len(vocabulary),
             "hidden_size": 32,
@@ -128,11 +116,11 @@ def write_joint(folder: Path) -> None:
         vision_start_token_id=vocabulary["<|vision_start|>"],
         vision_end_token_id=vocabulary["<|vision_end|>"],
     )
-    Qwen2VLModel(config).save_pretrained(folder)
-    Qwen2VLProcessor(
-        image_processor=Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=56 * 56),
+    hf.Qwen2VLModel(config).save_pretrained(folder)
+    hf.Qwen2VLProcessor(
+        image_processor=hf.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=56 * 56),
         tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(),
+        video_processor=hf.Qwen2VLVideoProcessor(),
         chat_template=TEMPLATE,
     ).save_pretrained(folder)
     (folder / "README.md").write_text(CARD)
