@@ -247,5 +247,6 @@ def _curves(_runs: Sequence[Run], key: str) -> dict[str, Curve]:
         except UsageError:
             continue  # its own section says what is wrong with it
         if table is not None:
-            curves[run.name] = recall_curves(run, table)[COMPOSED]
+            curve = recall_curves(run, table).get(COMPOSED)
+            curves |= {} if curve is None else {run.name: curve}
     return curves
