@@ -240,7 +240,7 @@ def _compared(_runs: Sequence[Run], key: str, measure: str | None = None) -> Com
 
 @st.cache_data(show_spinner=False, max_entries=20)
 def _curves(_runs: Sequence[Run], key: str) -> dict[str, Curve]:
-    curves = {}
+    curves: dict[str, Curve] = {}
     for run in _runs:
         try:
             table = rank_table(run)
