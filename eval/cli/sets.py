@@ -303,7 +303,7 @@ def _check(
     split: Split = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is doubtful about a labelled set: queries asked twice, copies of images."""
+    """Say what is doubtful about a labelled set: queries asked twice, copies of images, leaks."""
     from eval.evaluation.gallery import check_folder
     from eval.sets.catalogue import images_of, load_place, place_of
     from eval.sets.hygiene import doubts

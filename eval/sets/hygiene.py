@@ -1,16 +1,20 @@
 """What is doubtful about a labelled set, before anything is run on it."""
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cir.access import link_roots
-from cir.errors import ImageError
+from cir.errors import ImageError, UsageError
 from cir.images import content_hash, read_bytes
+from cir.indexing.metadata import find_table, read_table
 from cir.indexing.walk import walk_images
 from cir.settings import Settings
 from eval.sets.labelled import LabelledQuery, LabelledSet, located
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ def doubts(labelled: LabelledSet, gallery: Path | None, settings: Settings) -> l
         UsageError: two files of the gallery stand for one image of the set.
     """
     copies: Mapping[str, frozenset[str]] = {}
+    texts: Mapping[str, set[str]] = {}
     if gallery is not None:
         roots = link_roots(settings)
         paths = [found.path for found in walk_images(gallery, roots=roots)]
         labelled = located(labelled, paths)
         copies = _copies(gallery, paths, roots)
+        texts = _texts(gallery, {path for query in labelled.queries for path in query.targets})
     looked: dict[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
         "asked_twice": (
             "have the reference image and the instruction of another: they count twice",
@@ -58,6 +64,11 @@ def doubts(labelled: LabelledSet, gallery: Path | None, settings: Settings) -> l
         "target_copies_reference": (
             "have a target of the same bytes as the reference image: the image alone finds it",
             _of_queries(labelled, lambda q: {*q.targets} & {*copies.get(q.reference, ())}),
+        ),
+        "text_names_target": (
+            "have an instruction that is a text of a target's metadata, or names its file: the "
+            "text alone finds it",
+            _of_queries(labelled, lambda q: {t for t in q.targets if _names(q, t, texts)}),
         ),
         "copy_not_judged": (
             "have a target of which the gallery holds a copy that is no target: finding that one "
@@ -99,6 +110,29 @@ def _asked_twice(labelled: LabelledSet) -> dict[str, tuple[str, ...]]:
         asked[query.reference, words].setdefault(query.wording_of or query.id, query.id)
     ids = [[*of_families.values()] for of_families in asked.values()]
     return {first: tuple(others) for first, *others in ids if others}
+
+
+def _names(query: LabelledQuery, target: str, texts: Mapping[str, set[str]]) -> bool:
+    """Whether the instruction copies what is written of the target."""
+    said = " ".join(query.instruction.casefold().split())
+    if said and said in texts.get(target, ()):
+        return True
+    of_file = set(_WORD.findall(PurePosixPath(target).stem.casefold()))
+    return len(of_file) > 1 and of_file <= set(_WORD.findall(said))
+
+
+def _texts(gallery: Path, paths: Collection[str]) -> dict[str, set[str]]:
+    """Path -> the texts of its row in the gallery's `metadata.csv`; none where there is no such."""
+    found = find_table(gallery, None)
+    try:
+        table = None if found is None else read_table(found, paths)
+    except UsageError:
+        table = None  # it is for other images; indexing the folder says what is wrong with it
+    rows = {} if table is None else {path: table.lookup(path) or {} for path in paths}
+    return {
+        path: {" ".join(cell.casefold().split()) for cell in row.values() if isinstance(cell, str)}
+        for path, row in rows.items()
+    }
 
 
 def _copies(

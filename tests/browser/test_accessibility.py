@@ -148,6 +148,8 @@ def metrics(tab: Page, app: str) -> None:
     expect(tab.get_by_role("heading", name="Queries")).to_be_visible()
     tab.get_by_text("New run", exact=True).click()
     expect(tab.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    tab.get_by_text("Name and note", exact=True).click()
+    expect(tab.get_by_role("textbox", name="Note")).to_be_visible()
 
 
 def deleting(tab: Page, app: str) -> None:

@@ -26,7 +26,6 @@ from pages.parts.metrics.run import (
     certain_cells,
     cluster_cells,
     cost_cells,
-    figure,
     over_groups,
     run_key,
 )
@@ -41,14 +40,17 @@ def show_comparison(runs: Sequence[Run]) -> bool:
     except UsageError as error:
         st.info(plain(str(error)), icon=":material/difference:")
         return False
-    st.table(
+    # Not a table, which would be wider than a narrow screen with the names of runs in it.
+    st.dataframe(
         [
-            {"Run": plain(run.name), "Encoder": plain(run.encoder)}
-            | {heading(name): figure(run.metrics, name) for name in NAMES}
+            {"Run": run.name, "Encoder": run.encoder}
+            | {heading(name): run.metrics.get(name) for name in NAMES}
             for run in runs
         ],
         hide_index=True,
-        border="horizontal",
+        column_config={
+            heading(name): st.column_config.NumberColumn(format="%.3f") for name in NAMES
+        },
         alt="The composed query's figures, a row for each chosen run",
     )
     left, right = st.columns([3, 2], gap="medium")
@@ -238,12 +240,13 @@ def _compared(_runs: Sequence[Run], key: str, measure: str | None = None) -> Com
 
 @st.cache_data(show_spinner=False, max_entries=20)
 def _curves(_runs: Sequence[Run], key: str) -> dict[str, Curve]:
-    curves = {}
+    curves: dict[str, Curve] = {}
     for run in _runs:
         try:
             table = rank_table(run)
         except UsageError:
             continue  # its own section says what is wrong with it
         if table is not None:
-            curves[run.name] = recall_curves(run, table)[COMPOSED]
+            curve = recall_curves(run, table).get(COMPOSED)
+            curves |= {} if curve is None else {run.name: curve}
     return curves

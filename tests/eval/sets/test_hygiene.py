@@ -49,6 +49,27 @@ def test_wordings_of_one_query_are_not_asked_twice(write_set: WriteSet, settings
     assert "asked_twice" not in kinds
 
 
+def test_texts_that_copy_a_target_are_named(
+    write_set: WriteSet, own_gallery: Path, settings: Settings
+) -> None:
+    for name in ("navy striped shirt", "a blue one"):
+        shutil.copy(own_gallery / "blue.png", own_gallery / f"{name}.png")
+    (own_gallery / "metadata.csv").write_text("file,name\na blue one.png,Summer  Sea\n")
+    asked = {
+        "q1": ("a shirt in navy, striped", "navy striped shirt.png"),
+        "q2": ("summer sea", "a blue one.png"),
+        "q3": ("a navy shirt", "navy striped shirt.png"),
+        "q4": ("in blue", "blue.png"),
+    }
+    queries = [{"_id": name, "image": "red.png", "text": text} for name, (text, _) in asked.items()]
+    folder = write_set(queries, [(name, target, 1) for name, (_, target) in asked.items()])
+    found = {e.kind: dict(e.found) for e in doubts(load_native(folder), own_gallery, settings)}
+    assert found["text_names_target"] == {
+        "q1": ("navy striped shirt.png",),
+        "q2": ("a blue one.png",),
+    }
+
+
 def test_the_command_says_what_it_found(
     write_set: WriteSet, gallery: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -155,7 +155,7 @@ def test_runs_without_their_tables_have_figures_and_no_statistics(data_dir: Path
     put_run(data_dir, "old", document(date=None), TABLE)
     app = open_page()
     choose(app, [0, 1])
-    assert app.table[0].value["Run"].tolist() == ["new", "old"]
+    assert app.dataframe[1].value["Run"].tolist() == ["new", "old"]
     assert "There are no statistics" in words(app)
 
 
