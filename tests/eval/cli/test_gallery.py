@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL.Image import Image
 
+from cir.encoders.compact.encoder import CompactEncoder
 from cir.encoders.protocol import Embeddings
 from cir.encoders.registry import load_encoder
 from cir.indexing.folder import ingest
@@ -31,11 +34,13 @@ def test_a_gallery_is_reused_and_follows_its_folder(
     encoder = load_encoder("compact")
     embedded: list[Image] = []
 
-    def remembering(images: Sequence[Image]) -> Embeddings:
-        embedded.extend(images)
-        return type(encoder).encode_images(encoder, images)
+    assert isinstance(encoder, CompactEncoder)
 
-    monkeypatch.setattr(encoder, "encode_images", remembering)
+    def remembering(images: Sequence[Image]) -> tuple[Embeddings, NDArray[np.bool_] | None]:
+        embedded.extend(images)
+        return CompactEncoder.encode_and_look(encoder, images)
+
+    monkeypatch.setattr(encoder, "encode_and_look", remembering)
     monkeypatch.setattr("eval.evaluation.running.load_encoder", lambda *_, **__: encoder)
     assert (images(), len(embedded)) == (12, 0)
     shutil.copy(own_gallery / "red.png", own_gallery / "more.png")
