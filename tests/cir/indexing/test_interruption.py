@@ -57,7 +57,7 @@ MOMENTS = [
     # Thumbnails are there, their rows are not.
     "Rows upsert 1 before",
     "Rows upsert 3 after",
-    "Encoder encode_images 5 after",
+    "Encoder encode_and_look 5 after",
     "Index update 2 before",
 ]
 
@@ -103,7 +103,7 @@ def test_a_killed_ingest_continues_to_the_same_index(
 
 
 @pytest.mark.parametrize(
-    "moment", ["Rows upsert 2 after", "Encoder encode_images 5 after", "Registry remove 1 before"]
+    "moment", ["Rows upsert 2 after", "Encoder encode_and_look 5 after", "Registry remove 1 before"]
 )
 def test_a_killed_move_to_other_weights_goes_on_and_loses_nothing(
     moment: str, undisturbed: Album, command_line: CommandLine
@@ -148,13 +148,13 @@ def test_ctrl_c_says_that_repeating_continues_and_the_index_shows_as_incomplete(
 import time
 from cir.encoders.compact.encoder import CompactEncoder
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a script's background job
-encode = CompactEncoder.encode_images
+encode = CompactEncoder.encode_and_look
 def slow(self, images):
     if any((update.Path(os.environ["CIR_DATA_DIR"]) / "thumbnails").rglob("*.jpg")):
         print("written", file=sys.stderr, flush=True)
         time.sleep(60)
     return encode(self, images)
-CompactEncoder.encode_images = slow
+CompactEncoder.encode_and_look = slow
 app()
 """
     arguments = ("index", folder, "--name", "mine", "--json")
@@ -309,11 +309,11 @@ def test_a_terminal_s_last_figure_is_what_a_repeated_command_finds(
 import signal, time
 from cir.encoders.compact.encoder import CompactEncoder
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a script's background job
-encode = CompactEncoder.encode_images
+encode = CompactEncoder.encode_and_look
 def slow(self, images):
     time.sleep(0.3)
     return encode(self, images)
-CompactEncoder.batch, CompactEncoder.encode_images = 8, slow
+CompactEncoder.batch, CompactEncoder.encode_and_look = 8, slow
 from cir.cli.app import app
 app()
 """

@@ -26,14 +26,14 @@ import time
 import cir.indexing.folder as indexing
 from cir.encoders.compact.encoder import CompactEncoder
 indexing.PLAN_FILES, indexing.UPSERT_ROWS, indexing.WRITE_SECONDS = 20, 8, 0.3
-encode, ingest = CompactEncoder.encode_images, indexing.ingest
+encode, ingest = CompactEncoder.encode_and_look, indexing.ingest
 def slow(self, images):
     time.sleep(0.08)
     return encode(self, images)
 def begin(*arguments, **options):
     print("begun", flush=True)
     return ingest(*arguments, **options)
-CompactEncoder.batch, CompactEncoder.encode_images, indexing.ingest = 2, slow, begin
+CompactEncoder.batch, CompactEncoder.encode_and_look, indexing.ingest = 2, slow, begin
 from cir.cli.app import app
 app()
 """
