@@ -195,6 +195,7 @@ def test_an_index_is_searched_while_it_moves_to_another_encoder(
     expect(other.get_by_role("heading", name="Search")).to_be_visible()
     settle(other)
     choose(tab, "Index to change", "moving")
+    settle(tab)  # an answer that is still to come would close what is opened
     button(tab, "Move to another encoder …").click()
     tab.get_by_role("button", name="Encode anew").click()
     expect(button(tab, "Cancel")).to_be_visible()
