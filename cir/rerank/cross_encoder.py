@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image as Images
 from PIL.Image import Image
 
-from cir.errors import EncoderError, RerankError, UsageError
-from cir.rerank.flag import first_line, place_of
+from cir.errors import RerankError, UsageError
+from cir.rerank.loading import first_line, loading, place_of
 from cir.rerank.protocol import Candidate, Judged, RerankFamily
 from cir.settings import Settings
 
@@ -80,17 +80,9 @@ def _load(name: str, settings: Settings) -> CrossEncoder:
     from sentence_transformers.base.modules import Transformer
 
     use_usable_cores()
-    try:
+    with loading(place, is_folder):
         device = pick_device(settings.device)
         model = Model(place, device=str(device), trust_remote_code=False)
-    except EncoderError as error:
-        raise RerankError(str(error)) from error
-    except Exception as error:  # safetensors, the hub and transformers have no base in common
-        what = "The folder" if is_folder else "The hub's repository"
-        raise RerankError(
-            f"{what} {place} cannot be loaded as a second stage ({first_line(error)})."
-            + ("" if is_folder else " It may be gone or gated, or the hub cannot be reached.")
-        ) from error
     heads = getattr(model.config, "architectures", None) or []
     if not any(each.endswith(_HEADS) for each in map(str, heads)):
         raise UsageError(

@@ -13,7 +13,8 @@ from typing import Any
 
 from cir.errors import RecomposeError, RerankError, UsageError
 from cir.progress import OnProgress, ProgressTeller
-from cir.rerank.flag import first_line, mend_decoder, place_of
+from cir.rerank.flag import mend_decoder
+from cir.rerank.loading import first_line, place_of
 from cir.settings import Settings
 
 STAGE = "Finetuning"

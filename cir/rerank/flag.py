@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
-from cir.errors import EncoderError, RerankError, UsageError
+from cir.errors import RerankError, UsageError
+from cir.rerank.loading import first_line, loading, place_of
 from cir.rerank.protocol import Candidate, Judged, RerankFamily
 from cir.settings import Settings
 
@@ -60,7 +60,7 @@ def _load(name: str, settings: Settings) -> FlagReranker:
     use_usable_cores()
     # The published ones know their kind; any other is a cross-encoder, or is refused below.
     known = not is_folder and name.rpartition("/")[2] in AUTO_RERANKER_MAPPING
-    try:
+    with loading(place, is_folder):
         device = pick_device(settings.device)
         model = FlagAutoReranker.from_finetuned(
             place,
@@ -69,38 +69,11 @@ def _load(name: str, settings: Settings) -> FlagReranker:
             trust_remote_code=False,
             devices=[str(device)],  # one: several would each start a process
         )
-    except EncoderError as error:
-        raise RerankError(str(error)) from error
-    except Exception as error:  # safetensors, the hub and transformers have no base in common
-        what = "The folder" if is_folder else "The hub's repository"
-        raise RerankError(
-            f"{what} {place} cannot be loaded as a second stage ({first_line(error)})."
-            + ("" if is_folder else " It may be gone or gated, or the hub cannot be reached.")
-        ) from error
     if not known:
         _check_head(place, model)
         mend_decoder(place, model.tokenizer)
         model.max_length = min(_LONGEST, _positions(model))
     return FlagReranker(name, model)
-
-
-def place_of(name: str) -> tuple[str, bool]:
-    """Where the model is, and whether that is a folder of this machine.
-
-    Raises:
-        UsageError: it looks like a folder, and none is there.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UsageError(f"The folder {folder} holds no model: it has no config.json.")
-        return str(folder), True
-    if name.count("/") != 1 or name.startswith((".", "~", "/")) or folder.exists():
-        raise UsageError(
-            f"There is no folder {name}, and a model of the hub is named as OWNER/NAME, for "
-            f"example {FAMILY.example}."
-        )
-    return name, False
 
 
 def _check_head(place: str, model: Any) -> None:
@@ -147,12 +120,6 @@ def _positions(model: Any) -> int:
     padding = int(getattr(config, "pad_token_id", 0) or 0)
     # RoBERTa counts positions from behind that of the padding.
     return there - padding - 1 if "roberta" in str(config.model_type) else there
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error, without what a sentence cannot hold."""
-    lines = str(error).strip().splitlines()
-    return (lines[0].rstrip(".")[:200] if lines else "") or type(error).__name__
 
 
 FAMILY = RerankFamily(

@@ -37,6 +37,8 @@ from eval.cli.sets import (
     Minimum,
     NotWorse,
     Root,
+    SearchedBy,
+    SearchedIndex,
     SetName,
     Split,
     add_commands,
@@ -66,13 +68,8 @@ def run_command(
     gallery: Annotated[
         Path | None, typer.Option(help="Folder of images to search; ingested when it changed.")
     ] = None,
-    index: Annotated[str | None, typer.Option(help="Index to search, instead of a folder.")] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder; without it the index's own, or the default.", rich_help_panel=ENCODER
-        ),
-    ] = None,
+    index: SearchedIndex = None,
+    encoder: SearchedBy = None,
     split: Split = None,
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also run image, text and their sum.")

@@ -9,7 +9,6 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from cir.cli.console import (
-    ENCODER,
     AsJson,
     Device,
     Token,
@@ -19,7 +18,7 @@ from cir.cli.console import (
     read_token,
 )
 from cir.settings import load_settings
-from eval.cli.sets import Root, SetName, Split
+from eval.cli.sets import Root, SearchedBy, SearchedIndex, SetName, Split
 from eval.cli.summary import new_console
 from eval.cli.words import command
 
@@ -46,13 +45,8 @@ def _finetune(
     gallery: Annotated[
         Path | None, typer.Option(help="Folder of images with metadata.csv, to search.")
     ] = None,
-    index: Annotated[str | None, typer.Option(help="Index to search, instead of a folder.")] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder; without it the index's own, or the default.", rich_help_panel=ENCODER
-        ),
-    ] = None,
+    index: SearchedIndex = None,
+    encoder: SearchedBy = None,
     split: Split = None,
     held_out: Annotated[
         float, typer.Option(help="Share of the reference images whose queries measure it.")

@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cir.cli.console import MISSED_MINIMUM, WORSE, AsJson, print_document, with_parameters
+from cir.cli.console import (
+    ENCODER,
+    MISSED_MINIMUM,
+    WORSE,
+    AsJson,
+    print_document,
+    with_parameters,
+)
 from cir.settings import load_settings
 from eval.cli.summary import new_console, parse_minimum, print_figures, print_tables
 from eval.cli.words import command
@@ -62,6 +69,17 @@ SetName = Annotated[
 Root = Annotated[
     Path | None,
     typer.Option(help="Folder of the annotation files, laid out flat or as their authors do."),
+]
+SearchedIndex = Annotated[
+    str | None, typer.Option("--index", help="Index to search, instead of a folder.")
+]
+SearchedBy = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        help="Encoder; without it the index's own, or the default.",
+        rich_help_panel=ENCODER,
+    ),
 ]
 Split = Annotated[
     str | None,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from cir.errors import RecomposeError, UsageError
 from cir.progress import OnProgress, ProgressTeller
 from cir.rerank.finetuning import SCHEDULE, Example, Schedule, check_free, finetune
-from cir.rerank.flag import place_of
 from cir.rerank.fusing import Outcome, SecondStage, before_rerank, fused, text_of
+from cir.rerank.loading import place_of
 from cir.settings import Settings
 from cir.store import Hit
 from eval.evaluation.gallery import Gallery

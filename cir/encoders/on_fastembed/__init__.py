@@ -14,7 +14,6 @@ from cir.encoders.protocol import (
 )
 from cir.errors import EncoderError, WayOut
 
-PREFIX = "fe:"
 SEEN = ("preprocessor_config.json", "config.json")
 READ = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json")
 _SIGLIP = "onnx-community/siglip2-base-patch16-224-ONNX"
